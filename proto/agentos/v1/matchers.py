@@ -63,7 +63,7 @@ class BadName(ValueError):
 
 def canonical_path(text: str, start: str, home: str) -> str:
     """The one absolute spelling of a path that is absolute, `~`, `~/…` or relative to `start`."""
-    return _join(_segments(_anchored(text, start, home)))
+    return _join(_fitting(_segments(_anchored(text, start, home))))
 
 
 def canonical_value(matcher: int, text: str, start: str, home: str) -> str:
@@ -203,17 +203,23 @@ def _anchored(text: str, start: str, home: str, most: int = _PATH_BYTES) -> str:
     return base + text[1:] if at_home else f"{base}/{text}"
 
 
-def _segments(path: str, escaped: int = 1) -> list[str]:
-    """The names of an absolute path, without empty ones and `.`; up to twice as long where `\\` may double them."""
-    _visible(path, _PATH_BYTES * escaped, "the path")
-    segments = [s for s in path.split("/") if s not in ("", ".")]
+def _segments(path: str, most: int = _PATH_BYTES) -> list[str]:
+    """The names of an absolute path, without empty ones and `.`."""
+    segments = [s for s in _visible(path, most, "the path").split("/") if s not in ("", ".")]
     if len(segments) > _SEGMENTS:
         raise BadName(f"a path has at most {_SEGMENTS} segments")
-    for segment in segments:
-        if segment == "..":
-            raise BadName("`..` is not allowed in a path: write the folder itself")
-        if len(segment.encode()) > _SEGMENT_BYTES * escaped:
-            raise BadName(f"a name in the path is longer than {_SEGMENT_BYTES} bytes")
+    if ".." in segments:
+        raise BadName("`..` is not allowed in a path: write the folder itself")
+    return segments
+
+
+def _fitting(segments: list[str]) -> list[str]:
+    """The same names, if the file system could hold them."""
+    sizes = [len(segment.encode()) for segment in segments]
+    if max(sizes, default=0) > _SEGMENT_BYTES:
+        raise BadName(f"a name in the path is longer than {_SEGMENT_BYTES} bytes")
+    if sum(sizes) + len(sizes) > _PATH_BYTES:
+        raise BadName(f"the path is longer than {_PATH_BYTES} bytes")
     return segments
 
 
@@ -228,13 +234,13 @@ def _split(path: str) -> list[str]:
 def _path_pattern(text: str, start: str, home: str) -> str:
     if text.startswith("~") and text != "~" and not text.startswith("~/"):
         raise BadName("`~name` is not supported: write the folder, or ./~name for a name that begins with ~")
-    absolute = _anchored(text, literal(PATH, start), literal(PATH, home), _PATH_BYTES * 2)
-    segments = _segments(absolute, escaped=2)
-    kept = [s for i, s in enumerate(segments) if s != "**" or segments[i - 1 : i] != ["**"]]
-    wildcards = sum(1 if s == "**" else _wildcards(_segment(s)) for s in kept)
-    if wildcards > _WILDCARDS:
+    most = 2 * _PATH_BYTES  # a `\` may stand before each character
+    segments = _segments(_anchored(text, literal(PATH, start), literal(PATH, home), most), most)
+    parsed = [_segment(s) for s in segments if s != "**"]
+    _fitting(["".join(s) for s in parsed])
+    if sum(map(_wildcards, parsed)) + segments.count("**") > _WILDCARDS:
         raise BadName(f"a pattern has at most {_WILDCARDS} wildcards")
-    return _join(kept)
+    return _join([s for i, s in enumerate(segments) if s != "**" or segments[i - 1 : i] != ["**"]])
 
 
 # One segment of a pattern: its texts between stars, in which `_ONE` stands for `?`. `_RUN` stands for a star where a
