@@ -1,0 +1,48 @@
+"""Colour and alignment for short texts. Colour only on a terminal, and never with NO_COLOR."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from agentos.shell.text import printable
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether this stream is a terminal that may get colour."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, *styles: str, on: bool) -> str:
+    """Text in these styles, or as it is."""
+    if not on or not text:
+        return text
+    return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "  ", gap: str = "  ") -> list[str]:
+    """Rows of cells as aligned lines; the last cell of a row is never padded."""
+    widths: dict[int, int] = {}
+    for row in rows:
+        for place, cell in enumerate(row[:-1]):
+            widths[place] = max(widths.get(place, 0), len(cell))
+    return [
+        (indent + gap.join([*(cell.ljust(widths[place]) for place, cell in enumerate(row[:-1])), row[-1]])).rstrip()
+        for row in rows
+    ]
+
+
+def say(text: str, *styles: str) -> None:
+    """One line to the person, on standard error: standard output belongs to the program's result."""
+    sys.stderr.write(paint(text, *styles, on=coloured(sys.stderr)) + "\n")
+    sys.stderr.flush()
+
+
+def emit(text: str) -> None:
+    """One answer, on standard output; safe for a terminal, as it is for a pipe."""
+    sys.stdout.write((printable(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,199 @@
+"""The question to the person: what is asked, which keys answer it, and what each answer decides.
+
+Nothing is a yes by itself: Enter alone asks again, the end of input is a no, and so is everything not decided.
+What a key mints is what the kernel offered for it, or something narrower that the person typed; the kernel checks
+that again. A question that is settled elsewhere closes with a note (`Settled`, raised by whoever watches).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from agentos.shell import sheet
+from agentos.shell.sheet import Bounds
+from agentos.shell.terminal import Terminal, Unanswered
+from agentos.v1 import capability_pb2
+from agentos.v1 import control_pb2 as pb
+
+Choice = pb.Choice.ValueType
+KEYS: dict[str, Choice] = {
+    "o": pb.CHOICE_ONCE,
+    "r": pb.CHOICE_RUN,
+    "u": pb.CHOICE_UNTIL,
+    "v": pb.CHOICE_VERSION,
+    "t": pb.CHOICE_TERMINAL,
+}
+WORDS = {
+    "o": "[o]nce",
+    "r": "this [r]un",
+    "u": "[u]ntil …",
+    "v": "while this [v]ersion lives",
+    "t": "until this [t]erminal closes",
+}
+_SPOKEN = {"once": "o", "run": "r", "until": "u", "version": "v", "all": "a", "terminal": "t", "no": "n"}
+_SPOKEN |= {"choose": "c", "edit": "e", "help": "?", "y": "", "yes": ""}
+_ANSWER = re.compile(r"([a-z?]+)\s*(\d{0,2})")
+_SPANS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Settled(Exception):
+    """The question was answered elsewhere, or its run ended."""
+
+
+class Asking:
+    """One prompt at one terminal."""
+
+    def __init__(self, prompt: pb.Prompt, terminal: Terminal, counts: bool) -> None:
+        self._prompt = prompt
+        self._terminal = terminal
+        self._counts = counts
+        self._edited: dict[int, Bounds] = {}
+        self._open = [line for line in prompt.lines if line.offers]
+
+    def decisions(self) -> list[pb.Decision]:
+        """What the person decides; no for all where nobody answers."""
+        try:
+            if self._prompt.review or len(self._open) != 1:
+                return self._together()
+            return [self._single(self._open[0])]
+        except (Unanswered, KeyboardInterrupt):
+            self._terminal.say("no answer: that is a no")
+            return self._all(pb.CHOICE_NO)
+
+    # ---- all lines on one screen
+
+    def _together(self) -> list[pb.Decision]:
+        self._show()
+        keys = [key for key in KEYS if all(_offered(line, KEYS[key]) for line in self._open)]
+        while True:
+            key, _ = self._key(self._menu(keys))
+            if key == "a" and self._prompt.review:
+                key = "v"
+            if key in keys:
+                return self._all(KEYS[key], self._until(key))
+            match key:
+                case "n":
+                    return self._all(pb.CHOICE_NO)
+                case "never" if not self._prompt.review:
+                    return self._all(pb.CHOICE_NEVER)
+                case "c":
+                    return [self._one(line) for line in self._open]
+                case "e" if self._prompt.review:
+                    self._edit()
+                    self._show()
+                case "?":
+                    self._terminal.say(sheet.details(self._prompt, self._edited))
+
+    def _show(self) -> None:
+        if self._prompt.review:
+            shown = sheet.review(self._prompt, self._edited, self._counts, self._terminal.colour)
+        else:
+            shown = sheet.batch(self._prompt, self._terminal.colour)
+        self._terminal.say(shown)
+
+    def _menu(self, keys: Sequence[str]) -> str:
+        if self._prompt.review:
+            all_of_it = ["[a]ll while this version lives"] if "v" in keys else []
+            rest = [WORDS[key] for key in keys if key != "v"]
+            return " · ".join([*all_of_it, *rest, "[c]hoose", "[e]dit", "[n]o", "[?]"])
+        return " · ".join([*(WORDS[key] for key in keys), "[c]hoose", "[n]o", "never", "[?]"])
+
+    def _all(self, choice: Choice, until_ms: int = 0) -> list[pb.Decision]:
+        return [self._decision(line, choice, self._edited.get(line.number, ()), until_ms) for line in self._open]
+
+    def _one(self, line: pb.Line) -> pb.Decision:
+        """One line of several, on its own."""
+        if not self._prompt.review:
+            return self._single(line)
+        bounds = self._edited.get(line.number, line.bounds)
+        self._terminal.say("\n".join(sheet.columns(sheet.rows(line, bounds, self._counts))))
+        keys = [key for key in KEYS if _offered(line, KEYS[key])]
+        while True:
+            key, _ = self._key(" · ".join([*(WORDS[key] for key in keys), "[n]o", "never"]))
+            if key in keys:
+                return self._decision(line, KEYS[key], self._edited.get(line.number, ()), self._until(key))
+            if key in ("n", "never"):
+                return self._decision(line, pb.CHOICE_NO if key == "n" else pb.CHOICE_NEVER)
+
+    # ---- one call, with its scopes
+
+    def _single(self, line: pb.Line) -> pb.Decision:
+        self._terminal.say(sheet.call(self._prompt, line, self._counts, self._terminal.colour))
+        scopes = sheet.scopes(line)
+        keys = [key for key in KEYS if _offered(line, KEYS[key])]
+        wide = [f"with a number, as in {key}2, for that scope" for key in keys[-1:] if len(scopes) > 1]
+        while True:
+            key, number = self._key(" · ".join([*(WORDS[key] for key in keys), "[n]o", "never", "[?]"]), *wide)
+            if key in ("n", "never"):
+                return self._decision(line, pb.CHOICE_NO if key == "n" else pb.CHOICE_NEVER)
+            if key == "?":
+                self._terminal.say(sheet.details(self._prompt, {}))
+            elif key in keys and (scope := _scope(line, KEYS[key], scopes, number)) is not None:
+                return self._decision(line, KEYS[key], scope, self._until(key))
+
+    # ---- what the keys need
+
+    def _key(self, menu: str, *more: str) -> tuple[str, int]:
+        """The key that was typed, and the number after it (1 where there is none)."""
+        for each in more:
+            self._terminal.say("  " + each)
+        typed = _ANSWER.fullmatch(self._terminal.line(f"  {menu}\n  > ").lower())
+        if typed is None:
+            return "", 1
+        return _SPOKEN.get(typed[1], typed[1]), int(typed[2] or 1)
+
+    def _until(self, key: str) -> int:
+        """The moment a grant ends, where the key is `u`."""
+        while key == "u":
+            typed = self._terminal.line("  until when? (30m, 2h, 3d, or a time as 18:00) > ")
+            if moment := until(typed, datetime.now().astimezone()):
+                return moment
+        return 0
+
+    def _edit(self) -> None:
+        """Narrow the bounds of one line, value by value, in place; an emptied value is taken out."""
+        line = self._open[0] if len(self._open) == 1 else self._numbered()
+        if line is None:
+            return
+        narrowed = []
+        for bound in self._edited.get(line.number, line.bounds):
+            typed = [self._terminal.edit(f"  {bound.name}: ", value) for value in bound.values]
+            narrowed.append(capability_pb2.Bound(name=bound.name, values=[value for value in typed if value]))
+        if all(bound.values for bound in narrowed):
+            self._edited[line.number] = narrowed
+        else:
+            self._terminal.say("  nothing would be left of it: use [c]hoose to say no to a line")
+
+    def _numbered(self) -> pb.Line | None:
+        typed = self._terminal.line("  which line? > ")
+        return next((line for line in self._open if str(line.number) == typed), None)
+
+    def _decision(self, line: pb.Line, choice: Choice, bounds: Bounds = (), until_ms: int = 0) -> pb.Decision:
+        return pb.Decision(number=line.number, choice=choice, bounds=bounds, until_ms=until_ms)
+
+
+def _offered(line: pb.Line, choice: Choice) -> bool:
+    return any(offer.choice == choice for offer in line.offers)
+
+
+def _scope(line: pb.Line, choice: Choice, scopes: Sequence[Bounds], number: int) -> Bounds | None:
+    """The bounds of that scope, if this choice is offered for it."""
+    if not 1 <= number <= len(scopes):
+        return None
+    offered = [list(offer.bounds) for offer in line.offers if offer.choice == choice]
+    return scopes[number - 1] if list(scopes[number - 1]) in offered else None
+
+
+def until(typed: str, now: datetime) -> int:
+    """'30m', '2h', '3d' or '18:00' as milliseconds since 1970; 0 where it is none of these."""
+    if spoken := re.fullmatch(r"(\d{1,4})\s*([mhdw])", typed):
+        return round((now.timestamp() + int(spoken[1]) * _SPANS[spoken[2]]) * 1000)
+    if not (clock := re.fullmatch(r"(\d{1,2}):(\d\d)", typed)):
+        return 0
+    try:
+        moment = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+    except ValueError:
+        return 0
+    return round((moment if moment > now else moment + timedelta(days=1)).timestamp() * 1000)

@@ -1,0 +1,137 @@
+"""What a question shows: its lines with what they cover, where each argument came from, and what each key mints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from agentos.shell.count import covered
+from agentos.shell.paint import columns, paint
+from agentos.shell.text import plural, quoted
+from agentos.v1 import annotations_pb2, capability_pb2
+from agentos.v1 import control_pb2 as pb
+
+EFFECTS = {
+    annotations_pb2.EFFECT_OBSERVE: "only looks",
+    annotations_pb2.EFFECT_KEEP: "can be undone",
+    annotations_pb2.EFFECT_REACH: "leaves this machine",
+    annotations_pb2.EFFECT_DESTROY: "cannot be undone",
+    annotations_pb2.EFFECT_SPEND: "costs money or a paid budget",
+    annotations_pb2.EFFECT_GOVERN: "changes what runs here, or who may do what",
+}
+TERMS = {
+    pb.CHOICE_ONCE: "this one call",
+    pb.CHOICE_RUN: "until this run ends",
+    pb.CHOICE_UNTIL: "until the time you name",
+    pb.CHOICE_VERSION: "while this version of the program lives",
+    pb.CHOICE_TERMINAL: "whatever its version, until this terminal closes",
+}
+STATES = {
+    pb.LINE_STATE_KEPT: "as before",
+    pb.LINE_STATE_WIDER: "wider than before",
+    pb.LINE_STATE_GRANTED: "granted already",
+    pb.LINE_STATE_DROPPED: "no longer asked",
+}
+Bounds = Sequence[capability_pb2.Bound]
+
+
+def name(program: pb.Program) -> str:
+    """The program's name as it claims it, and its file where the two differ."""
+    file = PurePath(program.path)
+    shown = quoted(program.name or file.name, 60)
+    return shown if program.name in ("", file.name, file.stem) else f"{shown} ({quoted(file.name, 60)})"
+
+
+def verb(line: pb.Line) -> str:
+    """'read' for a line about paths alone, else the whole capability.action."""
+    return line.action.partition(".")[2] if line.action.startswith("files.") else quoted(line.action, 60)
+
+
+def objects(bounds: Bounds) -> list[str]:
+    """What bounds cover, one a row: paths as they are, anything else with its name."""
+    shown = [value if bound.name == "path" else f"{bound.name} {value}" for bound in bounds for value in bound.values]
+    return [quoted(value) for value in shown] or ["anything: it has no bound"]
+
+
+def note(line: pb.Line, bounds: Bounds, counts: bool) -> str:
+    """What else is to know of a line: how much it covers now, how it stands, whether it asks each time."""
+    paths = [value for bound in bounds if bound.name == "path" for value in bound.values]
+    said = [
+        covered(line.action, paths) if counts and paths and line.action.startswith("files.") else "",
+        STATES.get(line.state, ""),
+        "asked each time" if line.always_asks else "",
+    ]
+    return " · ".join(filter(None, said))
+
+
+def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
+    """A line of a review as cells; a second object goes below the first."""
+    first, *rest = objects(bounds)
+    return [[str(line.number), verb(line), first, note(line, bounds, counts)], *(["", "", each, ""] for each in rest)]
+
+
+def review(prompt: pb.Prompt, edited: dict[int, Bounds], counts: bool, colour: bool) -> str:
+    """The screen before the first run of a version."""
+    asked = [line for line in prompt.lines if line.state != pb.LINE_STATE_GRANTED]
+    cells = [row for line in asked for row in rows(line, edited.get(line.number, line.bounds), counts)]
+    why = f" ({quoted(prompt.why)})" if prompt.why else ""
+    head = paint(f"{name(prompt.program)} wants", "bold", "yellow", on=colour)
+    return "\n".join([f"{head}{why}:", *columns(cells)])
+
+
+def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool) -> str:
+    """The screen of one call that asks: the resolved object, where it came from, and the scopes on offer."""
+    head = paint(f"{name(prompt.program)} wants to {quoted(line.summary, 400)}", "bold", "yellow", on=colour)
+    about = [["what", f"{quoted(line.action)} · {EFFECTS.get(line.effect, 'of unknown effect')}"]]
+    about += [["from", quoted(origin, 400)] for origin in line.origins]
+    about += [["why", quoted(prompt.why)]] if prompt.why else []
+    wide = [[str(place), *_scope(line, bounds, counts)] for place, bounds in enumerate(scopes(line), 1)]
+    return "\n".join([head, *columns(about), *(columns(wide) if len(wide) > 1 else [])])
+
+
+def batch(prompt: pb.Prompt, colour: bool) -> str:
+    """The screen of several calls made at once: one line each."""
+    head = f"{name(prompt.program)} wants {plural(len(prompt.lines), 'thing')} at once"
+    cells = [[str(line.number), quoted(line.summary), _from(line)] for line in prompt.lines]
+    why = f" ({quoted(prompt.why)})" if prompt.why else ""
+    return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *columns(cells)])
+
+
+def _from(line: pb.Line) -> str:
+    return quoted("; ".join(line.origins)) + (" · asked each time" if line.always_asks else "")
+
+
+def scopes(line: pb.Line) -> list[Bounds]:
+    """The different bounds on offer, narrowest first, as the kernel orders them."""
+    found: list[Bounds] = []
+    for offer in line.offers:
+        if list(offer.bounds) not in [list(bounds) for bounds in found]:
+            found.append(offer.bounds)
+    return found
+
+
+def _scope(line: pb.Line, bounds: Bounds, counts: bool) -> list[str]:
+    label = next(offer.label for offer in line.offers if list(offer.bounds) == list(bounds))
+    scope = label.rpartition(", ")[0] or "only this"
+    return [
+        ", ".join(objects(bounds)),
+        " · ".join(filter(None, [quoted(scope), note(pb.Line(action=line.action), bounds, counts)])),
+    ]
+
+
+def details(prompt: pb.Prompt, edited: dict[int, Bounds]) -> str:
+    """All there is to know, for `?`: exactly what would be minted, and for which version."""
+    told = [
+        f"program   {quoted(prompt.program.path, 4096)}",
+        f"version   {quoted(prompt.program.digest)}",
+        f"question  {quoted(prompt.id)} of run {quoted(prompt.run)}, digest {quoted(prompt.digest)}",
+    ]
+    for line in prompt.lines:
+        told.append(f"line {line.number}    {quoted(line.action)}: {EFFECTS.get(line.effect, 'of unknown effect')}")
+        for bound in edited.get(line.number, line.bounds):
+            told += [f"          {quoted(bound.name)} = {quoted(value, 4096)}" for value in bound.values]
+        told += [f"          asked for in {quoted(line.source)}"] if line.source else []
+        told += [f"          {quoted(origin, 4096)}" for origin in line.origins]
+    told.append("A yes mints a grant for this program alone, with these bounds: nothing else becomes possible.")
+    told.append("Take it back any time: agentos grants, agentos revoke ID.")
+    return "\n".join("  " + each for each in told)
