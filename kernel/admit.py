@@ -1,0 +1,89 @@
+"""admit: the one place where authority to act is made.
+
+`admit` decides, reserves and records in one breath: it never waits, the kernel has one event loop, and the
+journal has one order, so no other call can come between the decision and the reservation. What it hands out on
+success, an `Authorized`, is the only thing `execute` takes, and nothing else can make one.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+from agentos.kernel.call import Call, redacted
+from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
+from agentos.kernel.grants import Table
+from agentos.kernel.records import CallMade, CallSettled, Fault, Record
+from agentos.v1 import control_pb2 as pb
+
+
+class Ledger(Protocol):
+    """The journal, as the path of a call needs it."""
+
+    def record(self, *records: Record) -> int:
+        """Append as one unit and fold; returns the sequence number. Never waits."""
+
+    async def durable(self, seq: int) -> None:
+        """Returns when all up to this record is on disk."""
+
+
+_seal = object()
+
+
+@final
+class Authorized:
+    """A call that was decided, reserved and recorded. Only `admit` makes one; each is good for one execution."""
+
+    __slots__ = ("call", "grant", "seq", "_spent")
+
+    def __init__(self, call: Call, grant: str, seq: int, seal: object) -> None:
+        if seal is not _seal:
+            raise TypeError("only admit makes an Authorized")
+        self.call = call
+        self.grant = grant
+        self.seq = seq
+        self._spent = False
+
+    def spend(self) -> Call:
+        """The call to execute, once."""
+        if self._spent:
+            raise RuntimeError("an Authorized is good for one execution")
+        self._spent = True
+        return self.call
+
+
+def admit(case: Case, ledger: Ledger, now_ms: int) -> Authorized | Ask | Deny:
+    """Decide on the case as things stand now; if allowed, reserve and record it.
+
+    An Ask leaves no trace: the person is asked and the call admitted again. A Deny is recorded by `refuse`.
+    """
+    verdict = decide(case)
+    if not isinstance(verdict, Allow):
+        return verdict
+    decision = pb.CALL_DECISION_ALLOWED if verdict.grant else pb.CALL_DECISION_INHERENT
+    made = record(case.call, decision, now_ms, grant=verdict.grant, reasons=verdict.reasons)
+    return Authorized(case.call, verdict.grant, ledger.record(made), _seal)
+
+
+def refuse(call: Call, verdict: Deny, ledger: Ledger, now_ms: int) -> Fault:
+    """Record a refusal; returns what the program is told."""
+    made = record(call, pb.CALL_DECISION_REFUSED, now_ms, reasons=verdict.reasons, fault=verdict.fault)
+    ledger.record(made)
+    return verdict.fault
+
+
+def record(
+    call: Call, decision: int, now_ms: int, grant: str = "", reasons: tuple[tuple[str, str], ...] = (),
+    fault: Fault | None = None,
+) -> CallMade:  # fmt: skip
+    """The journal's record of a call and its decision."""
+    contents = frozenset(field.field for field in call.rule.fields if field.content)
+    return CallMade(
+        run=call.run, seq=call.seq, action=call.rule.name, args=redacted(call.request, contents),
+        targets=call.targets, digest=call.digest, decision=decision, at_ms=now_ms, amounts=call.amounts,
+        grant=grant, reasons=reasons, fault=fault, line=call.line,
+    )  # fmt: skip
+
+
+def settle(call: Call, took_us: int, value: str, fault: Fault | None, released: bool, ledger: Ledger) -> int:
+    """Record how an admitted call ended; its reservation becomes a use, or is given back."""
+    return ledger.record(CallSettled(call.run, call.seq, took_us, value, fault, released))

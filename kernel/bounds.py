@@ -1,0 +1,72 @@
+"""What bounds mean beside each other: what a call would need, what is narrower, what is the next wider scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentos.kernel.call import BOUND_BY_VALUE, Call
+from agentos.kernel.catalog import ActionRule
+from agentos.kernel.records import Bounds
+from agentos.v1 import capability_pb2, matchers
+
+
+def of_call(call: Call, line: Bounds = ()) -> Bounds:
+    """The bounds that cover just this call, with the maxima and budgets of the manifest line it falls under."""
+    named: dict[str, tuple[str, ...]] = {}
+    for field in call.rule.fields:
+        if field.matcher in BOUND_BY_VALUE:
+            values = tuple(matchers.literal(field.matcher, v) for name, v in call.targets if name == field.field)
+            named[field.bound] = named.get(field.bound, ()) + values
+    amounts = {field.bound for field in call.rule.fields if field.matcher not in BOUND_BY_VALUE and field.matcher}
+    return tuple(sorted((named | {name: values for name, values in line if name in amounts}).items()))
+
+
+def broader(call: Call, exact: Bounds) -> Bounds:
+    """The middle scope: this folder, this recipient's domain. The same as exact where there is none."""
+    by_bound = {field.bound: field.matcher for field in call.rule.fields}
+    return tuple((name, tuple(_widen(by_bound.get(name, 0), value) for value in values)) for name, values in exact)
+
+
+def _widen(matcher: int, value: str) -> str:
+    if matcher == matchers.PATH and value.count("/") > 1:
+        return value.rsplit("/", 1)[0] + "/*"
+    if matcher == matchers.MAIL:
+        return "*@" + value.rsplit("@", 1)[1]
+    return value
+
+
+def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
+    """Whether all that narrow covers, wide covers too. A bound that narrow lacks covers nothing, or has no end."""
+    given, wanted = dict(wide), dict(narrow)
+    if not set(wanted) <= {field.bound for field in rule.fields}:
+        return False
+    return all(_contains(field.matcher, given, wanted, field.bound) for field in rule.fields if field.matcher)
+
+
+def _contains(matcher: int, wide: dict[str, tuple[str, ...]], narrow: dict[str, tuple[str, ...]], bound: str) -> bool:
+    if matcher in BOUND_BY_VALUE:
+        values = narrow.get(bound, ())
+        return bool(values) and all(any(matchers.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values)
+    limits = [int(value) for value in wide.get(bound, ())]
+    amounts = [int(value) for value in narrow.get(bound, ()) if value.isascii() and value.isdigit()]
+    return not limits or (bool(amounts) and min(amounts) <= min(limits))
+
+
+def overlaps(rule: ActionRule, one: Bounds, other: Bounds) -> bool:
+    """Whether they meet at all, roughly: one value in common or one within the other. For showing, not deciding."""
+    return any(
+        matchers.contains(field.matcher, a, b) or matchers.contains(field.matcher, b, a)
+        for field in rule.fields
+        if field.matcher in BOUND_BY_VALUE
+        for a in dict(one).get(field.bound, ())
+        for b in dict(other).get(field.bound, ())
+    )
+
+
+def written(bounds: Bounds) -> list[capability_pb2.Bound]:
+    """As messages, for the shell and for capability servers."""
+    return [capability_pb2.Bound(name=name, values=values) for name, values in bounds]
+
+
+def read(messages: Iterable[capability_pb2.Bound]) -> Bounds:
+    return tuple(sorted((message.name, tuple(message.values)) for message in messages))

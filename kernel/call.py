@@ -1,0 +1,98 @@
+"""A call as the kernel knows it: typed, canonical, with what it is about and what it would use up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import msgspec
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from agentos.kernel import canonical, wire
+from agentos.kernel.catalog import ActionRule, Catalog, FieldRule
+from agentos.kernel.records import Amounts, Targets
+from agentos.v1 import matchers
+
+BOUND_BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request of a guest. `targets` are (field, canonical value); `amounts` are (bound, how much)."""
+
+    run: str
+    seq: int
+    rule: ActionRule
+    request: Message
+    targets: Targets
+    amounts: Amounts
+    digest: str
+    line: int = 0
+
+    def prepared(self, found: Targets) -> Call:
+        """The same call with the targets that its capability resolved."""
+        targets = self.targets + tuple(target for target in found if target not in self.targets)
+        digest = canonical.call_digest(self.rule.name, self.request, targets)
+        return msgspec.structs.replace(self, targets=targets, digest=digest)
+
+    @property
+    def summary(self) -> str:
+        """The action's summary with its targets filled in."""
+        text = self.rule.summary
+        for name, value in self.targets:
+            text = text.replace("{" + name + "}", value)
+        return text
+
+
+def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str) -> Call:
+    """The call that a claim makes, every bounded field canonical. Raises wire.BadRequest."""
+    rule = wire.action(claim, catalog)
+    request = wire.message(claim, rule)
+    targets = tuple(
+        (field.field, value) for field in rule.fields for value in _canonical(request, rule, field, start, home)
+    )
+    digest = canonical.call_digest(rule.name, request, targets)
+    return Call(run, seq, rule, request, targets, _amounts(request, rule), digest, claim.line)
+
+
+def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str, home: str) -> list[str]:
+    if field.matcher not in BOUND_BY_VALUE:
+        return []
+    held = getattr(request, field.field)
+    written = [held] if isinstance(held, str) else list(held)
+    if not written or "" in written:
+        raise wire.BadRequest(f"{rule.name} needs a {field.field}")
+    try:
+        values = [matchers.canonical_value(field.matcher, text, start, home) for text in written]
+    except matchers.BadName as bad:
+        raise wire.BadRequest(f"{rule.name}: {field.field}: {bad}") from None
+    if isinstance(held, str):
+        setattr(request, field.field, values[0])
+    else:
+        del held[:]
+        held.extend(values)
+    return values
+
+
+def _amounts(request: Message, rule: ActionRule) -> Amounts:
+    found: dict[str, int] = {}
+    for field in rule.fields:
+        if field.matcher in (matchers.MAXIMUM, matchers.BUDGET):
+            held = getattr(request, field.field)
+            size = len(held.encode()) if isinstance(held, str) else len(held) if isinstance(held, bytes) else int(held)
+            found[field.bound] = found.get(field.bound, 0) + size
+    return tuple(found.items())
+
+
+def redacted(message: Message, contents: frozenset[str]) -> str:
+    """A message as JSON for records and screens, its content fields given by size and digest alone."""
+    shown = type(message)()
+    shown.CopyFrom(message)
+    left_out = {}
+    for name in contents:
+        held = getattr(message, name)
+        if held:
+            raw = held.encode() if isinstance(held, str) else held if isinstance(held, bytes) else str(held).encode()
+            left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
+            shown.ClearField(name)
+    return json.dumps(json_format.MessageToDict(shown, preserving_proto_field_name=True) | left_out)

@@ -1,0 +1,249 @@
+"""decide: may this call be made? A pure function of the call, the ceiling and the grants, as a table of rules.
+
+Each rule looks at the case and either settles it or passes it on; the first that settles it wins, and a case that
+no rule settles is denied. So the order below *is* the policy:
+
+    inherent         the kernel's own calls need no grant
+    unreachable      places that no grant reaches: the kernel's own home, /proc …
+    ceiling          outside its manifest a program may not even ask
+    never_again      the person said: never ask again
+    granted          a live grant covers it; GOVERN, SPEND and `ask = "always"` want one minted for this very call
+    budget           a grant would cover it, but what it may use up is used up
+    open_question    the person can be asked
+
+What is decided on is the canonical target, never the text that the program wrote. Nothing here waits, reads a
+clock or touches the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from agentos.kernel.call import BOUND_BY_VALUE, Call
+from agentos.kernel.catalog import Catalog
+from agentos.kernel.grants import Held, Standing, bound_values
+from agentos.kernel.manifest import Manifest, ManifestLine
+from agentos.kernel.records import Bounds, Denial, Fault, Reasons
+from agentos.v1 import annotations_pb2 as notes
+from agentos.v1 import control_pb2, matchers
+from agentos.v1 import error_pb2 as pb
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """`grant` is the id of what allows it; empty for the kernel's own calls."""
+
+    grant: str
+    reasons: Reasons
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Only the person can say. `once` means: only for this very call."""
+
+    why: str
+    once: bool
+    line: ManifestLine | None
+    reasons: Reasons
+
+
+class Deny(msgspec.Struct, frozen=True):
+    fault: Fault
+    reasons: Reasons
+
+
+Verdict = Allow | Ask | Deny
+
+
+class Case(msgspec.Struct, frozen=True):
+    """All that a decision stands on. `held` are the grants that live for this run now; `forbidden` real paths."""
+
+    call: Call
+    who: Standing
+    manifest: Manifest
+    held: Sequence[Held]
+    denials: Sequence[Denial]
+    catalog: Catalog
+    forbidden: tuple[str, ...]
+
+
+def decide(case: Case) -> Verdict:
+    for rule in RULES:
+        verdict = rule(case)
+        if verdict is not None:
+            return verdict
+    return _deny("no rule allows it", "", (("grant", "none"),))
+
+
+# ---- the rules
+
+
+def inherent(case: Case) -> Verdict | None:
+    return Allow("", (("grant", "needs none: the kernel's own call"),)) if case.call.rule.inherent else None
+
+
+def unreachable(case: Case) -> Verdict | None:
+    never = case.catalog.capabilities[case.call.rule.capability].never
+    for _, path in paths(case.call):
+        if any(path == place or path.startswith(place + "/") for place in case.forbidden):
+            return _deny("the kernel's own home is not reachable", "", (("manifest", "cannot name this place"),))
+        if any(_under(pattern, path) for pattern in never):
+            return _deny("this place is not reachable under any grant", "", (("manifest", "cannot name this place"),))
+    return None
+
+
+def ceiling(case: Case) -> Verdict | None:
+    if not case.manifest.present or any(covers(case.catalog, line, case.call) for line in case.manifest.lines):
+        return None
+    near = [line for line in case.manifest.lines if case.call.rule.name in case.catalog.expand(line.action)]
+    has = " and ".join(f"{line.where} has {line.action} {line.written}" for line in near)
+    place = f"outside ({has})" if has else f"outside ({case.manifest.file} has no line for {case.call.rule.name})"
+    hint = f"add {manifest_line(case.call)} to {case.manifest.file}, only if you trust this program"
+    reasons = (("manifest", place), ("grant", "none"), ("effect", "none: nothing was opened"), ("to allow", hint))
+    return _deny(f"outside what {case.who.program} may ever ask", hint, reasons)
+
+
+def never_again(case: Case) -> Verdict | None:
+    for denial in case.denials:
+        if covers(case.catalog, denial, case.call):
+            hint = f"agentos revoke {denial.id} takes that back"
+            reasons = (("grant", f"refused for good as {denial.id}"), ("to allow", hint))
+            return _deny("the person said never to ask again", hint, reasons)
+    return None
+
+
+def granted(case: Case) -> Verdict | None:
+    once = only_once(case)
+    for held in case.held:
+        if _fits(case, held, once) and not _overspent(case, held):
+            grant = held.grant
+            return Allow(grant.id, (("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}")))
+    return None
+
+
+def budget(case: Case) -> Verdict | None:
+    for held in case.held:
+        over = _overspent(case, held) if _fits(case, held, only_once(case)) else ""
+        if over:
+            reasons = (("grant", f"{held.grant.id}: {over}"), ("effect", "none"))
+            fault = Fault(pb.CODE_LIMIT, over, f"raise the bound of {held.grant.action} in the manifest", "quota")
+            return Deny(fault, reasons)
+    return None
+
+
+def open_question(case: Case) -> Verdict | None:
+    line = next((line for line in case.manifest.lines if covers(case.catalog, line, case.call)), None)
+    once = only_once(case)
+    why = f"{once}: asked each time" if once else "not granted yet"
+    return Ask(why, bool(once), line, (("manifest", _where(case)), ("grant", "none"), ("asked", why)))
+
+
+RULES: tuple[Callable[[Case], Verdict | None], ...] = (
+    inherent,
+    unreachable,
+    ceiling,
+    never_again,
+    granted,
+    budget,
+    open_question,
+)
+
+
+# ---- what the rules are made of
+
+
+class Covering(msgspec.Struct):
+    """Anything with an action and bounds: a grant, a line of a manifest, a denial."""
+
+    action: str
+    bounds: Bounds
+
+
+def covers(catalog: Catalog, authority: Covering | ManifestLine | Denial | Held, call: Call) -> bool:
+    """Whether the action is this one or implies it, and every target of the call lies within a bound."""
+    given = authority.grant if isinstance(authority, Held) else authority
+    if call.rule.name not in catalog.expand(given.action):
+        return False
+    return all(_within(given.bounds, call, name, value) for name, value in call.targets)
+
+
+def _within(bounds: Bounds, call: Call, name: str, value: str) -> bool:
+    for field in call.rule.fields:
+        if field.field == name and field.matcher in BOUND_BY_VALUE:
+            patterns = bound_values(bounds, field.bound)
+            leads = field.leads and any(matchers.leads(pattern, value) for pattern in patterns)
+            return leads or any(matchers.matches(field.matcher, pattern, value) for pattern in patterns)
+    return True
+
+
+def paths(call: Call) -> list[tuple[str, str]]:
+    """The (field, path) targets of a call."""
+    fields = {field.field for field in call.rule.fields if field.matcher == matchers.PATH}
+    return [(name, value) for name, value in call.targets if name in fields]
+
+
+def effect(call: Call, catalog: Catalog) -> int:
+    """The annotations_pb2.Effect of this very call: a change where things execute or configure is GOVERN."""
+    if call.rule.effect > notes.EFFECT_OBSERVE:
+        govern = catalog.capabilities[call.rule.capability].govern
+        if any(_under(pattern, path.casefold()) for pattern in govern for _, path in paths(call)):
+            return notes.EFFECT_GOVERN
+    return call.rule.effect
+
+
+def only_once(case: Case) -> str:
+    """Why no standing grant can cover this call; empty where one can."""
+    found = effect(case.call, case.catalog)
+    if found in (notes.EFFECT_GOVERN, notes.EFFECT_SPEND):
+        return "GOVERN" if found == notes.EFFECT_GOVERN else "SPEND"
+    lines = [line for line in case.manifest.lines if covers(case.catalog, line, case.call)]
+    return 'ask = "always"' if lines and all(line.ask_always for line in lines) else ""
+
+
+def _under(pattern: str, path: str) -> bool:
+    """`/etc/**` covers /etc itself too."""
+    lowered = pattern.casefold()
+    return matchers.matches(matchers.PATH, lowered, path) or (lowered.endswith("/**") and lowered[:-3] == path)
+
+
+def _fits(case: Case, held: Held, once: str) -> bool:
+    terms = held.grant.terms
+    if terms.choice == control_pb2.CHOICE_ONCE:
+        return terms.call == case.call.digest and covers(case.catalog, held, case.call)
+    return not once and covers(case.catalog, held, case.call)
+
+
+def _overspent(case: Case, held: Held) -> str:
+    """What bound the call would break under this grant, for a person; empty if none."""
+    for field in case.call.rule.fields:
+        limits = [int(value) for value in bound_values(held.grant.bounds, field.bound)]
+        amount = dict(case.call.amounts).get(field.bound, 0)
+        if field.matcher == matchers.BUDGET and limits:
+            spent = held.spent.get((case.who.run, field.bound), 0)
+            if spent + amount > min(limits):
+                return f"{field.bound}: {spent + amount} of {min(limits)} a run"
+        if field.matcher == matchers.MAXIMUM and limits and amount > min(limits):
+            return f"{field.bound}: {amount}, at most {min(limits)} in one call"
+    return ""
+
+
+def manifest_line(call: Call) -> str:
+    """The line of a manifest that would cover just this call."""
+    fields = {field.field: field for field in call.rule.fields}
+    written = ", ".join(
+        f'{fields[name].bound} = ["{matchers.literal(fields[name].matcher, value)}"]'
+        for name, value in call.targets
+        if name in fields
+    )
+    return f'"{call.rule.name}" = {{ {written} }}'
+
+
+def _where(case: Case) -> str:
+    for line in case.manifest.lines:
+        if covers(case.catalog, line, case.call):
+            return f"{line.where} {line.action} {line.written}"
+    return "none: asks for each thing"
+
+
+def _deny(reason: str, hint: str, reasons: Reasons) -> Deny:
+    return Deny(Fault(pb.CODE_DENIED, reason, hint), reasons)

@@ -1,0 +1,146 @@
+"""Grants: the table of what the person allowed, as a fold of the journal.
+
+Theory of operation. A grant is a row in memory and a record in the journal; nothing else carries authority. The
+table is only ever changed by `fold`, with the record that was appended in the same breath, so that after a crash
+the same records give the same table. A call that is admitted adds to the use and to the budgets of its grant at
+once (a reservation); a reply that says `released` takes it back. Since `fold` never waits and the kernel has one
+event loop, fifty slots of a gather cannot overdraw a grant that has one use left.
+
+A grant lives while its terms hold, it has uses left, and its parent lives: revoking one takes the subtree without
+visiting it, and at the next call.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Record, Revoked
+from agentos.v1 import control_pb2 as pb
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Who calls: the run, its program's lineage (path) and version (digest), and the terminal of `run --dev`."""
+
+    run: str
+    program: str
+    path: str
+    digest: str
+    terminal: tuple[int, int] = (0, 0)
+
+
+class Held(msgspec.Struct):
+    """A grant and what has been used of it. `spent` is by (run, bound)."""
+
+    grant: Grant
+    uses: int = 0
+    spent: dict[tuple[str, str], int] = {}
+    last_used_ms: int = 0
+    revoked: bool = False
+
+    @property
+    def uses_left(self) -> int:
+        """-1 where there is no end."""
+        return max(self.grant.uses - self.uses, 0) if self.grant.uses else -1
+
+
+class Table:
+    """All grants and denials of a home."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Held] = {}
+        self.denials: dict[str, Denial] = {}
+        self._of_path: defaultdict[str, list[Held]] = defaultdict(list)
+        self._admitted: dict[tuple[str, int], CallMade] = {}
+
+    def fold(self, records: Iterable[Record]) -> None:
+        """Bring the table up to these records, which are in the journal now."""
+        for record in records:
+            if isinstance(record, Grant):
+                held = Held(record, spent={})
+                self.held[record.id] = held
+                self._of_path[record.path].append(held)
+            elif isinstance(record, Denial):
+                self.denials[record.id] = record
+            elif isinstance(record, Revoked):
+                self._revoke(record)
+            elif isinstance(record, CallMade) and record.grant:
+                self._use(record, 1)
+                self._admitted[record.run, record.seq] = record
+            elif isinstance(record, CallSettled):
+                admitted = self._admitted.pop((record.run, record.seq), None)
+                if admitted and record.released:
+                    self._use(admitted, -1)
+
+    def _use(self, call: CallMade, sign: int) -> None:
+        held = self.held[call.grant]
+        held.uses += sign
+        held.last_used_ms = call.at_ms
+        for bound, amount in call.amounts:
+            held.spent[call.run, bound] = held.spent.get((call.run, bound), 0) + sign * amount
+
+    def _revoke(self, record: Revoked) -> None:
+        for each in record.ids:
+            self.denials.pop(each, None)
+            if each in self.held:
+                self.held[each].revoked = True
+
+    def subtree(self, root: str) -> tuple[str, ...]:
+        """The grant and all that were derived from it, parents first."""
+        found = [root]
+        for grant in self.held.values():
+            if grant.grant.parent in found:
+                found.append(grant.grant.id)
+        return tuple(found)
+
+    def live(self, who: Standing, now_ms: int) -> list[Held]:
+        """What this run may use now, newest first: a later, wider answer is found before an older one."""
+        return [held for held in reversed(self._of_path[who.path]) if self.lives(held, who, now_ms)]
+
+    def lives(self, held: Held, who: Standing, now_ms: int) -> bool:
+        if held.revoked or held.uses_left == 0 or not _holds(held.grant, who, now_ms):
+            return False
+        parent = self.held.get(held.grant.parent)
+        return not held.grant.parent or (parent is not None and self.lives(parent, who, now_ms))
+
+    def denied(self, path: str) -> list[Denial]:
+        return [denial for denial in self.denials.values() if denial.path == path]
+
+    def under_way(self, ids: Iterable[str]) -> list[CallMade]:
+        """Calls that were admitted under these grants and have not settled."""
+        return [call for call in self._admitted.values() if call.grant in ids]
+
+    def state(self, held: Held, now_ms: int) -> int:
+        """A control_pb2.GrantState."""
+        terms = held.grant.terms
+        if held.revoked:
+            return pb.GRANT_STATE_REVOKED
+        if held.uses_left == 0:
+            return pb.GRANT_STATE_USED
+        if terms.choice == pb.CHOICE_UNTIL and now_ms >= terms.until_ms:
+            return pb.GRANT_STATE_EXPIRED
+        parent = self.held.get(held.grant.parent)
+        return self.state(parent, now_ms) if parent else pb.GRANT_STATE_LIVE
+
+
+def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:
+    """Whether a grant's terms reach this run at this time."""
+    terms = grant.terms
+    if grant.path != who.path:
+        return False
+    if terms.choice == pb.CHOICE_TERMINAL:
+        return terms.terminal == who.terminal != (0, 0)
+    if grant.digest != who.digest:
+        return False
+    if terms.choice in (pb.CHOICE_ONCE, pb.CHOICE_RUN):
+        return grant.run == who.run
+    if terms.choice == pb.CHOICE_UNTIL:
+        return now_ms < terms.until_ms
+    return terms.choice == pb.CHOICE_VERSION
+
+
+def bound_values(bounds: Bounds, name: str) -> tuple[str, ...]:
+    """The values of one bound; none if it is not there, which covers nothing."""
+    return dict(bounds).get(name, ())

@@ -1,0 +1,243 @@
+"""The path of a call: the one way from a guest to the world.
+
+    decode -> target -> decide -> admit -> execute -> settle -> answer
+
+A guest has one import; behind it stands `Path.invoke`. Everything the system promises about permissions is a
+property of this file and of what it calls. A request carries one call or several: its slots are decided and
+admitted in order; those that ask become one prompt; those that are allowed run side by side meanwhile; the reply
+goes out when all have settled.
+
+Everything but a read is on disk before it is dispatched (`durable` before `execute`) and settled on disk before
+the guest hears of it. A read is recorded in order but does not wait. A failure is typed; a call whose server died
+in its middle keeps its reservation, since the effect may have happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from agentos.kernel import own, wire
+from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
+from agentos.kernel.call import Call, read
+from agentos.kernel.catalog import Catalog
+from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
+from agentos.kernel.grants import Standing, Table
+from agentos.kernel.manifest import Manifest
+from agentos.kernel.own import Failed
+from agentos.kernel.records import Bounds, CallMade, Fault, Targets
+from agentos.v1 import annotations_pb2, control_pb2
+from agentos.v1 import error_pb2 as pb
+
+KEPT_WHOLE = 65_536
+OWN_CALLS_FOR_EACH = 100
+CALLS_BEYOND_LIMIT = 100
+MAX_QUESTIONS = 20
+
+
+class Reach(Protocol):
+    """The capability servers, as the path of a call needs them. Both raise Failed."""
+
+    async def call(self, call: Call, bounds: Bounds) -> bytes: ...
+
+    async def prepare(self, call: Call, bounds: Bounds) -> Targets: ...
+
+
+class Actor(msgspec.Struct):
+    """A run, as the path of a call sees it."""
+
+    who: Standing
+    manifest: Manifest
+    start_folder: str
+    home_folder: str
+    began_ms: int
+    # Puts calls to the person and returns which were decided at all; None where nobody can be asked.
+    ask: Callable[[Sequence[tuple[Call, Ask]]], Awaitable[set[str] | None]]
+    read_line: own.ReadLine
+    printed: Callable[[int, str], None]
+    refused_call: Callable[[Call, Fault], None]
+    # Ends the run: the program does not heed its limits.
+    stop: Callable[[str], None]
+    seq: int = 0
+    calls: int = 0
+    own_calls: int = 0
+    refused: int = 0
+    questions: int = 0
+    declined: set[str] = msgspec.field(default_factory=set)
+    replies: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
+
+
+class Path:
+    def __init__(
+        self, catalog: Catalog, table: Table, ledger: Ledger, reach: Reach, powers: own.Powers, forbidden: tuple[str, ...]
+    ) -> None:
+        self._catalog = catalog
+        self._table = table
+        self._ledger = ledger
+        self._reach = reach
+        self._powers = powers
+        self._forbidden = forbidden
+
+    async def invoke(self, actor: Actor, request: str) -> str:
+        """Answer one request of a guest. Never raises for what a guest can send."""
+        try:
+            batch = wire.read(request)
+        except wire.BadRequest as bad:
+            return wire.error(bad.fault)
+        for stream, text in batch.out:
+            actor.printed(stream, text)
+        slots = [self._decode(actor, claim) for claim in batch.calls]
+        prepared = [await self._target(actor, slot) for slot in slots]
+        admitted = [slot if isinstance(slot, Fault) else self._admit(actor, slot) for slot in prepared]
+        asking = [slot for slot in admitted if isinstance(slot, tuple)]
+        answered = asyncio.ensure_future(self._question(actor, asking)) if asking else None
+        try:
+            results = await asyncio.gather(*(self._finish(actor, slot, answered) for slot in admitted))
+        finally:
+            if answered:
+                answered.cancel()
+        return wire.reply(results)
+
+    # ---- decode
+
+    def _decode(self, actor: Actor, claim: wire.Claim) -> Call | Fault:
+        actor.seq += 1
+        try:
+            call = read(claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder)
+        except wire.BadRequest as bad:
+            self._refused_claim(actor, claim, bad.fault)
+            return bad.fault
+        return self._over_limit(actor, call) or call
+
+    def _over_limit(self, actor: Actor, call: Call) -> Fault | None:
+        most = actor.manifest.limits.calls
+        if call.rule.inherent:
+            actor.own_calls += 1
+            over = actor.own_calls - most * OWN_CALLS_FOR_EACH
+        else:
+            actor.calls += 1
+            over = actor.calls - most
+        if over <= 0:
+            return None
+        if over > CALLS_BEYOND_LIMIT:
+            actor.stop("calls")
+        return Fault(pb.CODE_LIMIT, f"more than {most} calls in one run", 'raise limits = { calls = … } in the manifest')
+
+    def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
+        if actor.refused < CALLS_BEYOND_LIMIT:
+            record = CallMade(
+                actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
+                self._powers.unix_ms(), fault=fault, line=claim.line,
+            )  # fmt: skip
+            self._ledger.record(record)
+        actor.refused += 1
+
+    # ---- target
+
+    async def _target(self, actor: Actor, slot: Call | Fault) -> Call | Fault:
+        """Have the capability resolve what the call is about, where its request does not say it."""
+        if isinstance(slot, Fault) or not slot.rule.prepare:
+            return slot
+        verdict = decide(self._case(actor, slot))
+        if isinstance(verdict, Deny):
+            return self._refuse(actor, slot, verdict)
+        grant = self._table.held[verdict.grant].grant if isinstance(verdict, Allow) else None
+        line = verdict.line if isinstance(verdict, Ask) else None
+        try:
+            return slot.prepared(await self._reach.prepare(slot, grant.bounds if grant else line.bounds if line else ()))
+        except Failed as failed:
+            return self._refuse(actor, slot, Deny(failed.fault, (("effect", "none: it could not be prepared"),)))
+
+    # ---- decide and admit
+
+    def _case(self, actor: Actor, call: Call) -> Case:
+        now = self._powers.unix_ms()
+        held = self._table.live(actor.who, now)
+        denials = self._table.denied(actor.who.path)
+        return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
+
+    def _admit(self, actor: Actor, call: Call) -> Authorized | Fault | tuple[Call, Ask]:
+        outcome = admit(self._case(actor, call), self._ledger, self._powers.unix_ms())
+        if isinstance(outcome, Deny):
+            return self._refuse(actor, call, outcome)
+        if isinstance(outcome, Ask):
+            return call, outcome
+        return outcome
+
+    def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
+        actor.refused += 1
+        fault = refuse(call, verdict, self._ledger, self._powers.unix_ms())
+        actor.refused_call(call, fault)
+        return fault
+
+    async def _question(self, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
+        """One prompt for all slots that ask; the digests that were decided, None where nobody can be asked."""
+        fresh = [(call, ask) for call, ask in asking if call.digest not in actor.declined]
+        actor.questions += 1
+        if not fresh or actor.questions > MAX_QUESTIONS:
+            return set()
+        return await actor.ask(fresh)
+
+    # ---- execute, settle, answer
+
+    async def _finish(
+        self, actor: Actor, slot: Authorized | Fault | tuple[Call, Ask], answered: Awaitable[set[str] | None] | None
+    ) -> str | Fault:
+        if isinstance(slot, tuple) and answered is not None:
+            slot = self._admit_answered(actor, slot, await answered)
+        if isinstance(slot, Authorized):
+            return await self._execute(actor, slot)
+        assert isinstance(slot, Fault)
+        return slot
+
+    def _admit_answered(self, actor: Actor, slot: tuple[Call, Ask], answers: set[str] | None) -> Authorized | Fault:
+        call, ask = slot
+        outcome = self._admit(actor, call)
+        if not isinstance(outcome, tuple):
+            return outcome
+        actor.declined.add(call.digest)
+        hint = "run it where you can answer, or with --ask wait and answer with: agentos inbox"
+        if answers is None:
+            fault = Fault(pb.CODE_NEEDS_APPROVAL, "nobody was there to ask", hint)
+        else:
+            fault = Fault(pb.CODE_DENIED, "the person said no", "it is not asked again in this run")
+        return self._refuse(actor, call, Deny(fault, (*ask.reasons, ("effect", "none"), ("to allow", fault.hint))))
+
+    async def _execute(self, actor: Actor, authorized: Authorized) -> str | Fault:
+        call = authorized.spend()
+        observes = call.rule.effect == annotations_pb2.EFFECT_OBSERVE
+        if not observes:
+            await self._ledger.durable(authorized.seq)
+        value, fault, released = "", None, False
+        began = time.perf_counter_ns()
+        try:
+            value = await self._serve(actor, call, authorized.grant)
+        except Failed as failed:
+            fault, released = failed.fault, failed.released
+        took_us = (time.perf_counter_ns() - began) // 1000
+        seq = settle(call, took_us, _kept(value), fault, released, self._ledger)
+        if not observes:
+            await self._ledger.durable(seq)
+        if fault is None:
+            actor.replies = [*actor.replies[-31:], (call.seq, call.rule.name, value[:KEPT_WHOLE])]
+        return fault or value
+
+    async def _serve(self, actor: Actor, call: Call, grant: str) -> str:
+        if call.rule.inherent:
+            return wire.value(await own.serve(call.request, self._powers, actor.began_ms, actor.read_line))
+        raw = await self._reach.call(call, self._table.held[grant].grant.bounds)
+        try:
+            return wire.value(call.rule.response.FromString(raw))
+        except ValueError:
+            raise Failed(Fault(pb.CODE_UNAVAILABLE, f"{call.rule.capability} answered nonsense"), False) from None
+
+
+def _kept(value: str) -> str:
+    """A reply as it is recorded: whole, or by its digest where it is large."""
+    return value if len(value) <= KEPT_WHOLE else "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+

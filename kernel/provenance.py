@@ -1,0 +1,34 @@
+"""Where each argument of a call came from, as far as known: what a person wants to know before a yes.
+
+Found by looking, not by tracking: the value (or the last part of a path) stands in the program's text, in its
+input, or in what an earlier call of this run returned. A value that was put together from pieces is said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentos.kernel.call import Call
+
+SHORT = 3
+
+
+def origins(call: Call, name: str, source: str, given: str, replies: Iterable[tuple[int, str, str]]) -> list[str]:
+    """One sentence for each target. `given` is the run's input, `replies` are (seq, action, JSON), oldest first."""
+    seen = list(replies)
+    return [f"{field} {_origin(value, name, source, given, seen)}" for field, value in call.targets]
+
+
+def _origin(value: str, name: str, source: str, given: str, replies: list[tuple[int, str, str]]) -> str:
+    for piece in (value, value.rsplit("/", 1)[-1]):
+        if len(piece) <= SHORT:
+            continue
+        for number, text in enumerate(source.splitlines(), 1):
+            if piece in text:
+                return f"written in {name}:{number}"
+        if piece in given:
+            return "from the run's input"
+        for seq, action, reply in replies:
+            if piece in reply:
+                return f"from the reply of call {seq} ({action})"
+    return "put together by the program"

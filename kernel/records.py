@@ -1,0 +1,189 @@
+"""What the journal holds: one frozen struct for each kind of record, and its encoding.
+
+Grants, runs and prompts are folds of these. A record is only ever added to: a field that goes away keeps its
+place, a new one has a default, so that every journal ever written can still be read.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Bounds = tuple[tuple[str, tuple[str, ...]], ...]
+Targets = tuple[tuple[str, str], ...]
+Amounts = tuple[tuple[str, int], ...]
+Reasons = tuple[tuple[str, str], ...]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """How something failed, as a program and a person may know it: codes and words are those of error.proto."""
+
+    code: int
+    reason: str
+    hint: str = ""
+    detail: str = ""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """For how long a grant holds: `choice` is a control_pb2.Choice, the rest says until what.
+
+    `call` is the digest of the one call that ONCE is for; `terminal` is (session leader, its start in ticks).
+    """
+
+    choice: int
+    until_ms: int = 0
+    call: str = ""
+    terminal: tuple[int, int] = (0, 0)
+
+
+class Grant(msgspec.Struct, frozen=True, tag="grant"):
+    """What the person allowed: the only record of authority in the system."""
+
+    id: str
+    run: str
+    program: str
+    path: str
+    digest: str
+    action: str
+    bounds: Bounds
+    terms: Terms
+    minted_ms: int
+    # How many calls it is good for; 0 means any number.
+    uses: int = 0
+    origin: str = "person"
+    parent: str = ""
+
+
+class Denial(msgspec.Struct, frozen=True, tag="denial"):
+    """The person said: never ask again for this program and these bounds."""
+
+    id: str
+    run: str
+    program: str
+    path: str
+    action: str
+    bounds: Bounds
+    minted_ms: int
+
+
+class Revoked(msgspec.Struct, frozen=True, tag="revoked"):
+    """These grants (a grant and its subtree) or denials are void from here on."""
+
+    ids: tuple[str, ...]
+    run: str = ""
+
+
+class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
+    """A program at a version that had not run here before. Content above 1 MiB is kept by digest alone."""
+
+    digest: str
+    path: str
+    name: str
+    content: bytes
+    manifest: bytes
+    run: str = ""
+
+
+class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
+    """A run was accepted. It is pinned to a component and a code object, by digest."""
+
+    run: str
+    program: str
+    path: str
+    digest: str
+    component: str
+    start_folder: str
+    home_folder: str
+    arguments: tuple[str, ...]
+    input: str
+    queued_us: int
+    code: str = ""
+
+
+class CallMade(msgspec.Struct, frozen=True, tag="call"):
+    """A call and what was decided. For an allowed call it is the intent, durable before dispatch unless OBSERVE."""
+
+    run: str
+    seq: int
+    action: str
+    # Canonical arguments as JSON, content redacted.
+    args: str
+    targets: Targets
+    digest: str
+    # A control_pb2.CallDecision.
+    decision: int
+    at_ms: int
+    amounts: Amounts = ()
+    grant: str = ""
+    reasons: Reasons = ()
+    fault: Fault | None = None
+    line: int = 0
+
+
+class CallSettled(msgspec.Struct, frozen=True, tag="reply"):
+    """How a call ended. `released` gives the reserved use back: the effect certainly did not happen."""
+
+    run: str
+    seq: int
+    took_us: int
+    # JSON, or `sha256:…` of it where it is large.
+    value: str = ""
+    fault: Fault | None = None
+    released: bool = False
+
+
+class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
+    """The person's answer, bound to the digest of what was shown: (line, choice) for each decided line."""
+
+    run: str
+    prompt: str
+    digest: str
+    decisions: tuple[tuple[int, int], ...]
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
+    """The end of a run. `status` is a control_pb2.RunStatus; times are unix microseconds, 0 where not reached."""
+
+    run: str
+    status: int
+    result: str
+    output: str
+    output_cut: bool
+    calls: int
+    refused: int
+    cell_us: int
+    first_line_us: int
+    ended_us: int
+    fault: Fault | None = None
+    traceback: str = ""
+
+
+class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):
+    """The person registered a capability that lives in this folder, as it was then (hex digest of its files)."""
+
+    folder: str
+    name: str
+    digest: str
+    run: str = ""
+
+
+class CapabilityRemoved(msgspec.Struct, frozen=True, tag="capability.removed"):
+    name: str
+    run: str = ""
+
+
+Record = (
+    Grant | Denial | Revoked | ProgramSeen | RunBegan | CallMade | CallSettled | PromptAnswered | RunEnded
+    | CapabilityAdded | CapabilityRemoved
+)  # fmt: skip
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+def entry(record: Record) -> tuple[str, str, bytes]:
+    """A record as the journal takes it: kind, run and body."""
+    return str(record.__struct_config__.tag), record.run, _encoder.encode(record)
+
+
+def decode(body: bytes) -> Record:
+    return _decoder.decode(body)
