@@ -84,18 +84,24 @@ class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
 
 
 class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
-    """A run was accepted. It is pinned to a component and a code object, by digest."""
+    """A run was accepted."""
 
     run: str
     program: str
     path: str
     digest: str
-    component: str
     start_folder: str
     home_folder: str
     arguments: tuple[str, ...]
     input: str
     queued_us: int
+
+
+class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
+    """What a run is a function of, beside its input and replies: the digests of component and code object."""
+
+    run: str
+    component: str
     code: str = ""
 
 
@@ -172,7 +178,7 @@ class CapabilityRemoved(msgspec.Struct, frozen=True, tag="capability.removed"):
 
 
 Record = (
-    Grant | Denial | Revoked | ProgramSeen | RunBegan | CallMade | CallSettled | PromptAnswered | RunEnded
+    Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved
 )  # fmt: skip
 

@@ -1,0 +1,249 @@
+"""The control service: what the person's shell may ask of the kernel. Grants come from here and nowhere else.
+
+Every call must carry the credential from the home's runtime folder, which no server, zygote or cell can read; a
+path socket alone does not keep a confined process out. The service translates; what is asked is done elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path as FilePath
+from typing import NoReturn, Protocol
+
+import grpc
+
+from agentos.kernel import suggest, views
+from agentos.kernel.catalog import Catalog
+from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.programs import Loader
+from agentos.kernel.records import Fault, Revoked
+from agentos.kernel.runs import Run, Runs
+from agentos.v1 import control_pb2 as pb
+from agentos.v1 import control_pb2_grpc, error_pb2
+
+VERSION = "0.1.0"
+STATUS = {
+    error_pb2.CODE_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    error_pb2.CODE_NEEDS_APPROVAL: grpc.StatusCode.PERMISSION_DENIED,
+    error_pb2.CODE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    error_pb2.CODE_LIMIT: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    error_pb2.CODE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+}
+Handler = grpc.RpcMethodHandler
+Context = grpc.aio.ServicerContext
+
+
+class Kernel(Protocol):
+    """The parts of a running kernel, as the control service needs them; serve.py puts them together."""
+
+    home: FilePath
+    guest: FilePath
+    started_ms: int
+    catalog: Catalog
+    ledger: Ledger
+    desk: Desk
+    runs: Runs
+    loader: Loader
+
+    def capabilities(self) -> list[pb.CapabilityInfo]: ...
+
+    async def add_capability(self, folder: str) -> pb.CapabilityInfo: ...
+
+    async def remove_capability(self, name: str) -> None: ...
+
+
+class Credential(grpc.aio.ServerInterceptor):
+    """Refuses every call that does not carry the credential, and counts them."""
+
+    def __init__(self, token: str, refused: Callable[[], None]) -> None:
+        self._wanted = f"Bearer {token}".encode()
+        self._refused = refused
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        given = dict(details.invocation_metadata or ()).get("authorization", "")
+        if hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._wanted):
+            return await continuation(details)
+        self._refused()
+        return grpc.unary_unary_rpc_method_handler(_unauthenticated)
+
+
+async def _unauthenticated(request: bytes, context: Context) -> NoReturn:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the home's credential is missing")
+
+
+async def _abort(context: Context, fault: Fault) -> NoReturn:
+    error = views.fault(fault) or error_pb2.Error()
+    trailing = (("agentos-error-bin", error.SerializeToString()),)
+    await context.abort(STATUS[error.code], fault.reason, trailing)
+
+
+class Control(control_pb2_grpc.ControlServiceServicer):
+    def __init__(self, kernel: Kernel, stop: asyncio.Event) -> None:
+        self._kernel = kernel
+        self._stop = stop
+
+    # ---- the kernel itself
+
+    async def Status(self, request: pb.StatusRequest, context: Context) -> pb.StatusResponse:
+        kernel = self._kernel
+        cells = kernel.loader.python
+        return pb.StatusResponse(
+            version=VERSION, pid=os.getpid(), home=str(kernel.home), started_ms=kernel.started_ms,
+            cells_ready=cells.ready if cells else 0, cells_busy=cells.busy if cells else 0,
+            runs_active=len(kernel.runs.active), prompts_open=len(kernel.desk.open),
+        )  # fmt: skip
+
+    async def Shutdown(self, request: pb.ShutdownRequest, context: Context) -> pb.ShutdownResponse:
+        self._stop.set()
+        return pb.ShutdownResponse()
+
+    async def Doctor(self, request: pb.DoctorRequest, context: Context) -> pb.DoctorResponse:
+        kernel = self._kernel
+        guest = pb.Guest(path=str(kernel.guest), digest=kernel.loader.guest_digest, imports=["agentos:guest/kernel"])
+        return pb.DoctorResponse(
+            walls=await walls(), pid=os.getpid(), guest=guest, version=VERSION, home=str(kernel.home)
+        )
+
+    # ---- programs and runs
+
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+        try:
+            shown = self._kernel.runs.explain(request.source, request.start_folder, request.home_folder)
+        except Refusal as refusal:
+            await _abort(context, refusal.fault)
+        return pb.ExplainResponse(program=shown)
+
+    async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
+        try:
+            run = self._kernel.runs.accept(request)
+        except Refusal as refusal:
+            await _abort(context, refusal.fault)
+        try:
+            while (event := await run.events.get()) is not None:
+                yield event
+        finally:
+            if run.id in self._kernel.runs.active and request.ask != pb.ASK_WAIT:
+                self._kernel.runs.cancel(run)
+
+    async def Type(self, request: pb.TypeRequest, context: Context) -> pb.TypeResponse:
+        run = await self._active(request.run, context)
+        run.typed.put_nowait(None if request.end else request.text)
+        return pb.TypeResponse()
+
+    async def Cancel(self, request: pb.CancelRequest, context: Context) -> pb.CancelResponse:
+        self._kernel.runs.cancel(await self._active(request.run, context))
+        return pb.CancelResponse()
+
+    async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
+        kernel = self._kernel
+        chosen = [
+            past for past in reversed(kernel.ledger.runs.values())
+            if not request.active_only or past.began.run in kernel.runs.active
+        ]  # fmt: skip
+        return pb.ListRunsResponse(runs=[self._view(past.began.run) for past in chosen[: request.limit or 50]])
+
+    async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
+        kernel = self._kernel
+        run_id = await self._known(request.run, context)
+        calls = [views.call(made, settled, kernel.catalog) for made, settled in kernel.ledger.calls(run_id)]
+        return pb.ShowRunResponse(run=self._view(run_id), calls=calls)
+
+    async def SuggestManifest(
+        self, request: pb.SuggestManifestRequest, context: Context
+    ) -> pb.SuggestManifestResponse:
+        kernel = self._kernel
+        run_id = await self._known(request.run, context)
+        made = [call for call, _ in kernel.ledger.calls(run_id)]
+        return pb.SuggestManifestResponse(block=suggest.block(kernel.ledger.runs[run_id].began, made, kernel.catalog))
+
+    def _view(self, run_id: str) -> pb.Run:
+        past = self._kernel.ledger.runs[run_id]
+        shown = views.run(past, past.end, self._kernel.ledger)
+        if past.end is None and run_id not in self._kernel.runs.active:
+            shown.status = pb.RUN_STATUS_FAILED
+            shown.error.code, shown.error.reason = error_pb2.CODE_UNAVAILABLE, "the kernel stopped while it ran"
+        return shown
+
+    async def _known(self, name: str, context: Context) -> str:
+        runs = self._kernel.ledger.runs
+        run_id = next(reversed(runs), "") if name in ("last", "") else name
+        if run_id not in runs:
+            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
+        return run_id
+
+    async def _active(self, name: str, context: Context) -> Run:
+        run = self._kernel.runs.active.get(name)
+        if run is None:
+            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "no such run is under way", "see: agentos ps"))
+        return run
+
+    # ---- authority
+
+    async def Inbox(self, request: pb.InboxRequest, context: Context) -> pb.InboxResponse:
+        return pb.InboxResponse(prompts=[waiting.prompt for waiting in self._kernel.desk.open.values()])
+
+    async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:
+        try:
+            return pb.AnswerResponse(grants=await self._kernel.desk.answer(request))
+        except Refusal as refusal:
+            await _abort(context, refusal.fault)
+
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
+        table, now = self._kernel.ledger.table, time.time_ns() // 1_000_000
+        if request.denied:
+            return pb.ListGrantsResponse(grants=[views.denial(each) for each in table.denials.values()])
+        shown = [views.grant(held, table, now) for held in table.held.values()]
+        chosen = [grant for grant in shown if request.all or grant.state == pb.GRANT_STATE_LIVE]
+        return pb.ListGrantsResponse(grants=chosen)
+
+    async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
+        ledger = self._kernel.ledger
+        table = ledger.table
+        if request.id not in table.held and request.id not in table.denials:
+            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
+        ids = table.subtree(request.id) if request.id in table.held else (request.id,)
+        under_way = [f"{call.run}:{call.seq}" for call in table.under_way(ids)]
+        await ledger.durable(ledger.record(Revoked(ids)))
+        return pb.RevokeResponse(ids=ids, under_way=under_way)
+
+    # ---- capabilities
+
+    async def ListCapabilities(
+        self, request: pb.ListCapabilitiesRequest, context: Context
+    ) -> pb.ListCapabilitiesResponse:
+        return pb.ListCapabilitiesResponse(capabilities=self._kernel.capabilities())
+
+    async def AddCapability(self, request: pb.AddCapabilityRequest, context: Context) -> pb.AddCapabilityResponse:
+        try:
+            return pb.AddCapabilityResponse(capability=await self._kernel.add_capability(request.folder))
+        except Refusal as refusal:
+            await _abort(context, refusal.fault)
+
+    async def RemoveCapability(
+        self, request: pb.RemoveCapabilityRequest, context: Context
+    ) -> pb.RemoveCapabilityResponse:
+        try:
+            await self._kernel.remove_capability(request.name)
+        except Refusal as refusal:
+            await _abort(context, refusal.fault)
+        return pb.RemoveCapabilityResponse()
+
+
+async def walls() -> list[pb.Wall]:
+    """Try every wall in a process of its own."""
+    probe = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agentos.kernel.cells.probe", stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(probe.communicate(), 60)
+    return [pb.Wall(**wall) for wall in json.loads(out)]

@@ -1,0 +1,396 @@
+"""Runs: one execution of one program for one input, from the request to its end.
+
+    accept -> review -> load -> cell -> calls ... -> end
+
+The run's record is appended before anything else of it, and since the journal has one order, no effect of the run
+can be on disk before the run is. What happens is told to the follower as a stream of events; a follower that hangs
+up takes an attached run with it. The wall clock stops while the run waits for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import msgspec
+
+from agentos.kernel import prompts, provenance, views
+from agentos.kernel.call import Call
+from agentos.kernel.catalog import Catalog
+from agentos.kernel.cells.pool import Cell, CellLimits, Ending
+from agentos.kernel.decide import Ask
+from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.grants import Held, Standing
+from agentos.kernel.journal import JournalBroken, JournalFull
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.manifest import Manifest, ManifestError, program_digest, read
+from agentos.kernel.path import Actor, Path
+from agentos.kernel.programs import Loader, check_size
+from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
+from agentos.kernel.wire import CODES as CODE_NAMES
+from agentos.kernel.wire import error
+from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
+
+ANSWER_WITHIN_S = 600
+WAIT_IN_INBOX_S = 7 * 86_400
+KEPT_SOURCE = 1 << 20
+MAX_RESULT = 1 << 20
+
+
+class GuestEnd(msgspec.Struct):
+    """What a guest's `run` returns: hostile until it is read here."""
+
+    status: str
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    out: list[tuple[int, str]] = []
+    error: dict[str, str] = {}
+    traceback: str = ""
+
+
+class Run:
+    """A run under way: its state, and the events its follower reads."""
+
+    def __init__(self, run_id: str, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
+        self.id = run_id
+        self.request = request
+        self.manifest = manifest
+        self.who = who
+        self.events: asyncio.Queue[pb.RunResponse | None] = asyncio.Queue()
+        self.typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self.cell: Cell | None = None
+        self.stopped = ""
+        self.queued_us = time.time_ns() // 1000
+        self.cell_us = 0
+        self.output: list[str] = []
+        self.output_bytes = 0
+        self.output_cut = False
+        self.prompt = ""
+        self.actor: Actor | None = None
+        self._wall_left = manifest.limits.wall_ms / 1000
+        self._wall: asyncio.TimerHandle | None = None
+        self._wall_from = 0.0
+
+    def tell(self, **event: object) -> None:
+        self.events.put_nowait(pb.RunResponse(**event))  # type: ignore[arg-type]  # one field of the oneof
+
+    def printed(self, stream: int, text: str) -> None:
+        """Keep and pass on what the program printed, up to its limit."""
+        left = self.manifest.limits.output_bytes - self.output_bytes
+        raw = text.encode(errors="replace")
+        if len(raw) > left:
+            self.output_cut = True
+            raw = raw[: max(left, 0)]
+            text = raw.decode(errors="ignore")
+        self.output_bytes += len(raw)
+        if text:
+            self.output.append(text)
+            self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=text))
+
+    def stop(self, why: str) -> None:
+        """End it from outside: cancelled, wall, calls. The first reason stays."""
+        self.stopped = self.stopped or why
+        if self.cell:
+            self.cell.kill()
+
+    def clock(self, running: bool) -> None:
+        """Let the wall clock run, or hold it while a person is asked."""
+        loop = asyncio.get_running_loop()
+        if running and not self._wall:
+            self._wall_from = loop.time()
+            self._wall = loop.call_later(max(self._wall_left, 0.001), self.stop, "wall")
+        elif not running and self._wall:
+            self._wall.cancel()
+            self._wall = None
+            self._wall_left -= loop.time() - self._wall_from
+
+
+class Runs:
+    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader) -> None:
+        self.active: dict[str, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catalog = catalog
+        self._ledger = ledger
+        self._desk = desk
+        self._path = path
+        self._loader = loader
+
+    # ---- accept
+
+    def explain(self, source: pb.Source, start: str, home: str) -> pb.Program:
+        """What a program may ask, and how its lines stand. Raises Refusal."""
+        manifest, who = self._read(source, start, home, "", (0, 0))
+        return views.program(manifest, who, self._lines(manifest, who), self._catalog)
+
+    def accept(self, request: pb.RunRequest) -> Run:
+        """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name."""
+        terminal = (request.terminal.leader, request.terminal.began_ticks)
+        run_id = self._ledger.next_id("r")
+        manifest, who = self._read(request.source, request.start_folder, request.home_folder, run_id, terminal)
+        if request.input:
+            _check_json(request.input)
+        run = Run(run_id, request, manifest, who)
+        self.active[run_id] = run
+        began = RunBegan(
+            run_id, who.program, who.path, who.digest, request.start_folder, request.home_folder,
+            tuple(request.arguments), request.input, run.queued_us,
+        )  # fmt: skip
+        seq = self._ledger.record(*self._unseen(request.source, who), began)
+        task = asyncio.create_task(self._drive(run, seq))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return run
+
+    def _read(
+        self, source: pb.Source, start: str, home: str, run_id: str, terminal: tuple[int, int]
+    ) -> tuple[Manifest, Standing]:
+        check_size(source)
+        if not all(folder.startswith("/") for folder in (start, home, source.path)):
+            raise Refusal(error_pb2.CODE_INVALID, "a program's path and folders must be absolute")
+        try:
+            manifest = read(
+                source.content, source.path, source.manifest, source.manifest_path, self._catalog, start, home
+            )
+        except ManifestError as wrong:
+            reason = f"{wrong.file}:{wrong.line}: {wrong.reason}" if wrong.line else f"{wrong.file}: {wrong.reason}"
+            raise Refusal(error_pb2.CODE_INVALID, reason, wrong.hint, "manifest") from None
+        digest = program_digest(source.content, source.manifest)
+        return manifest, Standing(run_id, manifest.name, source.path, digest, terminal)
+
+    def _unseen(self, source: pb.Source, who: Standing) -> list[ProgramSeen]:
+        if who.digest in self._ledger.programs:
+            return []
+        content = source.content if len(source.content) <= KEPT_SOURCE else b""
+        return [ProgramSeen(who.digest, who.path, who.program, content, source.manifest)]
+
+    # ---- drive
+
+    async def _drive(self, run: Run, seq: int) -> None:
+        fault: Fault | None
+        status, fault, end = pb.RUN_STATUS_FAILED, None, GuestEnd("failed")
+        began_us = 0
+        try:
+            run.tell(accepted=pb.RunAccepted(run=run.id, program=self._shown(run)))
+            await self._authority(run)
+            ending = await self._in_cell(run)
+            began_us = ending.began_us
+            status, fault, end = _outcome(run, ending)
+        except Refusal as refusal:
+            fault = refusal.fault
+            status = pb.RUN_STATUS_REFUSED if fault.code == error_pb2.CODE_DENIED else pb.RUN_STATUS_FAILED
+            status = pb.RUN_STATUS_CANCELLED if run.stopped == "cancelled" else status
+        except (JournalFull, JournalBroken) as broken:
+            fault = Fault(error_pb2.CODE_UNAVAILABLE, broken.reason, broken.hint, "disk_full")
+        finally:
+            run.clock(False)
+            self._desk.void(run.prompt)
+            await self._end(run, status, fault, end, began_us)
+
+    def _shown(self, run: Run) -> pb.Program:
+        return views.program(run.manifest, run.who, self._lines(run.manifest, run.who), self._catalog)
+
+    async def _in_cell(self, run: Run) -> Ending:
+        loaded = await self._loader.load(run.request)
+        self._ledger.record(Pinned(run.id, loaded.component, loaded.code))
+        run.cell = await loaded.cells.take()
+        if run.stopped:
+            run.cell.kill()
+        run.cell_us = time.time_ns() // 1000
+        run.clock(True)
+        limits = run.manifest.limits
+        actor = run.actor = self._actor(run)
+
+        async def invoke(request: str) -> str:
+            try:
+                return await self._path.invoke(actor, request)
+            except (JournalFull, JournalBroken):
+                run.stop("journal")
+                return error(Fault(error_pb2.CODE_UNAVAILABLE, "nothing can be recorded now", "", "disk_full"))
+
+        cell_limits = CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000))
+        return await run.cell.run(loaded.request, cell_limits, invoke)
+
+    def _actor(self, run: Run) -> Actor:
+        async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
+            return await self._ask(run, actor, asking)
+
+        async def read_line(text: str) -> str | None:
+            return await self._read_line(run, text)
+
+        def refused(call: Call, fault: Fault) -> None:
+            run.tell(refused=views.refused(call, fault))
+
+        actor = Actor(
+            run.who, run.manifest, run.request.start_folder, run.request.home_folder, time.monotonic_ns() // 1_000_000,
+            ask, read_line, run.printed, refused, run.stop,
+        )  # fmt: skip
+        return actor
+
+    # ---- authority
+
+    def _lines(self, manifest: Manifest, who: Standing) -> list[pb.Line]:
+        table, now = self._ledger.table, time.time_ns() // 1_000_000
+        return prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
+
+    def _earlier(self, who: Standing) -> list[Held]:
+        """The standing grants of the version before this one."""
+        held = [
+            held for held in self._ledger.table.held.values()
+            if held.grant.path == who.path and held.grant.terms.choice == pb.CHOICE_VERSION and not held.revoked
+        ]  # fmt: skip
+        if not held or held[-1].grant.digest == who.digest:
+            return []
+        return [each for each in held if each.grant.digest == held[-1].grant.digest]
+
+    async def _authority(self, run: Run) -> None:
+        """Before the first run of a version: one review of all lines that no grant covers yet."""
+        lines = self._lines(run.manifest, run.who)
+        asking = [line for line in lines if prompts.asks(line)]
+        if not asking:
+            return
+        if run.request.grant_manifest:
+            await self._ledger.durable(self._desk.grant_lines(asking, run.who))
+            run.tell(granted=pb.Granted(lines=asking))
+        elif run.request.ask != pb.ASK_DENY:
+            await self._review(run, lines, asking)
+
+    async def _review(self, run: Run, lines: list[pb.Line], asking: list[pb.Line]) -> None:
+        changed = any(line.state in (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED) for line in lines)
+        why = f"{run.who.program} changed since you allowed it" if changed else "new program, you started it"
+        answer = await self._put(run, lines, (), why, review=True)
+        refused = [line for line in asking if answer.get(line.number) in (pb.CHOICE_NO, pb.CHOICE_NEVER)]
+        if not answer or len(refused) == len(asking):
+            hint = f"agentos explain {PurePosixPath(run.who.path).name} shows what it asks"
+            raise Refusal(error_pb2.CODE_DENIED, "you allowed nothing, so it did not start", hint)
+
+    async def _ask(self, run: Run, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
+        if run.request.ask == pb.ASK_DENY:
+            return None
+        source = run.request.source.content.decode(errors="replace")
+        name = PurePosixPath(run.who.path).name
+        lines = [
+            prompts.call_line(
+                number, call, ask, run.who, run.manifest, self._catalog,
+                provenance.origins(call, name, source, run.request.input, actor.replies),
+            )
+            for number, (call, ask) in enumerate(asking, 1)
+        ]  # fmt: skip
+        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, review=False)
+        return {call.digest for call, _ in asking}
+
+    async def _put(self, run: Run, lines: list[pb.Line], calls: Sequence[str], why: str, review: bool) -> dict[int, int]:
+        """Lay a prompt on the desk, tell the follower, and wait for the answer; a timeout is a no."""
+        prompt = pb.Prompt(
+            id=self._ledger.next_id("p"), run=run.id, program=self._shown(run), review=review, lines=lines,
+            asked_ms=time.time_ns() // 1_000_000, why=why,
+        )  # fmt: skip
+        waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
+        run.prompt = prompt.id
+        run.tell(prompt=prompt)
+        run.clock(False)
+        within = WAIT_IN_INBOX_S if run.request.ask == pb.ASK_WAIT else ANSWER_WITHIN_S
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting.answer), within)
+        except TimeoutError:
+            return {}
+        finally:
+            self._desk.void(prompt.id)
+            run.prompt = ""
+            run.tell(settled=prompt.id)
+            if run.cell:
+                run.clock(True)
+
+    async def _read_line(self, run: Run, text: str) -> str | None:
+        if not run.request.interactive:
+            return None
+        run.clock(False)
+        run.tell(input_wanted=text or " ")
+        line = await run.typed.get()
+        run.clock(True)
+        return line
+
+    # ---- end
+
+    def cancel(self, run: Run) -> None:
+        run.stop("cancelled")
+        run.typed.put_nowait(None)
+        self._desk.void(run.prompt)
+
+    async def _end(
+        self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: GuestEnd, began_us: int
+    ) -> None:
+        for stream, text in end.out:
+            run.printed(stream, text)
+        actor = run.actor
+        result = bytes(end.result).decode() if status == pb.RUN_STATUS_DONE else ""
+        ended = RunEnded(
+            run.id, int(status), "" if result == "null" else result, "".join(run.output), run.output_cut,
+            actor.seq if actor else 0, actor.refused if actor else 0, run.cell_us, began_us,
+            time.time_ns() // 1000, fault, end.traceback[:65_536],
+        )  # fmt: skip
+        try:
+            await self._ledger.durable(self._ledger.record(ended))
+        except (JournalFull, JournalBroken) as broken:
+            run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
+        del self.active[run.id]
+        run.tell(ended=views.run(self._ledger.runs[run.id], ended, self._ledger))
+        run.events.put_nowait(None)
+
+    async def close(self) -> None:
+        """Cancel all that runs and wait until their ends are recorded."""
+        for run in list(self.active.values()):
+            self.cancel(run)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+
+
+def _check_json(text: str) -> None:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        raise Refusal(error_pb2.CODE_INVALID, "the input is not JSON", "try: --input '{\"key\": 1}'") from None
+
+
+STATUS = {
+    "done": pb.RUN_STATUS_DONE,
+    "failed": pb.RUN_STATUS_FAILED,
+    "refused": pb.RUN_STATUS_REFUSED,
+    "limit": pb.RUN_STATUS_LIMIT,
+}
+CODES = {name: code for code, name in CODE_NAMES.items()}
+STOPPED = {
+    "cancelled": (pb.RUN_STATUS_CANCELLED, Fault(error_pb2.CODE_UNAVAILABLE, "cancelled")),
+    "wall": (pb.RUN_STATUS_LIMIT, Fault(error_pb2.CODE_LIMIT, "it ran longer than its wall limit", "raise limits = { wall = … }")),
+    "calls": (pb.RUN_STATUS_LIMIT, Fault(error_pb2.CODE_LIMIT, "it went on calling beyond its limit", "raise limits = { calls = … }")),
+    "journal": (pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_UNAVAILABLE, "nothing could be recorded", "make room on the disk")),
+}  # fmt: skip
+
+
+def _outcome(run: Run, ending: Ending) -> tuple[pb.RunStatus.ValueType, Fault | None, GuestEnd]:
+    """What the end of a cell means for its run. What the guest says is read as hostile text."""
+    nothing = GuestEnd("failed")
+    if run.stopped:
+        return *STOPPED[run.stopped], nothing
+    if ending.how == "cpu":
+        fault = Fault(error_pb2.CODE_LIMIT, "it used more than its CPU limit", "raise limits = { cpu = … }")
+        return pb.RUN_STATUS_LIMIT, fault, nothing
+    if ending.how == "trapped" and ending.reached:
+        reason = f"the program reached below Python for {ending.reached}, which is not there"
+        return pb.RUN_STATUS_REFUSED, Fault(error_pb2.CODE_DENIED, reason, "use the SDK or plain Python"), nothing
+    if ending.how != "returned":
+        reason = "the program broke its guest" if ending.how == "trapped" else "the cell ended before the program did"
+        return pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_UNAVAILABLE, reason, "run it again"), nothing
+    try:
+        end = msgspec.json.decode(ending.reply, type=GuestEnd)
+        status = STATUS[end.status]
+    except (msgspec.MsgspecError, KeyError):
+        return pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended"), nothing
+    if status == pb.RUN_STATUS_DONE:
+        if len(bytes(end.result)) > MAX_RESULT:
+            fault = Fault(error_pb2.CODE_LIMIT, "its result is larger than 1 MiB", "write it to a file instead")
+            return pb.RUN_STATUS_LIMIT, fault, end
+        return status, None, end
+    words = {name: str(end.error.get(name, ""))[:2000] for name in ("reason", "hint", "detail")}
+    return status, Fault(CODES.get(end.error.get("code", ""), error_pb2.CODE_INVALID), **words), end

@@ -1,0 +1,197 @@
+"""Putting a kernel together: the one place where its parts meet the machine.
+
+    home unlocked -> journal verified and folded -> capabilities known -> guest mapped -> control service listens
+
+Everything is closed in the opposite order. What is not here is handed in: a part that is tested needs no kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import signal
+import time
+from pathlib import Path as FilePath
+
+import grpc
+import msgspec
+
+import agentos.kernel
+from agentos.kernel import bounds, views
+from agentos.kernel.call import Call
+from agentos.kernel.catalog import Catalog, CatalogError, load, read_capability
+from agentos.kernel.cells.images import Images
+from agentos.kernel.control import Control, Credential
+from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.home import Home
+from agentos.kernel.journal import Journal
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.own import Failed, Powers
+from agentos.kernel.path import Path
+from agentos.kernel.programs import Loader
+from agentos.kernel.records import Bounds, CapabilityAdded, CapabilityRemoved, Fault, Targets
+from agentos.kernel.runs import Runs
+from agentos.kernel.servers import CallFailed, Servers
+from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers
+
+ROOMS = FilePath(agentos.kernel.__file__).parent.parent
+GUEST = ROOMS / "guests" / "python" / "guest.wasm"
+MAX_MESSAGE = 80 << 20
+
+
+class Reach:
+    """The capability servers, as the path of a call needs them: seals, folders and errors translated."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+
+    async def call(self, call: Call, given: Bounds) -> bytes:
+        try:
+            await self._servers.allow(call.rule.capability, roots(call, given))
+            request = call.request.SerializeToString()
+            return await self._servers.call(call.rule.capability, call.rule.method, request, context(call, given))
+        except CallFailed as failed:
+            raise _failed(failed.error) from None
+
+    async def prepare(self, call: Call, given: Bounds) -> Targets:
+        try:
+            found = await self._servers.prepare(
+                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, given)
+            )
+        except CallFailed as failed:
+            raise _failed(failed.error) from None
+        return tuple((target.name, target.value) for target in found)
+
+
+def context(call: Call, given: Bounds) -> capability_pb2.CallContext:
+    return capability_pb2.CallContext(
+        idempotency_key=f"{call.run}:{call.seq}:{call.digest[:16]}",
+        bounds=bounds.written(given),
+        targets=views.targets(call.targets),
+    )
+
+
+def roots(call: Call, given: Bounds) -> dict[str, str]:
+    """The folders a server must be able to reach for this call, and how."""
+    mode = "read" if call.rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
+    paths = {field.bound for field in call.rule.fields if field.matcher == matchers.PATH}
+    return {matchers.root(pattern): mode for name, values in given if name in paths for pattern in values}
+
+
+def _failed(error: error_pb2.Error) -> Failed:
+    fault = Fault(error.code, error.reason, error.hint, error.detail)
+    return Failed(fault, released=error.detail != "interrupted")
+
+
+class Kernel:
+    """A running kernel of one home."""
+
+    def __init__(self, home: Home, journal: Journal, images: Images, runtime: FilePath, ready: int) -> None:
+        self.home = home.path
+        self.guest = GUEST
+        self.started_ms = time.time_ns() // 1_000_000
+        self.ledger = Ledger(journal)
+        built_in = sorted(path.parent for path in (ROOMS / "capabilities").glob("*/capability.toml"))
+        added = [FilePath(each.folder) for each in self.ledger.folders.values() if _unchanged(each)]
+        self.catalog: Catalog = load([*built_in, *added])
+        self.servers = Servers(self.catalog, runtime, (os.path.realpath(home.path),))
+        self.desk = Desk(self.ledger, self.ledger, self.catalog, _now_ms)
+        self.loader = Loader(images, journal, GUEST, ready)
+        forbidden = tuple({str(home.path), os.path.realpath(home.path), str(runtime)})
+        path = Path(self.catalog, self.ledger.table, self.ledger, Reach(self.servers), Powers(), forbidden)
+        self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader)
+        self.refused_shells = 0
+
+    async def close(self) -> None:
+        await self.runs.close()
+        await self.servers.close()
+        await self.loader.close()
+        await self.ledger.journal.close()
+
+    def shell_refused(self) -> None:
+        self.refused_shells += 1
+
+    def capabilities(self) -> list[control_pb2.CapabilityInfo]:
+        shown = views.capabilities(self.catalog)
+        states = self.servers.states()
+        for info in shown:
+            if info.name in states:
+                state = states[info.name]
+                info.state, info.pid, info.restarts = state.state, state.pid, state.restarts
+                info.folders.extend(state.folders)
+        return shown
+
+    async def add_capability(self, folder: str) -> control_pb2.CapabilityInfo:
+        try:
+            rule = read_capability(FilePath(folder))
+            self.catalog.add(rule)
+        except CatalogError as wrong:
+            raise Refusal(error_pb2.CODE_INVALID, wrong.reason, wrong.hint) from None
+        record = CapabilityAdded(folder, rule.name, folder_digest(FilePath(folder)))
+        await self.ledger.durable(self.ledger.record(record))
+        return next(info for info in self.capabilities() if info.name == rule.name)
+
+    async def remove_capability(self, name: str) -> None:
+        if name not in self.ledger.folders:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, f"{name} was not added", "see: agentos capabilities")
+        self.catalog.remove(name)
+        await self.servers.stop(name)
+        await self.ledger.durable(self.ledger.record(CapabilityRemoved(name)))
+
+
+def folder_digest(folder: FilePath) -> str:
+    """Hex digest of a capability's folder: a changed server is not the one that the person registered."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        raw = file.read_bytes()
+        found.update(f"{file.relative_to(folder)}\0{len(raw)}\0".encode() + raw)
+    return found.hexdigest()
+
+
+def _unchanged(added: CapabilityAdded) -> bool:
+    folder = FilePath(added.folder)
+    return folder.is_dir() and folder_digest(folder) == added.digest
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to serve. `ready_fd` gets one JSON line when the control service listens, or why it does not."""
+
+    ready_fd: int
+    ready_cells: int = 2
+    require_walls: bool = False
+
+
+async def serve(home: Home, options: Options) -> None:
+    """Serve a home that is unlocked and locked for us, until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    journal = Journal.open(home.database, home.keys.database)
+    kernel = Kernel(home, journal, Images(home.images, home.keys.images), home.runtime, options.ready_cells)
+    token = secrets.token_urlsafe(32)
+    server = grpc.aio.server(
+        interceptors=[Credential(token, kernel.shell_refused)],
+        options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
+        maximum_concurrent_rpcs=512,
+    )
+    try:
+        await kernel.loader.open()
+        control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
+        socket = home.runtime / "control.sock"
+        socket.unlink(missing_ok=True)
+        server.add_insecure_port(f"unix:{socket}")
+        home.write_credential(token)
+        await server.start()
+        told = {"ok": True, "socket": str(socket), "credential": str(home.credential), "pid": os.getpid()}
+        os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
+        os.close(options.ready_fd)
+        await stop.wait()
+    finally:
+        await server.stop(0.5)
+        await kernel.close()

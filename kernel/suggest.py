@@ -1,0 +1,72 @@
+"""The manifest that a run turned out to need: what it called, as the fewest narrow lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from agentos.kernel.call import BOUND_BY_VALUE
+from agentos.kernel.catalog import ActionRule, Catalog
+from agentos.kernel.manifest import Limits, ManifestLine, block as write_block
+from agentos.kernel.records import CallMade, RunBegan
+from agentos.v1 import matchers
+
+FEW = 3
+
+
+def block(began: RunBegan, calls: Iterable[CallMade], catalog: Catalog) -> str:
+    """A PEP 723 block with a line for each action that the run's calls needed, allowed or refused."""
+    wanted: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for call in calls:
+        rule = catalog.actions.get(call.action)
+        if rule is not None and not rule.inherent and call.targets and not _never(call, rule, catalog):
+            for field in rule.fields:
+                if field.matcher in BOUND_BY_VALUE:
+                    wanted[rule.name][field.bound] |= {value for name, value in call.targets if name == field.field}
+    lines = [_line(action, bounds, catalog.actions[action]) for action, bounds in sorted(wanted.items())]
+    kept = [line for line in lines if not any(_implied(line, other, catalog) for other in lines if other != line)]
+    name = PurePosixPath(began.path).stem
+    return write_block(name, kept, Limits(), began.start_folder, began.home_folder)
+
+
+def _never(call: CallMade, rule: ActionRule, catalog: Catalog) -> bool:
+    never = catalog.capabilities[rule.capability].never
+    return any(matchers.matches(matchers.PATH, pattern, value) for pattern in never for _, value in call.targets)
+
+
+def _line(action: str, bounds: dict[str, set[str]], rule: ActionRule) -> ManifestLine:
+    by_bound = {field.bound: field.matcher for field in rule.fields}
+    patterns = {name: _patterns(by_bound[name], values) for name, values in bounds.items()}
+    return ManifestLine(action, tuple(sorted(patterns.items())), False, "", "")
+
+
+def _patterns(matcher: int, values: set[str]) -> tuple[str, ...]:
+    """The values as patterns; many files of one kind in one folder become `folder/*.md`."""
+    if matcher != matchers.PATH:
+        return tuple(sorted(matchers.literal(matcher, value) for value in values))
+    together: dict[str, list[str]] = defaultdict(list)
+    for value in values:
+        path = PurePosixPath(value)
+        together[matchers.literal(matcher, str(path.parent)) + "/*" + path.suffix].append(value)
+    found: list[str] = []
+    for pattern, members in together.items():
+        found += [pattern] if len(members) > FEW else [matchers.literal(matcher, member) for member in members]
+    return tuple(sorted(found))
+
+
+def _implied(line: ManifestLine, other: ManifestLine, catalog: Catalog) -> bool:
+    """Whether the other line covers this one already: its action implies this one, for all the same places."""
+    if line.action not in catalog.actions[other.action].implies:
+        return False
+    fields = {field.bound: field for field in catalog.actions[line.action].fields}
+    given = dict(other.bounds)
+    return all(
+        any(_covers(fields[bound].matcher, fields[bound].leads, wide, value) for wide in given.get(bound, ()))
+        for bound, values in line.bounds
+        for value in values
+    )
+
+
+def _covers(matcher: int, leads: bool, wide: str, narrow: str) -> bool:
+    return matchers.contains(matcher, wide, narrow) or (leads and matchers.leads(wide, narrow))
