@@ -1,0 +1,388 @@
+"""What the kernel knows of capabilities, all of it from descriptors and their annotations.
+
+A capability is a folder with a capability.toml that names its service. The kernel's own services (own.proto) are
+always there. Everything that could make a bound mean less than it says is an error when the capability is loaded: an
+action without an effect, an implied action with bounds of its own, a bounded field where no bound is looked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from agentos.v1 import annotations_pb2 as notes
+from agentos.v1 import matchers, own_pb2
+
+BOUND_BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
+COUNTED = (matchers.MAXIMUM, matchers.BUDGET)
+MAX_DESCRIPTORS = 4 << 20
+MAX_TOML = 64 << 10
+
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_MODULE = re.compile(r"agentos\.v1\.[a-z][a-z0-9_]*_pb2\Z")
+_TEXT = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+_NUMBERS = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}
+_NUMBERS |= {FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64}
+
+
+class CatalogError(Exception):
+    """A capability that cannot be loaded: `reason` names the place, `hint` what to do there."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+class FieldRule(msgspec.Struct, frozen=True):
+    """One annotated field of a request: its matcher, and the manifest's key for it; 0 and "" where it has none."""
+
+    field: str
+    bound: str
+    matcher: int
+    leads: bool
+    content: bool
+
+
+class ActionRule(msgspec.Struct, frozen=True):
+    """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read."""
+
+    name: str
+    capability: str
+    effect: int
+    implies: tuple[str, ...]
+    summary: str
+    prepare: bool
+    inherent: bool
+    fields: tuple[FieldRule, ...]
+    method: str
+    request: type[Message]
+    response: type[Message]
+    about: str
+
+    def matchers(self) -> dict[str, int]:
+        """The matcher of each bound, by the manifest's key."""
+        return {field.bound: field.matcher for field in self.fields if field.matcher}
+
+    def needed(self) -> tuple[str, ...]:
+        """The bounds that no manifest line may leave out: empty never means all."""
+        return tuple(sorted({field.bound for field in self.fields if field.matcher in BOUND_BY_VALUE}))
+
+
+class CapabilityRule(msgspec.Struct, frozen=True):
+    """One capability: what its service says, and how its server is run.
+
+    `folders` is ("granted",) for the roots of live grants, else absolute paths or `~/…`. `keeps` are the names of
+    folders that the home keeps for it. `folder` is where its capability.toml lies; empty for the kernel's own.
+    """
+
+    name: str
+    about: str
+    never: tuple[str, ...]
+    govern: tuple[str, ...]
+    actions: tuple[str, ...]
+    command: tuple[str, ...]
+    folders: tuple[str, ...]
+    network: bool
+    service: str
+    keeps: tuple[str, ...] = ()
+    folder: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A capability with its actions, checked."""
+
+    rule: CapabilityRule
+    actions: tuple[ActionRule, ...]
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+
+class Catalog:
+    """All capabilities and actions, by name."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.actions: dict[str, ActionRule] = {}
+        self.capabilities: dict[str, CapabilityRule] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        if entry.name in self.capabilities:
+            raise CatalogError(
+                f"there is a capability {entry.name} already", f"agentos capabilities remove {entry.name}"
+            )
+        self.capabilities[entry.name] = entry.rule
+        self.actions.update((action.name, action) for action in entry.actions)
+
+    def remove(self, name: str) -> None:
+        for action in self.capabilities.pop(name).actions:
+            del self.actions[action]
+
+    def expand(self, action: str) -> tuple[str, ...]:
+        """The action and those that a grant of it also covers; nothing for an unknown one."""
+        rule = self.actions.get(action)
+        return (action, *rule.implies) if rule else ()
+
+    def nearest(self, name: str) -> str:
+        """The action whose name is most like this one; empty if none is."""
+        return nearest(name, self.actions)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by a name; empty if nothing is like it."""
+    return next(iter(difflib.get_close_matches(name[:100], list(known), 1, 0.6)), "")
+
+
+def load(folders: Sequence[Path]) -> Catalog:
+    """The kernel's own capabilities and those in these folders. Raises CatalogError."""
+    own = own_pb2.DESCRIPTOR.services_by_name.values()
+    return Catalog([*(_entry(service, _Form("", "", ()), "") for service in own), *map(read_capability, folders)])
+
+
+def read_capability(folder: Path) -> Entry:
+    """The capability in one folder. Raises CatalogError."""
+    form = _form(folder / "capability.toml")
+    pool = _registered(form.module) if form.module else _pool(folder / form.descriptors)
+    try:
+        service = pool.FindServiceByName(form.service)
+    except KeyError:
+        raise CatalogError(f"{folder / 'capability.toml'}: its descriptors have no service {form.service}") from None
+    entry = _entry(service, form, str(folder))
+    if entry.name != form.name:
+        raise CatalogError(f"{folder / 'capability.toml'}: {form.service} is named {entry.name}, not {form.name}")
+    return entry
+
+
+# ---- capability.toml and descriptors
+
+
+class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    service: str
+    command: tuple[str, ...]
+    module: str = ""
+    descriptors: str = ""
+    folders: str | tuple[str, ...] = ()
+    network: bool = False
+    keeps: tuple[str, ...] = ()
+
+
+def _form(file: Path) -> _Form:
+    try:
+        form = msgspec.convert(tomllib.loads(_bytes(file, MAX_TOML).decode()), _Form)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        raise CatalogError(f"{file}: not TOML") from None
+    except msgspec.ValidationError as wrong:
+        raise CatalogError(f"{file}: {wrong}", "it has: " + ", ".join(_Form.__struct_fields__)) from None
+    if bool(form.module) == bool(form.descriptors):
+        raise CatalogError(f"{file}: needs one of module and descriptors")
+    if form.module and not _MODULE.match(form.module):
+        raise CatalogError(f"{file}: module names generated code of agentos.v1 only", "use descriptors")
+    if form.descriptors and Path(form.descriptors).name != form.descriptors:
+        raise CatalogError(f"{file}: descriptors is the name of a file beside it")
+    if not form.command or not all(form.command):
+        raise CatalogError(f"{file}: command is empty")
+    if isinstance(form.folders, str) and form.folders not in ("", "granted"):
+        raise CatalogError(f'{file}: folders is "granted" or a list of paths')
+    if not all(path.startswith(("/", "~/")) for path in _folders(form) if path != "granted"):
+        raise CatalogError(f"{file}: folders are absolute or begin with ~/")
+    if not all(map(_WORD.match, form.keeps)):
+        raise CatalogError(f"{file}: keeps are plain names")
+    return form
+
+
+def _folders(form: _Form) -> tuple[str, ...]:
+    return ((form.folders,) if form.folders else ()) if isinstance(form.folders, str) else form.folders
+
+
+def _bytes(file: Path, most: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(most + 1)
+    except OSError:
+        raise CatalogError(f"{file} cannot be read") from None
+    if len(raw) > most:
+        raise CatalogError(f"{file} is larger than {most} bytes")
+    return raw
+
+
+def _registered(module: str) -> descriptor_pool.DescriptorPool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        raise CatalogError(f"there is no module {module}") from None
+    return descriptor_pool.Default()
+
+
+def _pool(file: Path) -> descriptor_pool.DescriptorPool:
+    """A pool of its own for what others described. Files that are ours or protobuf's are taken from us."""
+    pool = descriptor_pool.DescriptorPool()
+    try:
+        files = descriptor_pb2.FileDescriptorSet.FromString(_bytes(file, MAX_DESCRIPTORS)).file
+        for described in files:
+            ours = described.name == notes.DESCRIPTOR.name or described.name.startswith("google/protobuf/")
+            known = descriptor_pool.Default().FindFileByName(described.name).serialized_pb if ours else None
+            pool.AddSerializedFile(known or described.SerializeToString())
+        for described in files:
+            pool.FindFileByName(described.name)
+    except (DecodeError, TypeError, KeyError, ValueError):
+        raise CatalogError(f"{file}: not a whole set of descriptors", "make it with buf build -o") from None
+    return pool
+
+
+# ---- services and methods
+
+
+def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
+    name = service.name.removesuffix("Service").lower()
+    if name == service.name.lower() or not _WORD.match(name):
+        raise CatalogError(f"{service.full_name}: a service is named as its capability and Service: FilesService")
+    option = service.GetOptions().Extensions[notes.capability]
+    actions = tuple(_action(name, method, own=not folder) for method in service.methods)
+    by_name = {action.name: action for action in actions}
+    if not by_name:
+        raise CatalogError(f"{service.full_name} has no action")
+    for action in actions:
+        _check_implied(action, by_name)
+    rule = CapabilityRule(
+        name=name,
+        about=_text(option.about, f"{service.full_name}: about"),
+        never=_guards(option.never, service.full_name),
+        govern=_guards(option.govern, service.full_name),
+        actions=tuple(by_name),
+        command=form.command,
+        folders=_folders(form),
+        network=form.network,
+        service=service.full_name,
+        keeps=form.keeps,
+        folder=folder,
+    )
+    return Entry(rule, actions)
+
+
+def _text(text: str, where: str) -> str:
+    if not text or len(text) > 200 or not text.isprintable():
+        raise CatalogError(f"{where} must be one line of at most 200 characters")
+    return text
+
+
+def _guards(patterns: Iterable[str], where: str) -> tuple[str, ...]:
+    """Canonical patterns of places; each is absolute or begins with `**/`."""
+    found = []
+    for pattern in patterns:
+        if not pattern.startswith(("/", "**/")):
+            raise CatalogError(f"{where}: {pattern} must begin with / or **/")
+        try:
+            found.append(matchers.canonical_pattern(matchers.PATH, pattern, "/", "/"))
+        except matchers.BadName as bad:
+            raise CatalogError(f"{where}: {pattern}: {bad}") from None
+    return tuple(found)
+
+
+def _action(capability: str, method: MethodDescriptor, own: bool) -> ActionRule:
+    option = method.GetOptions().Extensions[notes.action]
+    if method.client_streaming or method.server_streaming:
+        raise CatalogError(f"{method.full_name}: an action takes one request and gives one response")
+    if option.effect not in notes.Effect.values() or not option.effect:
+        raise CatalogError(f"{method.full_name} has no effect", "annotate it with option (action) = { effect: … }")
+    if option.inherent and not own:
+        raise CatalogError(f"{method.full_name}: only the kernel's own actions are inherent")
+    fields = _fields(method.input_type)
+    _check_nested(method)
+    summary = _text(option.summary, f"{method.full_name}: summary")
+    targets = {field.field for field in fields if field.matcher in BOUND_BY_VALUE}
+    unknown = set(re.findall(r"\{(.*?)\}", summary)) - targets
+    if unknown and not option.prepare:
+        raise CatalogError(f"{method.full_name}: its summary names {min(unknown)}, which is no bounded field")
+    return ActionRule(
+        name=f"{capability}.{re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', method.name).lower()}",
+        capability=capability,
+        effect=option.effect,
+        implies=tuple(option.implies),
+        summary=summary,
+        prepare=option.prepare,
+        inherent=option.inherent,
+        fields=fields,
+        method=f"/{method.containing_service.full_name}/{method.name}",
+        request=message_factory.GetMessageClass(method.input_type),
+        response=message_factory.GetMessageClass(method.output_type),
+        about=re.sub(r"[{}]", "", summary),
+    )
+
+
+def _check_implied(action: ActionRule, known: dict[str, ActionRule]) -> None:
+    for name in action.implies:
+        implied = known.get(name)
+        if implied is None or implied is action:
+            near = nearest(name, known)
+            raise CatalogError(
+                f"{action.name} implies {name}, which is not there", f"did you mean {near}?" if near else ""
+            )
+        if not implied.matchers().items() <= action.matchers().items():
+            raise CatalogError(f"{action.name} implies {name}, which has bounds that it has not")
+        if implied.effect > action.effect or implied.inherent != action.inherent:
+            raise CatalogError(f"{action.name} implies {name}, which does more than it says")
+
+
+# ---- fields
+
+
+def _fields(request: Descriptor) -> tuple[FieldRule, ...]:
+    rules = tuple(_field(field) for field in request.fields if field.GetOptions().HasExtension(notes.field))
+    by_bound: dict[str, int] = {}
+    for rule in rules:
+        if rule.matcher and by_bound.setdefault(rule.bound, rule.matcher) != rule.matcher:
+            raise CatalogError(f"{request.full_name}: the bound {rule.bound} has two matchers")
+    return rules
+
+
+def _field(field: FieldDescriptor) -> FieldRule:
+    option = field.GetOptions().Extensions[notes.field]
+    where, matcher = field.full_name, option.matcher
+    if matcher not in notes.Matcher.values():
+        raise CatalogError(f"{where}: its bound has an unknown matcher")
+    if not matcher and (option.bound or option.leads or not option.content):
+        raise CatalogError(f"{where}: its bound has no matcher")
+    if matcher in BOUND_BY_VALUE and option.content:
+        raise CatalogError(f"{where} is content, which is never bounded by value")
+    if matcher in BOUND_BY_VALUE and field.type != FieldDescriptor.TYPE_STRING:
+        raise CatalogError(f"{where} is bounded by value and must be a string")
+    if matcher in COUNTED and (field.is_repeated or not (field.type in _TEXT or field.cpp_type in _NUMBERS)):
+        raise CatalogError(f"{where} is counted and must be one number, string or bytes")
+    if option.leads and matcher != matchers.PATH:
+        raise CatalogError(f"{where}: only a path leads somewhere")
+    bound = (option.bound or field.name) if matcher else ""
+    if bound and (not _WORD.match(bound) or bound == "ask"):
+        raise CatalogError(f"{where}: {bound!r} cannot be a bound's name")
+    return FieldRule(field.name, bound, matcher, option.leads, option.content)
+
+
+def _check_nested(method: MethodDescriptor) -> None:
+    """Bounds are looked for in the request itself, content there and in the response: annotations elsewhere are void."""
+    for field in method.output_type.fields:
+        if field.GetOptions().Extensions[notes.field].matcher:
+            raise CatalogError(f"{field.full_name}: a response has no bounds")
+    for top in (method.input_type, method.output_type):
+        seen, waiting = {top.full_name}, [top]
+        while waiting:
+            message = waiting.pop()
+            if message.full_name == "google.protobuf.Any":
+                raise CatalogError(f"{method.full_name}: Any has no one reading")
+            for field in message.fields:
+                if message is not top and field.GetOptions().HasExtension(notes.field):
+                    raise CatalogError(f"{field.full_name}: only fields of the request itself are annotated")
+                if field.message_type and field.message_type.full_name not in seen:
+                    seen.add(field.message_type.full_name)
+                    waiting.append(field.message_type)
