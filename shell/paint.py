@@ -36,6 +36,17 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ", gap: str = "  ") 
     ]
 
 
+def folded(parts: Sequence[str], width: int, indent: str = "  ", gap: str = " · ") -> list[str]:
+    """Parts in lines of at most this width, never broken inside a part."""
+    lines = [indent + parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(gap) + len(part) <= width:
+            lines[-1] += gap + part
+        else:
+            lines.append(indent + part)
+    return lines
+
+
 def say(text: str, *styles: str) -> None:
     """One line to the person, on standard error: standard output belongs to the program's result."""
     sys.stderr.write(paint(text, *styles, on=coloured(sys.stderr)) + "\n")

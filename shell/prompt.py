@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from agentos.shell import sheet
+from agentos.shell.paint import columns, folded
 from agentos.shell.sheet import Bounds
 from agentos.shell.terminal import Terminal, Unanswered
 from agentos.v1 import capability_pb2
 from agentos.v1 import control_pb2 as pb
+from agentos.v1.control_pb2 import Choice
 
-Choice = pb.Choice.ValueType
-KEYS: dict[str, Choice] = {
+KEYS: dict[str, Choice.ValueType] = {
     "o": pb.CHOICE_ONCE,
     "r": pb.CHOICE_RUN,
     "u": pb.CHOICE_UNTIL,
@@ -58,7 +59,7 @@ class Asking:
             if self._prompt.review or len(self._open) != 1:
                 return self._together()
             return [self._single(self._open[0])]
-        except (Unanswered, KeyboardInterrupt):
+        except Unanswered:
             self._terminal.say("no answer: that is a no")
             return self._all(pb.CHOICE_NO)
 
@@ -93,14 +94,14 @@ class Asking:
             shown = sheet.batch(self._prompt, self._terminal.colour)
         self._terminal.say(shown)
 
-    def _menu(self, keys: Sequence[str]) -> str:
+    def _menu(self, keys: Sequence[str]) -> list[str]:
         if self._prompt.review:
             all_of_it = ["[a]ll while this version lives"] if "v" in keys else []
             rest = [WORDS[key] for key in keys if key != "v"]
-            return " · ".join([*all_of_it, *rest, "[c]hoose", "[e]dit", "[n]o", "[?]"])
-        return " · ".join([*(WORDS[key] for key in keys), "[c]hoose", "[n]o", "never", "[?]"])
+            return [*all_of_it, *rest, "[c]hoose", "[e]dit", "[n]o", "[?]"]
+        return [*(WORDS[key] for key in keys), "[c]hoose", "[n]o", "never", "[?]"]
 
-    def _all(self, choice: Choice, until_ms: int = 0) -> list[pb.Decision]:
+    def _all(self, choice: Choice.ValueType, until_ms: int = 0) -> list[pb.Decision]:
         return [self._decision(line, choice, self._edited.get(line.number, ()), until_ms) for line in self._open]
 
     def _one(self, line: pb.Line) -> pb.Decision:
@@ -108,10 +109,10 @@ class Asking:
         if not self._prompt.review:
             return self._single(line)
         bounds = self._edited.get(line.number, line.bounds)
-        self._terminal.say("\n".join(sheet.columns(sheet.rows(line, bounds, self._counts))))
+        self._terminal.say("\n".join(columns(sheet.rows(line, bounds, self._counts))))
         keys = [key for key in KEYS if _offered(line, KEYS[key])]
         while True:
-            key, _ = self._key(" · ".join([*(WORDS[key] for key in keys), "[n]o", "never"]))
+            key, _ = self._key([*(WORDS[key] for key in keys), "[n]o", "never"])
             if key in keys:
                 return self._decision(line, KEYS[key], self._edited.get(line.number, ()), self._until(key))
             if key in ("n", "never"):
@@ -123,9 +124,9 @@ class Asking:
         self._terminal.say(sheet.call(self._prompt, line, self._counts, self._terminal.colour))
         scopes = sheet.scopes(line)
         keys = [key for key in KEYS if _offered(line, KEYS[key])]
-        wide = [f"with a number, as in {key}2, for that scope" for key in keys[-1:] if len(scopes) > 1]
+        wide = [f"with a number for its scope: {key}2" for key in keys[-1:] if len(scopes) > 1]
         while True:
-            key, number = self._key(" · ".join([*(WORDS[key] for key in keys), "[n]o", "never", "[?]"]), *wide)
+            key, number = self._key([*(WORDS[key] for key in keys), "[n]o", "never", "[?]", *wide])
             if key in ("n", "never"):
                 return self._decision(line, pb.CHOICE_NO if key == "n" else pb.CHOICE_NEVER)
             if key == "?":
@@ -135,11 +136,10 @@ class Asking:
 
     # ---- what the keys need
 
-    def _key(self, menu: str, *more: str) -> tuple[str, int]:
+    def _key(self, menu: Sequence[str]) -> tuple[str, int]:
         """The key that was typed, and the number after it (1 where there is none)."""
-        for each in more:
-            self._terminal.say("  " + each)
-        typed = _ANSWER.fullmatch(self._terminal.line(f"  {menu}\n  > ").lower())
+        shown = "\n".join(folded(menu, self._terminal.width))
+        typed = _ANSWER.fullmatch(self._terminal.line(shown + "\n  > ").lower())
         if typed is None:
             return "", 1
         return _SPOKEN.get(typed[1], typed[1]), int(typed[2] or 1)
@@ -170,15 +170,15 @@ class Asking:
         typed = self._terminal.line("  which line? > ")
         return next((line for line in self._open if str(line.number) == typed), None)
 
-    def _decision(self, line: pb.Line, choice: Choice, bounds: Bounds = (), until_ms: int = 0) -> pb.Decision:
+    def _decision(self, line: pb.Line, choice: Choice.ValueType, bounds: Bounds = (), until_ms: int = 0) -> pb.Decision:
         return pb.Decision(number=line.number, choice=choice, bounds=bounds, until_ms=until_ms)
 
 
-def _offered(line: pb.Line, choice: Choice) -> bool:
+def _offered(line: pb.Line, choice: Choice.ValueType) -> bool:
     return any(offer.choice == choice for offer in line.offers)
 
 
-def _scope(line: pb.Line, choice: Choice, scopes: Sequence[Bounds], number: int) -> Bounds | None:
+def _scope(line: pb.Line, choice: Choice.ValueType, scopes: Sequence[Bounds], number: int) -> Bounds | None:
     """The bounds of that scope, if this choice is offered for it."""
     if not 1 <= number <= len(scopes):
         return None

@@ -19,13 +19,13 @@ EFFECTS = {
     annotations_pb2.EFFECT_SPEND: "costs money or a paid budget",
     annotations_pb2.EFFECT_GOVERN: "changes what runs here, or who may do what",
 }
-TERMS = {
-    pb.CHOICE_ONCE: "this one call",
-    pb.CHOICE_RUN: "until this run ends",
-    pb.CHOICE_UNTIL: "until the time you name",
-    pb.CHOICE_VERSION: "while this version of the program lives",
-    pb.CHOICE_TERMINAL: "whatever its version, until this terminal closes",
-}
+TERMS = (
+    (pb.CHOICE_ONCE, "once      this one call, as shown"),
+    (pb.CHOICE_RUN, "run       every such call until this run ends"),
+    (pb.CHOICE_UNTIL, "until     every such call until the time you name"),
+    (pb.CHOICE_VERSION, "version   every such call while this version of the program lives"),
+    (pb.CHOICE_TERMINAL, "terminal  whatever the version, until this terminal closes"),
+)
 STATES = {
     pb.LINE_STATE_KEPT: "as before",
     pb.LINE_STATE_WIDER: "wider than before",
@@ -73,7 +73,13 @@ def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
 def review(prompt: pb.Prompt, edited: dict[int, Bounds], counts: bool, colour: bool) -> str:
     """The screen before the first run of a version."""
     asked = [line for line in prompt.lines if line.state != pb.LINE_STATE_GRANTED]
-    cells = [row for line in asked for row in rows(line, edited.get(line.number, line.bounds), counts)]
+    update = any(line.state != pb.LINE_STATE_NEW for line in prompt.lines)
+    cells = []
+    for line in asked:
+        first, *rest = rows(line, edited.get(line.number, line.bounds), counts)
+        if update and line.state == pb.LINE_STATE_NEW:
+            first[-1] = " · ".join(filter(None, [first[-1], "new"]))
+        cells += [first, *rest]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
     head = paint(f"{name(prompt.program)} wants", "bold", "yellow", on=colour)
     return "\n".join([f"{head}{why}:", *columns(cells)])
@@ -132,6 +138,9 @@ def details(prompt: pb.Prompt, edited: dict[int, Bounds]) -> str:
             told += [f"          {quoted(bound.name)} = {quoted(value, 4096)}" for value in bound.values]
         told += [f"          asked for in {quoted(line.source)}"] if line.source else []
         told += [f"          {quoted(origin, 4096)}" for origin in line.origins]
+    offered = {offer.choice for line in prompt.lines for offer in line.offers}
+    told += [said for choice, said in TERMS if choice in offered]
+    told += ["no        not this time; never: not again, until `agentos grants --denied` undoes it"]
     told.append("A yes mints a grant for this program alone, with these bounds: nothing else becomes possible.")
     told.append("Take it back any time: agentos grants, agentos revoke ID.")
     return "\n".join("  " + each for each in told)

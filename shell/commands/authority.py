@@ -1,0 +1,165 @@
+"""Questions and grants: inbox, approve, deny, grants, revoke."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from agentos.shell import pages, prompt, values
+from agentos.shell.connect import Kernel
+from agentos.shell.failure import Failure
+from agentos.shell.follow import question
+from agentos.shell.paint import emit, say
+from agentos.shell.session import DEFAULTS, Common
+from agentos.shell.terminal import open_terminal
+from agentos.v1 import control_pb2 as pb
+
+Flag = Parameter(negative="")
+Optional = Parameter(show_default=False)
+FOR = {"once": pb.CHOICE_ONCE, "run": pb.CHOICE_RUN, "until": pb.CHOICE_UNTIL, "version": pb.CHOICE_VERSION}
+
+
+def inbox(common: Common = DEFAULTS) -> int:
+    """List the questions that wait for you."""
+    with common.kernel(start=False) as kernel:
+        waiting = _waiting(kernel)
+    if common.answer([values.prompt(each) for each in waiting]):
+        return 0
+    for each in waiting:
+        emit(f"{each.id}  run {each.run}")
+        emit(question(each, counts=not common.on))
+        emit(f"  agentos approve {each.id} · agentos deny {each.id}")
+    if not waiting:
+        emit("no question waits")
+    return 0
+
+
+def approve(
+    question: str,
+    *,
+    for_: Annotated[Literal["once", "run", "version"] | None, Optional] = None,
+    until: Annotated[str | None, Optional] = None,
+    line: Annotated[list[int] | None, Parameter(show_default=False, negative="")] = None,
+    digest: Annotated[str | None, Optional] = None,
+    common: Common = DEFAULTS,
+) -> int:
+    """Answer a question that waits: at a terminal as it would be asked, else with --for or --until.
+
+    Parameters
+    ----------
+    question
+        The question's id, from agentos inbox.
+    for_
+        How long the yes holds: once (this one call), run (until the run ends), version (while this version lives).
+    until
+        A time instead: 30m, 2h, 3d, or 18:00.
+    line
+        Only these lines of the question; the others stay open in a review, and are a no elsewhere.
+    digest
+        The digest that was shown (or its beginning): anything else is not approved.
+    """
+    with common.kernel(start=False) as kernel:
+        asked = _asked(kernel, question)
+        if digest and not asked.digest.startswith(digest):
+            raise Failure(f"{question} asks something else than what was shown", "look again: agentos inbox")
+        terminal = open_terminal()
+        if for_ or until:
+            decisions = _decisions(asked, FOR[for_ or "until"], _moment(until), line)
+        elif terminal:
+            decisions = prompt.Asking(asked, terminal, counts=kernel.local).decisions()
+        else:
+            raise Failure("how long the yes holds must be said", f"agentos approve {question} --for once")
+        minted = _answer(kernel, asked, decisions)
+    if not common.answer({"question": question, "grants": minted}):
+        say(f"granted {', '.join(minted)}" if minted else "nothing was granted")
+    return 0
+
+
+def deny(question: str, *, never: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
+    """Answer a question that waits with no.
+
+    Parameters
+    ----------
+    question
+        The question's id, from agentos inbox.
+    never
+        Do not ask again for this program and this thing; agentos grants --denied lists such a no.
+    """
+    with common.kernel(start=False) as kernel:
+        asked = _asked(kernel, question)
+        choice = pb.CHOICE_NEVER if never else pb.CHOICE_NO
+        _answer(kernel, asked, [pb.Decision(number=each.number, choice=choice) for each in asked.lines if each.offers])
+    if not common.answer({"question": question, "grants": []}):
+        say(f"{question} is a no" + (", and will not be asked again" if never else ""))
+    return 0
+
+
+def grants(
+    *, denied: Annotated[bool, Flag] = False, all: Annotated[bool, Flag] = False, common: Common = DEFAULTS
+) -> int:
+    """List what programs are allowed.
+
+    Parameters
+    ----------
+    denied
+        List what is never asked again, instead.
+    all
+        Also grants that were used up, have ended or were revoked.
+    """
+    with common.kernel() as kernel:
+        found = kernel.call(kernel.stub.ListGrants, pb.ListGrantsRequest(denied=denied, all=all)).grants
+    if not common.answer([values.grant(each) for each in found]):
+        pages.grants(found, denied)
+    return 0
+
+
+def revoke(grant: str, common: Common = DEFAULTS) -> int:
+    """Take back a grant and all that was derived from it, or undo a "never ask again".
+
+    Parameters
+    ----------
+    grant
+        Its id, from agentos grants.
+    """
+    with common.kernel() as kernel:
+        taken = kernel.call(kernel.stub.Revoke, pb.RevokeRequest(id=grant))
+    if not common.answer({"revoked": list(taken.ids), "under_way": list(taken.under_way)}):
+        say(f"revoked {', '.join(taken.ids)}")
+        for call in taken.under_way:
+            say(f"  call {call} had begun before that", "yellow")
+    return 0
+
+
+def _waiting(kernel: Kernel) -> list[pb.Prompt]:
+    return list(kernel.call(kernel.stub.Inbox, pb.InboxRequest()).prompts)
+
+
+def _asked(kernel: Kernel, name: str) -> pb.Prompt:
+    for each in _waiting(kernel):
+        if each.id == name:
+            return each
+    raise Failure(f"no question {name} waits", "agentos inbox lists those that do")
+
+
+def _moment(until: str | None) -> int:
+    if until is None:
+        return 0
+    if moment := prompt.until(until, datetime.now().astimezone()):
+        return moment
+    raise Failure(f"{until} is no time", "say 30m, 2h, 3d, or 18:00")
+
+
+def _decisions(
+    asked: pb.Prompt, choice: pb.Choice.ValueType, until_ms: int, lines: list[int] | None
+) -> list[pb.Decision]:
+    chosen = [each for each in asked.lines if each.offers and (lines is None or each.number in lines)]
+    if not chosen:
+        raise Failure(f"{asked.id} has no such line to answer", "agentos inbox shows its lines")
+    return [pb.Decision(number=each.number, choice=choice, until_ms=until_ms) for each in chosen]
+
+
+def _answer(kernel: Kernel, asked: pb.Prompt, decisions: list[pb.Decision]) -> list[str]:
+    request = pb.AnswerRequest(prompt=asked.id, digest=asked.digest, decisions=decisions)
+    return list(kernel.call(kernel.stub.Answer, request).grants)

@@ -1,0 +1,127 @@
+"""Seeing what programs may do and what they did: explain, manifest, ps, show, why, cancel."""
+
+from __future__ import annotations
+
+from agentos.shell import pages, render, source, values
+from agentos.shell.connect import Kernel
+from agentos.shell.failure import Failure
+from agentos.shell.paint import emit, say
+from agentos.shell.session import DEFAULTS, Common
+from agentos.v1 import control_pb2 as pb
+
+
+def explain(program: str, common: Common = DEFAULTS) -> int:
+    """Say in plain words what a program may ask, before anything runs.
+
+    Parameters
+    ----------
+    program
+        The script or component.
+    """
+    request = pb.ExplainRequest(source=source.read(program), **source.folders())
+    with common.kernel(make_home=True) as kernel:
+        told = kernel.call(kernel.stub.Explain, request).program
+        known = kernel.call(kernel.stub.ListCapabilities, pb.ListCapabilitiesRequest()).capabilities
+    if not common.answer(values.program(told)):
+        pages.explain(told, known, counts=not common.on)
+    return 0
+
+
+def manifest(script: str, *, from_: str = "last", common: Common = DEFAULTS) -> int:
+    """Write the manifest that a run of a script turned out to need, as a block to paste on top of it.
+
+    Read it before you paste it: it asks for all that the run reached for, allowed or refused.
+
+    Parameters
+    ----------
+    script
+        The script that ran.
+    from_
+        The run to look at.
+    """
+    with common.kernel() as kernel:
+        ran = _show(kernel, from_).run
+        path = source.read(script).path
+        if ran.path != path:
+            raise Failure(f"{ran.id} was a run of {ran.path}, not of {path}", "agentos ps lists the runs")
+        block = kernel.call(kernel.stub.SuggestManifest, pb.SuggestManifestRequest(run=ran.id)).block
+    if not common.answer({"run": ran.id, "block": block}):
+        emit(block.rstrip("\n"))
+    return 0
+
+
+def ps(*, all: bool = False, common: Common = DEFAULTS) -> int:
+    """List runs, newest first.
+
+    Parameters
+    ----------
+    all
+        The last 1,000 instead of the last 20.
+    """
+    with common.kernel() as kernel:
+        found = kernel.call(kernel.stub.ListRuns, pb.ListRunsRequest(limit=1000 if all else 20)).runs
+    if not common.answer([values.listed(run) for run in found]):
+        render.runs(found)
+    return 0
+
+
+def show(run: str = "last", common: Common = DEFAULTS) -> int:
+    """Show one run: how it ended, where its time went, and every call it made.
+
+    Parameters
+    ----------
+    run
+        Its id, or last.
+    """
+    with common.kernel() as kernel:
+        found = _show(kernel, run)
+    if not common.answer(values.shown(found)):
+        render.run(found)
+    return 0
+
+
+def why(run: str = "last", seq: int | None = None, common: Common = DEFAULTS) -> int:
+    """Say why a call was refused or allowed: manifest, grant, effect, and what would allow it.
+
+    Parameters
+    ----------
+    run
+        The run's id, or last.
+    seq
+        The call's number in the run; without it, every call that was refused.
+    """
+    with common.kernel() as kernel:
+        found = _show(kernel, run)
+    if seq is None:
+        calls = [call for call in found.calls if call.decision == pb.CALL_DECISION_REFUSED]
+    else:
+        calls = [call for call in found.calls if call.seq == seq]
+        if not calls:
+            raise Failure(f"{found.run.id} made no call {seq}", f"agentos show {found.run.id} lists its calls")
+    if common.answer([values.call(call) for call in calls]):
+        return 0
+    for place, call in enumerate(calls):
+        emit("") if place else None
+        render.why(call)
+    if not calls:
+        emit(f"no call of {found.run.id} was refused; agentos show {found.run.id} lists them all")
+    return 0
+
+
+def cancel(run: str, common: Common = DEFAULTS) -> int:
+    """Cancel a run. What is under way outside is stopped where that is possible.
+
+    Parameters
+    ----------
+    run
+        Its id.
+    """
+    with common.kernel(start=False) as kernel:
+        kernel.call(kernel.stub.Cancel, pb.CancelRequest(run=run))
+    if not common.answer({"run": run, "status": "cancelled"}):
+        say(f"cancelled {run}")
+    return 0
+
+
+def _show(kernel: Kernel, run: str) -> pb.ShowRunResponse:
+    return kernel.call(kernel.stub.ShowRun, pb.ShowRunRequest(run=run))

@@ -1,0 +1,104 @@
+"""agentos: the command line. Only what it takes to read the command is loaded before the command itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+from agentos.shell.failure import Exit, Failure
+
+PROGRAMS = Group.create_ordered("Programs")
+AUTHORITY = Group.create_ordered("What they may do")
+KERNEL = Group.create_ordered("The kernel")
+COMMANDS = (
+    (PROGRAMS, "run", "running:run", "Run a program under its manifest, and follow it to its end."),
+    (PROGRAMS, "explain", "looking:explain", "Say in plain words what a program may ask."),
+    (PROGRAMS, "manifest", "looking:manifest", "Write the manifest that a run turned out to need."),
+    (PROGRAMS, "ps", "looking:ps", "List runs."),
+    (PROGRAMS, "show", "looking:show", "Show one run and every call it made."),
+    (PROGRAMS, "why", "looking:why", "Say why a call was refused or allowed."),
+    (PROGRAMS, "cancel", "looking:cancel", "Cancel a run."),
+    (AUTHORITY, "inbox", "authority:inbox", "List the questions that wait for you."),
+    (AUTHORITY, "approve", "authority:approve", "Answer a question."),
+    (AUTHORITY, "deny", "authority:deny", "Answer a question with no."),
+    (AUTHORITY, "grants", "authority:grants", "List what programs are allowed."),
+    (AUTHORITY, "revoke", "authority:revoke", "Take back a grant."),
+    (KERNEL, "init", "system:init", "Make a home, and choose how its key is kept."),
+    (KERNEL, "up", "system:up", "Start the kernel."),
+    (KERNEL, "down", "system:down", "Stop the kernel."),
+    (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),
+    (KERNEL, "doctor", "system:doctor", "Try every wall of this machine."),
+)
+HELP = "Run the programs that your agent writes, and let each touch only what you allowed."
+GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
+
+
+def application() -> App:
+    """The commands by name; each is imported when it is called."""
+    app = App(name="agentos", help=HELP, version=_version, help_format="plaintext", result_action="return_value")
+    for group, name, where, about in COMMANDS:
+        app.command(f"agentos.shell.commands.{where}", name=name, help=about, group=group)
+    app.command("agentos.shell.commands.system:where", name="where", show=False)
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"agentos {version('agentos-kernel')}"
+
+
+def ordered(tokens: Sequence[str]) -> list[str]:
+    """Global options before the command's name, moved behind it: `agentos --json ps` is `agentos ps --json`."""
+    at = 0
+    while at < len(tokens) and (taken := GLOBALS.get(tokens[at].partition("=")[0])):
+        at += 1 if "=" in tokens[at] else taken
+    return [*tokens[at : at + 1], *tokens[:at], *tokens[at + 1 :]]
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run one command line; returns its exit code."""
+    try:
+        result = application()(ordered(tokens), exit_on_error=False, print_error=False)
+        return result if isinstance(result, int) else Exit.DONE
+    except CycloptsError as wrong:
+        return _fail(Failure(_usage(wrong), f"see: agentos {_command(tokens)}--help"), tokens)
+    except Failure as failed:
+        return _fail(failed, tokens)
+    except KeyboardInterrupt:
+        return _fail(Failure("interrupted", exit_code=Exit.FAILED, code="unavailable"), tokens)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.FAILED
+
+
+def _usage(wrong: CycloptsError) -> str:
+    """What is wrong with the command line, in one line."""
+    return " ".join(str(wrong).split())
+
+
+def _command(tokens: Sequence[str]) -> str:
+    names = {name for _, name, _, _ in COMMANDS}
+    return next((token + " " for token in tokens if token in names), "")
+
+
+def _fail(failed: Failure, tokens: Sequence[str]) -> int:
+    if "--json" in tokens:
+        sys.stdout.write(json.dumps({"error": failed.fields}) + "\n")
+    else:
+        from agentos.shell.paint import coloured, paint
+
+        sys.stderr.write(paint(failed.shown, "red", on=coloured(sys.stderr)) + "\n")
+    return failed.exit_code
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

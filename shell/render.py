@@ -1,0 +1,128 @@
+"""Tables and pages for the person, drawn with rich: on a terminal to its width, into a pipe without folding."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agentos.shell import values
+from agentos.shell.paint import coloured
+from agentos.shell.text import quoted, span
+from agentos.v1 import control_pb2 as pb
+
+_PIPE_WIDTH = 1000
+_STATUS = {"done": "green", "failed": "red", "refused": "red", "limit": "red", "cancelled": "yellow", "active": "blue"}
+_DECISION = {"allowed": "green", "refused": "red", "inherent": "dim"}
+Cell = str | tuple[str, str]
+
+
+def console() -> Console:
+    """Standard output, without rich's own ideas of what to highlight or to read as markup."""
+    on = coloured(sys.stdout)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=False, width=width, no_color=not on)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> None:
+    """Rows under heads; a cell may be (text, style). All text is escaped here."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for head in heads:
+        drawn.add_column(head, overflow="fold", no_wrap=head in ("", "ID", "RUN", "STATUS"))
+    for row in rows:
+        drawn.add_row(*(text(cell) for cell in row))
+    console().print(drawn if drawn.row_count else Text(empty, "dim"))
+
+
+def grid(rows: Iterable[Sequence[Cell]]) -> None:
+    """Rows without heads; the last column folds."""
+    drawn = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        drawn.add_row(*(text(cell) for cell in row))
+    console().print(drawn)
+
+
+def text(cell: Cell) -> Text:
+    text, style = cell if isinstance(cell, tuple) else (cell, "")
+    return Text("\n".join(quoted(line, 400) for line in text.split("\n")), style)
+
+
+def when(ms: int) -> str:
+    """Today's times without the date."""
+    if not ms:
+        return ""
+    moment, now = datetime.fromtimestamp(ms / 1000), datetime.now()
+    return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%Y-%m-%d %H:%M")
+
+
+def took(run: pb.Run) -> str:
+    timings = run.timings_us
+    return span(timings.ended - timings.queued) if timings.ended else ""
+
+
+# ---- runs
+
+
+def runs(found: Iterable[pb.Run]) -> None:
+    rows: list[list[Cell]] = []
+    for run in found:
+        status = values.status(run)
+        refused: Cell = (str(run.refused), "yellow") if run.refused else ""
+        began = when(run.timings_us.queued // 1000)
+        rows.append([run.id, run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused])
+    table(["RUN", "PROGRAM", "STATUS", "BEGAN", "TOOK", "CALLS", "REFUSED"], rows, "no run yet: agentos run PROGRAM")
+
+
+def run(found: pb.ShowRunResponse) -> None:
+    """One run: how it ended, where its time went, and every call."""
+    shown, status, out = found.run, values.status(found.run), console()
+    out.print(Text(f"{shown.id} {quoted(shown.program)} "), Text(status.upper(), f"bold {_STATUS.get(status, '')}"))
+    out.print(Text(f"  program  {quoted(shown.path)}\n  version  {shown.digest}"))
+    out.print(Text(f"  took     {_timings(shown.timings_us)}"))
+    if shown.error.reason:
+        out.print(Text(f"  error    {quoted(shown.error.reason, 400)}"))
+    if shown.error.hint:
+        out.print(Text(f"  to do    {quoted(shown.error.hint, 400)}"))
+    if shown.result:
+        out.print(Text(f"  result   {quoted(shown.result, 400)}"))
+    out.print()
+    table(["SEQ", "LINE", "CALL", "DECISION", "GRANT", "TOOK"], map(_call, found.calls), "it made no call")
+
+
+def _call(call: pb.Call) -> list[Cell]:
+    decision = values.decision(call)
+    targets = " ".join(target.value for target in call.targets)
+    error = f"\n{call.error.reason}" if call.error.reason else ""
+    return [
+        str(call.seq),
+        str(call.line or ""),
+        f"{call.action} {targets}".rstrip() + error,
+        (decision, _DECISION.get(decision, "")),
+        call.grant,
+        span(call.duration_us) if call.duration_us else "",
+    ]
+
+
+def _timings(timings: pb.Timings) -> str:
+    """'2.4 ms: 0.3 ms to a cell, 0.2 ms to its first line, 1.9 ms to run'."""
+    if not timings.ended:
+        return "not over yet"
+    total = span(timings.ended - timings.queued)
+    if not (timings.cell and timings.first_line):
+        return f"{total}; it never began"
+    parts = (timings.cell - timings.queued, timings.first_line - timings.cell, timings.ended - timings.first_line)
+    return f"{total}: {span(parts[0])} to a cell, {span(parts[1])} to its first line, {span(parts[2])} to run"
+
+
+def why(call: pb.Call) -> None:
+    """Why one call was decided as it was, as the kernel recorded it."""
+    out, decision = console(), values.decision(call)
+    target = " ".join(quoted(each.value, 400) for each in call.targets)
+    head = f"{quoted(call.action)} {target}".rstrip()
+    verdict = Text(f"{decision.upper()} {when(call.started_ms)}", f"bold {_DECISION.get(decision, '')}")
+    out.print(Text(head.ljust(44) + " "), verdict, end="\n", sep="")
+    grid([((reason.label, "dim"), reason.text) for reason in call.reasons])
