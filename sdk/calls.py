@@ -1,4 +1,4 @@
-"""A call as a value, so that several can be made at once: `gather(files.read.call("a.md"), files.stat.call("b.md"))`."""
+"""A call as a value, to make several at once: `gather(files.read.call("a.md"), files.stat.call("b.md"))`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How a call fails: six errors, each with a reason, the next step and, where the kind is too coarse, a word to branch on.
+"""How a call fails: six errors, each with a reason, the next step and, where that is too coarse, a word to branch on.
 
-They are ordinary Python errors too, so that code which knows nothing of Agent OS catches what it would have caught:
-a refusal is a `PermissionError`, a missing thing a `FileNotFoundError`, a bad request a `ValueError`, the rest `OSError`.
+They are ordinary Python errors too, so that code which knows nothing of Agent OS catches what it would have caught: a
+refusal is a `PermissionError`, a missing thing a `FileNotFoundError`, a bad request a `ValueError`, the rest `OSError`.
 """
 
 from __future__ import annotations

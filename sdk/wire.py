@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 from agentos.sdk.errors import AgentError, Invalid, Unavailable, from_record
@@ -121,9 +122,9 @@ def _results(reply: str, count: int) -> list[dict[str, Any] | AgentError]:
 
 def _line() -> int:
     """The line of the program that is being run now; 0 where no frame of it is on the stack."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  (inspect.currentframe is the same, three calls later)
     while frame is not None:
         if frame.f_code.co_filename == _program:
             return frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return 0
