@@ -1,0 +1,141 @@
+"""What a capability is, and how the bytes of a call reach one of its methods."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any, ClassVar, TypeAlias
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from agentos.capabilities.context import Context, check_bounds
+from agentos.capabilities.failure import Failure, Invalid, Limit, Unavailable
+from agentos.v1 import annotations_pb2, capability_pb2, seal
+
+THREADS = 8
+
+# What the kernel shows and decides on: name and canonical value of each thing that a call would be about.
+Prepared: TypeAlias = Mapping[str, str]
+Reply: TypeAlias = Callable[[bytes, Context], Awaitable[bytes]]
+Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What the kernel says at the start. `forbidden` are real paths that are never named; `keeps` are the
+    folders that its capability.toml names so, by their names."""
+
+    socket: str
+    key: bytes
+    forbidden: tuple[str, ...] = ()
+    keeps: Mapping[str, str] = field(default_factory=dict)
+
+
+class Capability:
+    """Base of what a server serves. `boot` is there before `start` and before the first call."""
+
+    service: ClassVar[str]
+    boot: Boot
+
+    async def start(self) -> None:
+        """Called once, on the event loop, before the server listens."""
+
+    async def watch(self) -> AsyncIterator[capability_pb2.WatchResponse]:
+        """Events as they happen. Without an override there are none."""
+        return
+        yield
+
+
+class Actions:
+    """The methods of a capability by their full names, from bytes to bytes. A missing method is an error at once."""
+
+    def __init__(self, capability: Capability) -> None:
+        self._capability = capability
+        self._threads = ThreadPoolExecutor(THREADS, "call")
+        service = descriptor_pool.Default().FindServiceByName(capability.service)
+        self.replies: dict[str, Reply] = {}
+        self._prepares: dict[str, Reply] = {}
+        for rpc in service.methods:
+            self._add(f"/{service.full_name}/{rpc.name}", snake(rpc.name), rpc)
+
+    def _add(self, full_name: str, name: str, rpc: MethodDescriptor) -> None:
+        request_type = message_factory.GetMessageClass(rpc.input_type)
+        resolve = None
+        if rpc.GetOptions().Extensions[annotations_pb2.action].prepare:
+            resolve = self._awaitable(f"prepare_{name}")
+            self._prepares[name] = partial(_prepare, request_type, resolve)
+        self.replies[full_name] = partial(_perform, request_type, self._awaitable(name), resolve)
+
+    def _awaitable(self, name: str) -> Method:
+        """A method as something to await: an async one itself, a plain one in a thread."""
+        method: Any = getattr(self._capability, name, None)
+        if method is None:
+            raise TypeError(f"{type(self._capability).__name__} lacks the method {name}")
+        if iscoroutinefunction(method):
+            found: Method = method
+            return found
+
+        async def in_thread(request: Message, context: Context) -> object:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, method, request, context)
+
+        return in_thread
+
+    async def prepare(self, request: bytes, context: Context) -> bytes:
+        """CapabilityService.Prepare: of whichever action."""
+        asked = capability_pb2.PrepareRequest.FromString(request)
+        prepare = self._prepares.get(asked.action.rpartition(".")[2])
+        if prepare is None:
+            raise Invalid("this action needs no Prepare")
+        return await prepare(asked.request, context)
+
+
+async def _prepare(request_type: type[Message], resolve: Method, raw: bytes, context: Context) -> bytes:
+    request = read(request_type, raw)
+    check_bounds(request, context)
+    found: Prepared = await resolve(request, context)
+    targets = [capability_pb2.Target(name=name, value=value) for name, value in found.items()]
+    return capability_pb2.PrepareResponse(targets=targets).SerializeToString()
+
+
+async def _perform(
+    request_type: type[Message], method: Method, resolve: Method | None, raw: bytes, context: Context
+) -> bytes:
+    request = read(request_type, raw)
+    check_bounds(request, context)
+    if resolve is not None:
+        now: Prepared = await resolve(request, context)
+        if any(value not in context.targets.get(name, ()) for name, value in now.items()):
+            raise Unavailable("what the call is about has changed since it was asked", "make the call again", "changed")
+    reply: bytes = (await method(request, context)).SerializeToString()
+    if len(reply) > seal.REPLY_BYTES:
+        raise Limit("the reply is larger than one call can carry", detail="too_large")
+    return reply
+
+
+def read(request_type: type[Message], raw: bytes) -> Message:
+    """The typed request. Raises Invalid for bytes that are not one."""
+    try:
+        return request_type.FromString(raw)
+    except DecodeError:
+        raise Invalid("the request is not a message of this action") from None
+
+
+def snake(name: str) -> str:
+    """The action's name of an rpc: ReadLine, read_line."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def failure_of(problem: BaseException) -> Failure:
+    """What the caller may know of an exception: a Failure as it is, of anything else only that it happened."""
+    if isinstance(problem, Failure):
+        return problem
+    if isinstance(problem, TimeoutError):
+        return Unavailable("the call did not end within its time", detail="interrupted")
+    return Unavailable("the capability failed", "its own log says why", "interrupted")

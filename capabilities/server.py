@@ -1,0 +1,158 @@
+"""What all capability servers share. A new capability is a .proto and a class with one method for each of its rpcs:
+
+    class Shelf(Capability):
+        service = "agentos.v1.ShelfService"
+
+        def get(self, request: ShelfGetRequest, context: Context) -> ShelfGetResponse: ...
+        async def put(self, request: ShelfPutRequest, context: Context) -> ShelfPutResponse: ...
+
+    serve(Shelf())
+
+A plain method may block: it runs in one of a few threads. An `async` one runs on the event loop and must not. Where an
+action is annotated `prepare`, a method `prepare_<rpc>` returns, without any effect, what the call would be about. To
+fail, raise one of agentos.capabilities.failure.
+
+Before a method is called, this has been checked, in this order: the seal of the kernel over the very bytes that came,
+the deadline, the nonce; that every bounded field lies within the bounds of the grant; and that what `prepare_<rpc>`
+says now is what was decided on and shown. So a method only checks what it meets at the moment of use.
+
+The process is started by the kernel, confined, with nothing but: fd 3, a pipe with JSON (Boot) until its end; fd 4, a
+pipe to which it writes `ready\n` when it listens. It ends on SIGTERM after the calls under way, and with its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import NoReturn
+
+import grpc
+from grpc import aio
+
+from agentos.capabilities.actions import Actions, Boot, Capability, failure_of
+from agentos.capabilities.context import Context
+from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
+from agentos.v1 import capability_pb2, error_pb2, seal
+
+__all__ = [
+    "Boot", "Capability", "Context", "Denied", "Failure", "Invalid", "Limit", "NotFound", "Unavailable", "serve",
+]  # fmt: skip
+
+CALLS_AT_ONCE = 256
+STOPS_WITHIN_S = 5.0
+OWN = "/agentos.v1.CapabilityService/"
+OPTIONS = (
+    ("grpc.max_receive_message_length", seal.REQUEST_BYTES),
+    ("grpc.max_send_message_length", seal.REPLY_BYTES),
+    ("grpc.max_metadata_size", seal.CONTEXT_BYTES),
+    ("grpc.absolute_max_metadata_size", seal.CONTEXT_BYTES),
+    ("grpc.max_concurrent_streams", CALLS_AT_ONCE),
+)
+STATUS = {
+    error_pb2.CODE_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    error_pb2.CODE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    error_pb2.CODE_LIMIT: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    error_pb2.CODE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+}
+
+Call = aio.ServicerContext[bytes, bytes]
+
+
+def serve(capability: Capability) -> None:
+    """Run a capability as the process that the kernel started. Returns when it is told to stop."""
+    asyncio.run(_serve(capability, read_boot()))
+
+
+def read_boot(fd: int = 3) -> Boot:
+    with os.fdopen(fd, "rb") as pipe:
+        told = json.loads(pipe.read())
+    return Boot(told["socket"], bytes.fromhex(told["key"]), tuple(told["forbidden"]), told.get("keeps", {}))
+
+
+async def _serve(capability: Capability, boot: Boot) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    capability.boot = boot
+    await capability.start()
+    server = aio.server(options=OPTIONS, maximum_concurrent_rpcs=CALLS_AT_ONCE)
+    server.add_generic_rpc_handlers((Door(capability, boot.key),))
+    server.add_insecure_port(f"unix:{boot.socket}")
+    await server.start()
+    os.write(4, b"ready\n")
+    os.close(4)
+    await stop.wait()
+    await server.stop(STOPS_WITHIN_S)
+
+
+class Door(grpc.GenericRpcHandler):
+    """Every way in. What comes in stays bytes until its seal was found to hold."""
+
+    def __init__(self, capability: Capability, key: bytes) -> None:
+        self._key = key
+        self._window = seal.Window()
+        self._capability = capability
+        actions = Actions(capability)
+        self._replies = actions.replies | {
+            OWN + "Describe": self._describe,
+            OWN + "Health": self._health,
+            OWN + "Prepare": actions.prepare,
+        }
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            method: grpc.unary_unary_rpc_method_handler(partial(self._answer, method)) for method in self._replies
+        }
+        self._handlers[OWN + "Watch"] = grpc.unary_stream_rpc_method_handler(partial(self._events, OWN + "Watch"))
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        return self._handlers.get(handler_call_details.method)
+
+    def _admit(self, method: str, request: bytes, call: Call) -> Context:
+        """The context of a call of the kernel. Raises for anything that the kernel did not send just now."""
+        sent = {name: value for name, value in call.invocation_metadata() or () if isinstance(value, bytes)}
+        context, given = sent.get(seal.CONTEXT, b""), sent.get(seal.SEAL, b"")
+        if not seal.holds(given, self._key, method, context, request):
+            raise Denied("the call is not sealed by the kernel")
+        told = capability_pb2.CallContext.FromString(context)
+        if told.deadline_unix_ms <= time.time() * 1000:
+            raise Unavailable("the call's deadline has passed")
+        if not self._window.admits(told.nonce):
+            raise Denied("the call was made before")
+        return Context.read(told)
+
+    async def _answer(self, method: str, request: bytes, call: Call) -> bytes:
+        try:
+            context = self._admit(method, request, call)
+            async with asyncio.timeout(context.remaining_s):
+                return await self._replies[method](request, context)
+        except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
+            await _abort(call, problem)
+
+    async def _events(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
+        try:
+            self._admit(method, request, call)
+            async for event in self._capability.watch():
+                yield event.SerializeToString()
+        except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
+            await _abort(call, problem)
+
+    async def _describe(self, request: bytes, context: Context) -> bytes:
+        return capability_pb2.DescribeResponse(services=[self._capability.service]).SerializeToString()
+
+    async def _health(self, request: bytes, context: Context) -> bytes:
+        return capability_pb2.HealthResponse().SerializeToString()
+
+
+async def _abort(call: Call, problem: Exception) -> NoReturn:
+    """End a call with its typed error. What was not raised on purpose is told to our own log alone."""
+    failure = failure_of(problem)
+    if failure is not problem:
+        traceback.print_exception(problem, file=sys.stderr)
+    error = failure.error
+    await call.abort(STATUS[error.code], trailing_metadata=((seal.ERROR, error.SerializeToString()),))
