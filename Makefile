@@ -1,0 +1,90 @@
+# `make demo` and `make test` do all the set-up themselves. They need Python 3.11 or newer, git and make, nothing else.
+
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+DONE := .venv/.done
+GUEST := guests/python/guest.wasm
+PACKAGES := agentos.kernel agentos.capabilities agentos.guests agentos.sdk agentos.shell
+
+.PHONY: help demo test lint types proto pytest bench guest generate baseline lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo      run three programs under the kernel, on this checkout'
+	@echo 'make test      all checks and all tests'
+	@echo 'make lint      ruff only: seconds'
+	@echo 'make types     mypy and pyright'
+	@echo 'make pytest    the tests only'
+	@echo 'make bench     how long a run and a call take, as ratios'
+	@echo 'make generate  write again what is generated from the protos'
+	@echo 'make lock      resolve the dependencies anew'
+	@echo 'make clean     remove all that make made'
+
+demo: $(DONE)/guest
+	@$(BIN)/python -m agentos.shell.demo
+
+bench: $(DONE)/guest
+	@$(BIN)/python -m bench
+
+test: lint types proto pytest
+
+lint: $(DONE)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# pyright is a Node program: where there is no node, mypy alone has to do.
+types: $(DONE)/installed
+	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy tests bench
+	@if command -v node >/dev/null && $(BIN)/pyright --version >/dev/null 2>&1; then \
+		echo '$(BIN)/pyright'; $(BIN)/pyright; \
+	else echo 'pyright: SKIPPED, it needs node and its package from npm'; fi
+
+proto: $(DONE)/installed
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against proto/baseline.binpb
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m agentos.sdk.generate --check
+
+pytest: $(DONE)/guest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+generate: $(DONE)/installed
+	$(BIN)/python proto/generate.py
+	$(BIN)/python -m agentos.sdk.generate
+
+# What `buf breaking` compares with. It moves only with a release: see CONTRIBUTING.md.
+baseline: $(DONE)/installed
+	$(BIN)/buf build --exclude-source-info -o proto/baseline.binpb
+
+lock: $(DONE)/uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --upgrade \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv build dist $(GUEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# ---- set-up: each step leaves a stamp, so that a second make does nothing
+
+$(DONE)/uv:
+	@test -n "$(PYTHON)" || { echo 'make: needs Python 3.11 or newer; name it with PYTHON=/path/to/python3'; exit 1; }
+	@echo 'setting up .venv with $(PYTHON)'
+	@$(PYTHON) -m venv .venv || { echo 'make: $(PYTHON) cannot make a venv; on Debian: apt install python3-venv'; exit 1; }
+	@mkdir -p $(DONE)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(DONE)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(DONE)/uv.lock
+	@touch $@
+
+$(DONE)/installed: $(DONE)/uv requirements.lock pyproject.toml
+	@echo 'installing what requirements.lock names'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+guest: $(DONE)/guest
+
+$(DONE)/guest: $(DONE)/installed $(shell find guests/python sdk -name '*.py' -o -name '*.wit') $(wildcard $(GUEST))
+	@$(BIN)/python guests/python/build.py
+	@touch $@
