@@ -79,7 +79,7 @@ class Events:
         self._stream.cancel()
 
 
-def failure(error: grpc.RpcError) -> Failure:
+def failure(error: Exception) -> Failure:
     """The kernel's typed error; where there is none, the kernel itself is the trouble."""
     trailing: Iterable[tuple[str, str | bytes]] = ()
     if isinstance(error, grpc.Call):

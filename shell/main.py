@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 from agentos.shell.failure import Exit, Failure
+from agentos.shell.text import quoted
 
 PROGRAMS = Group.create_ordered("Programs")
 AUTHORITY = Group.create_ordered("What they may do")
@@ -33,14 +35,16 @@ COMMANDS = (
     (KERNEL, "doctor", "system:doctor", "Try every wall of this machine."),
 )
 HELP = "Run the programs that your agent writes, and let each touch only what you allowed."
+MORE = "agentos COMMAND --help says more. Every command takes --json, --home PATH and --on ssh://HOST."
 GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
 
 
 def application() -> App:
     """The commands by name; each is imported when it is called."""
-    app = App(name="agentos", help=HELP, version=_version, help_format="plaintext", result_action="return_value")
-    for group, name, where, about in COMMANDS:
-        app.command(f"agentos.shell.commands.{where}", name=name, help=about, group=group)
+    app = App(name="agentos", help=HELP, version=_version, help_format="plaintext", help_epilogue=MORE)
+    for place, (group, name, where, about) in enumerate(COMMANDS):
+        app.command(f"agentos.shell.commands.{where}", name=name, help=about, group=group, sort_key=place)
+    app["--help"].show = app["--version"].show = False
     app.command("agentos.shell.commands.system:where", name="where", show=False)
     return app
 
@@ -62,10 +66,10 @@ def ordered(tokens: Sequence[str]) -> list[str]:
 def run(tokens: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     try:
-        result = application()(ordered(tokens), exit_on_error=False, print_error=False)
+        result = application()(ordered(tokens), exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else Exit.DONE
     except CycloptsError as wrong:
-        return _fail(Failure(_usage(wrong), f"see: agentos {_command(tokens)}--help"), tokens)
+        return _fail(_wrong(wrong, tokens), tokens)
     except Failure as failed:
         return _fail(failed, tokens)
     except KeyboardInterrupt:
@@ -75,14 +79,17 @@ def run(tokens: Sequence[str]) -> int:
         return Exit.FAILED
 
 
-def _usage(wrong: CycloptsError) -> str:
-    """What is wrong with the command line, in one line."""
-    return " ".join(str(wrong).split())
-
-
-def _command(tokens: Sequence[str]) -> str:
-    names = {name for _, name, _, _ in COMMANDS}
-    return next((token + " " for token in tokens if token in names), "")
+def _wrong(wrong: CycloptsError, tokens: Sequence[str]) -> Failure:
+    """What is wrong with the command line, in one line, and where to read on."""
+    names = [name for _, name, _, _ in COMMANDS]
+    if not isinstance(wrong, UnknownCommandError):
+        command = next((token + " " for token in tokens if token in names), "")
+        return Failure(" ".join(str(wrong).split()), f"see: agentos {command}--help")
+    given = ordered(tokens)[0]
+    near = get_close_matches(given, names, 1)
+    return Failure(
+        f"there is no command {quoted(given)}", f"did you mean: agentos {near[0]}" if near else "see: agentos --help"
+    )
 
 
 def _fail(failed: Failure, tokens: Sequence[str]) -> int:

@@ -124,9 +124,9 @@ class Asking:
         self._terminal.say(sheet.call(self._prompt, line, self._counts, self._terminal.colour))
         scopes = sheet.scopes(line)
         keys = [key for key in KEYS if _offered(line, KEYS[key])]
-        wide = [f"with a number for its scope: {key}2" for key in keys[-1:] if len(scopes) > 1]
+        wide = [f"  with a number for its scope: {key}2" for key in keys[-1:] if len(scopes) > 1]
         while True:
-            key, number = self._key([*(WORDS[key] for key in keys), "[n]o", "never", "[?]", *wide])
+            key, number = self._key([*(WORDS[key] for key in keys), "[n]o", "never", "[?]"], *wide)
             if key in ("n", "never"):
                 return self._decision(line, pb.CHOICE_NO if key == "n" else pb.CHOICE_NEVER)
             if key == "?":
@@ -136,9 +136,9 @@ class Asking:
 
     # ---- what the keys need
 
-    def _key(self, menu: Sequence[str]) -> tuple[str, int]:
+    def _key(self, menu: Sequence[str], *more: str) -> tuple[str, int]:
         """The key that was typed, and the number after it (1 where there is none)."""
-        shown = "\n".join(folded(menu, self._terminal.width))
+        shown = "\n".join([*folded(menu, self._terminal.width), *more])
         typed = _ANSWER.fullmatch(self._terminal.line(shown + "\n  > ").lower())
         if typed is None:
             return "", 1

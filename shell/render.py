@@ -55,7 +55,8 @@ def when(ms: int) -> str:
     """Today's times without the date."""
     if not ms:
         return ""
-    moment, now = datetime.fromtimestamp(ms / 1000), datetime.now()
+    now = datetime.now().astimezone()
+    moment = datetime.fromtimestamp(ms / 1000, now.tzinfo)
     return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%Y-%m-%d %H:%M")
 
 

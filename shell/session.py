@@ -17,18 +17,23 @@ if TYPE_CHECKING:
     from agentos.shell.connect import Kernel
 
 
+Flag = Parameter(negative="", show_default=False)
+ALL = Parameter(name="--all", negative="", show_default=False)
+Optional = Parameter(show_default=False, negative="")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Common:
     """The options of every command."""
 
-    json: Annotated[bool, Parameter(negative="")] = False
+    json: Annotated[bool, Flag] = False
     """Print one JSON value instead of text."""
 
-    on: Annotated[str, Parameter(show_default=False)] = ""
+    on: Annotated[str, Optional] = ""
     """The kernel of another machine: ssh://[user@]host[:port]."""
 
-    home: Annotated[str, Parameter(show_default=False)] = ""
+    home: Annotated[str, Optional] = ""
     """The home folder; else AGENTOS_HOME, else this platform's place for such data."""
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What `--json` prints: plain objects with stable names. Times are milliseconds since 1970, unless a name says otherwise."""
+"""What `--json` prints: plain objects with stable names. Times are milliseconds since 1970, if no name says more."""
 
 from __future__ import annotations
 

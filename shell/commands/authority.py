@@ -5,19 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
 from agentos.shell import pages, prompt, values
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure
 from agentos.shell.follow import question
 from agentos.shell.paint import emit, say
-from agentos.shell.session import DEFAULTS, Common
+from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
 from agentos.v1 import control_pb2 as pb
 
-Flag = Parameter(negative="")
-Optional = Parameter(show_default=False)
 FOR = {"once": pb.CHOICE_ONCE, "run": pb.CHOICE_RUN, "until": pb.CHOICE_UNTIL, "version": pb.CHOICE_VERSION}
 
 
@@ -38,10 +34,11 @@ def inbox(common: Common = DEFAULTS) -> int:
 
 def approve(
     question: str,
+    /,
     *,
     for_: Annotated[Literal["once", "run", "version"] | None, Optional] = None,
     until: Annotated[str | None, Optional] = None,
-    line: Annotated[list[int] | None, Parameter(show_default=False, negative="")] = None,
+    line: Annotated[list[int] | None, Optional] = None,
     digest: Annotated[str | None, Optional] = None,
     common: Common = DEFAULTS,
 ) -> int:
@@ -77,7 +74,7 @@ def approve(
     return 0
 
 
-def deny(question: str, *, never: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
+def deny(question: str, /, *, never: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
     """Answer a question that waits with no.
 
     Parameters
@@ -97,7 +94,7 @@ def deny(question: str, *, never: Annotated[bool, Flag] = False, common: Common 
 
 
 def grants(
-    *, denied: Annotated[bool, Flag] = False, all: Annotated[bool, Flag] = False, common: Common = DEFAULTS
+    *, denied: Annotated[bool, Flag] = False, all_: Annotated[bool, ALL] = False, common: Common = DEFAULTS
 ) -> int:
     """List what programs are allowed.
 
@@ -105,17 +102,17 @@ def grants(
     ----------
     denied
         List what is never asked again, instead.
-    all
+    all_
         Also grants that were used up, have ended or were revoked.
     """
     with common.kernel() as kernel:
-        found = kernel.call(kernel.stub.ListGrants, pb.ListGrantsRequest(denied=denied, all=all)).grants
+        found = kernel.call(kernel.stub.ListGrants, pb.ListGrantsRequest(denied=denied, all=all_)).grants
     if not common.answer([values.grant(each) for each in found]):
         pages.grants(found, denied)
     return 0
 
 
-def revoke(grant: str, common: Common = DEFAULTS) -> int:
+def revoke(grant: str, /, common: Common = DEFAULTS) -> int:
     """Take back a grant and all that was derived from it, or undo a "never ask again".
 
     Parameters

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from agentos.shell import pages, render, source, values
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure
 from agentos.shell.paint import emit, say
-from agentos.shell.session import DEFAULTS, Common
+from agentos.shell.session import ALL, DEFAULTS, Common, Optional
 from agentos.v1 import control_pb2 as pb
 
 
-def explain(program: str, common: Common = DEFAULTS) -> int:
+def explain(program: str, /, common: Common = DEFAULTS) -> int:
     """Say in plain words what a program may ask, before anything runs.
 
     Parameters
@@ -27,7 +29,7 @@ def explain(program: str, common: Common = DEFAULTS) -> int:
     return 0
 
 
-def manifest(script: str, *, from_: str = "last", common: Common = DEFAULTS) -> int:
+def manifest(script: str, /, *, from_: str = "last", common: Common = DEFAULTS) -> int:
     """Write the manifest that a run of a script turned out to need, as a block to paste on top of it.
 
     Read it before you paste it: it asks for all that the run reached for, allowed or refused.
@@ -50,22 +52,22 @@ def manifest(script: str, *, from_: str = "last", common: Common = DEFAULTS) -> 
     return 0
 
 
-def ps(*, all: bool = False, common: Common = DEFAULTS) -> int:
+def ps(*, all_: Annotated[bool, ALL] = False, common: Common = DEFAULTS) -> int:
     """List runs, newest first.
 
     Parameters
     ----------
-    all
+    all_
         The last 1,000 instead of the last 20.
     """
     with common.kernel() as kernel:
-        found = kernel.call(kernel.stub.ListRuns, pb.ListRunsRequest(limit=1000 if all else 20)).runs
+        found = kernel.call(kernel.stub.ListRuns, pb.ListRunsRequest(limit=1000 if all_ else 20)).runs
     if not common.answer([values.listed(run) for run in found]):
         render.runs(found)
     return 0
 
 
-def show(run: str = "last", common: Common = DEFAULTS) -> int:
+def show(run: str = "last", /, common: Common = DEFAULTS) -> int:
     """Show one run: how it ended, where its time went, and every call it made.
 
     Parameters
@@ -80,7 +82,7 @@ def show(run: str = "last", common: Common = DEFAULTS) -> int:
     return 0
 
 
-def why(run: str = "last", seq: int | None = None, common: Common = DEFAULTS) -> int:
+def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, common: Common = DEFAULTS) -> int:
     """Say why a call was refused or allowed: manifest, grant, effect, and what would allow it.
 
     Parameters
@@ -108,7 +110,7 @@ def why(run: str = "last", seq: int | None = None, common: Common = DEFAULTS) ->
     return 0
 
 
-def cancel(run: str, common: Common = DEFAULTS) -> int:
+def cancel(run: str, /, common: Common = DEFAULTS) -> int:
     """Cancel a run. What is under way outside is stopped where that is possible.
 
     Parameters

@@ -16,12 +16,10 @@ from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.follow import Follower, closing
 from agentos.shell.paint import emit, say
-from agentos.shell.session import DEFAULTS, Common
+from agentos.shell.session import DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
 from agentos.v1 import control_pb2 as pb
 
-Flag = Parameter(negative="")
-Optional = Parameter(show_default=False)
 EXITS = {
     pb.RUN_STATUS_DONE: Exit.DONE,
     pb.RUN_STATUS_REFUSED: Exit.REFUSED,
@@ -31,8 +29,9 @@ EXITS = {
 
 def run(
     program: str,
+    /,
     *arguments: str,
-    input: Annotated[str | None, Optional] = None,
+    input_: Annotated[str | None, Parameter(name="--input", show_default=False)] = None,
     grant: Annotated[Literal["manifest"] | None, Optional] = None,
     ask: Annotated[Literal["deny", "wait"] | None, Optional] = None,
     strict: Annotated[bool, Flag] = False,
@@ -50,7 +49,7 @@ def run(
         A Python script, or a Wasm component that imports only agentos:guest/kernel.
     arguments
         The program's own arguments; put -- before the first that begins with a hyphen.
-    input
+    input_
         What the program's main(input) gets: JSON, @FILE, or - for standard input.
     grant
         manifest: I have read it; grant what it asks, for this version.
@@ -65,10 +64,10 @@ def run(
         request = pb.RunRequest(
             source=source.read(program),
             arguments=arguments,
-            input=_input(input),
+            input=_input(input_),
             grant_manifest=grant == "manifest",
             terminal=_terminal() if dev else None,
-            interactive=input != "-" and _typed(),
+            interactive=input_ != "-" and _typed(),
             **source.folders(),
         )
         with common.kernel(make_home=True) as kernel:
