@@ -1,0 +1,135 @@
+"""The filters of our four kinds of confined process, as tables. From the widest to the strictest: capability server
+(with or without network), compiler, zygote, cell.
+
+Rules: no profile but a server's may open a file, make a socket or start a program; nobody may hold memory that is
+writable and executable at once; nobody may look into, signal or trace another process. A cell may only compute,
+read and write what it has open, and end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from agentos.kernel.cells.seccomp import Alternatives, Filter, Match, always, one_of
+
+_PROT_WRITE, _PROT_EXEC = 2, 4
+_SIGCHLD, _CLONE_PARENT_SETS_TID = 17, 0x01200000
+_CLONE_VM_AND_THREAD: Final = 0x00010100
+_CLONE_NAMESPACES: Final = 0x7E020080
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 38
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+_SOCK_STREAM, _SOCK_DGRAM, _SOCK_KIND = 1, 2, 0xF
+_TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5450, 0x5451
+
+_COMPUTE: Final = always(
+    "read write readv writev close fstat lseek poll ppoll brk munmap mremap madvise futex rt_sigaction rt_sigprocmask "
+    "rt_sigreturn sigaltstack sched_yield sched_getaffinity getpid gettid getppid getuid geteuid getgid getegid "
+    "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time getrandom getrusage restart_syscall "
+    "set_robust_list set_tid_address rseq exit exit_group"
+)
+_NO_EXEC: Final[Mapping[str, Alternatives]] = {
+    "mmap": ((Match(2, 0, _PROT_EXEC),),),
+    "mprotect": ((Match(2, 0, _PROT_EXEC),),),
+}
+_NO_WRITE_AND_EXEC: Final[Mapping[str, Alternatives]] = {
+    "mmap": ((Match(2, 0, _PROT_EXEC),), (Match(2, 0, _PROT_WRITE),)),
+    "mprotect": ((Match(2, 0, _PROT_EXEC),), (Match(2, 0, _PROT_WRITE),)),
+}
+_OWN_LIMITS: Final[Mapping[str, Alternatives]] = {"prlimit64": one_of(0, [0])}
+_THREADS: Final[Mapping[str, Alternatives]] = {
+    "clone": ((Match(0, _CLONE_VM_AND_THREAD, _CLONE_VM_AND_THREAD | _CLONE_NAMESPACES),),)
+}
+
+
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_BREAK_INS: Final = _names(
+    "ptrace process_vm_readv process_vm_writev pidfd_getfd bpf keyctl perf_event_open userfaultfd io_uring_setup "
+    "io_uring_enter io_uring_register mount setns name_to_handle_at open_by_handle_at"
+)
+_NEVER_IN_A_CELL: Final = _BREAK_INS | _names(
+    "socket socketpair connect bind listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg execve "
+    "execveat kill tkill rt_sigqueueinfo pidfd_open pidfd_send_signal unshare"
+)
+
+CELL: Final = Filter(
+    allow={**_COMPUTE, **_NO_EXEC, **_OWN_LIMITS},
+    kill=_NEVER_IN_A_CELL,
+    absent=frozenset({"clone3"}),
+)
+"""A running guest: compute, and talk over the one open descriptor. Also stops what sets up further walls."""
+
+ZYGOTE: Final = Filter(
+    allow={
+        **_COMPUTE,
+        **_NO_EXEC,
+        **_OWN_LIMITS,
+        **always("fork recvmsg sendmsg wait4 waitid pidfd_open close_range fcntl dup landlock_create_ruleset"),
+        **always("landlock_restrict_self"),
+        "clone": one_of(0, [_SIGCHLD, _SIGCHLD | _CLONE_PARENT_SETS_TID]),
+        "seccomp": one_of(0, [1]),
+        "prctl": one_of(0, [_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS]),
+    },
+    kill=_BREAK_INS,
+    absent=frozenset({"clone3"}),
+)
+"""The zygote: fork (with no other flag), wait, hand over descriptors, and let a cell confine itself further."""
+
+COMPILER: Final = Filter(
+    allow={**_COMPUTE, **_NO_WRITE_AND_EXEC, **_OWN_LIMITS, **_THREADS, "prctl": one_of(0, [_PR_SET_NAME])},
+    kill=_NEVER_IN_A_CELL,
+    absent=frozenset({"clone3"}),
+)
+"""The compiler: compute with threads, and seal finished code as executable."""
+
+_FILES: Final = always(
+    "open openat openat2 stat lstat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink readlinkat "
+    "getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 pread64 "
+    "pwrite64 preadv pwritev ftruncate truncate fallocate fsync fdatasync flock fadvise64 copy_file_range sendfile "
+    "splice fchmod umask utimensat inotify_init1 inotify_add_watch inotify_rm_watch"
+)
+_SERVING: Final = always(
+    "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
+    "select pselect6 timerfd_create bind listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown "
+    "sendto sendmsg recvfrom recvmsg uname sysinfo membarrier mincore msync arch_prctl getpgrp getpgid getsid "
+    "getgroups getresuid getresgid sched_getparam sched_getscheduler memfd_create close_range times getrlimit"
+)
+
+
+def _streams(*families: int) -> Alternatives:
+    return tuple((Match(0, family), Match(1, _SOCK_STREAM, _SOCK_KIND)) for family in families)
+
+
+def _datagrams(*families: int) -> Alternatives:
+    return tuple((Match(0, family), Match(1, _SOCK_DGRAM, _SOCK_KIND)) for family in families)
+
+
+def server(*, network: bool, execs: bool) -> Filter:
+    """A capability server: files as far as Landlock lets it, Unix sockets to listen on, threads, no processes.
+
+    `execs` leaves execve open, for a command that is not a Python module: the filter must be on before it starts.
+    """
+    unix = _streams(_AF_UNIX)
+    allow: dict[str, Alternatives] = {
+        **_COMPUTE,
+        **_FILES,
+        **_SERVING,
+        **_NO_WRITE_AND_EXEC,
+        **_OWN_LIMITS,
+        **_THREADS,
+        "socket": unix,
+        "socketpair": unix,
+        "ioctl": one_of(1, [_TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX]),
+        "prctl": ((Match(0, _PR_SET_NAME),), (Match(0, _PR_SET_DUMPABLE), Match(1, 0))),
+        "tgkill": one_of(0, [os.getpid()]),
+    }
+    if network:
+        allow |= always("connect sendmmsg recvmmsg")
+        allow["socket"] = unix + _streams(_AF_INET, _AF_INET6) + _datagrams(_AF_INET, _AF_INET6)
+    if execs:
+        allow |= always("execve")
+    return Filter(allow=allow, kill=_BREAK_INS, absent=frozenset({"clone3"}))
