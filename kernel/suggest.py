@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from agentos.kernel.call import BOUND_BY_VALUE
-from agentos.kernel.catalog import ActionRule, Catalog
-from agentos.kernel.manifest import Limits, ManifestLine, block as write_block
+from agentos.kernel.block import block as write_block
+from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule, Catalog
+from agentos.kernel.manifest import Limits, ManifestLine
 from agentos.kernel.records import CallMade, RunBegan
 from agentos.v1 import matchers
 
@@ -27,7 +27,7 @@ def block(began: RunBegan, calls: Iterable[CallMade], catalog: Catalog) -> str:
     lines = [_line(action, bounds, catalog.actions[action]) for action, bounds in sorted(wanted.items())]
     kept = [line for line in lines if not any(_implied(line, other, catalog) for other in lines if other != line)]
     name = PurePosixPath(began.path).stem
-    return write_block(name, kept, Limits(), began.start_folder, began.home_folder)
+    return write_block(name, kept, Limits(), began.start_folder, began.home_folder, catalog)
 
 
 def _never(call: CallMade, rule: ActionRule, catalog: Catalog) -> bool:
