@@ -1,0 +1,217 @@
+"""One process of a capability server: started behind its walls, spoken to under seal, watched, and ended.
+
+It inherits nothing of the kernel but two pipes. On fd 3 it reads where to listen, the key for this start and the paths
+that are never named; on fd 4 it says `ready`. It listens in a folder of its own, so that no server can put itself in
+another's place. What it writes to stdout and stderr is kept in a ring for the person, and never shown to a program.
+
+A call that was sent and not answered is never sent again: gRPC's retries are off, and the failure says `interrupted`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import msgspec
+from grpc import aio
+
+from agentos.kernel.catalog import CapabilityRule
+from agentos.kernel.spawn import hear, spawn, watch
+from agentos.v1 import capability_pb2, error_pb2, seal
+
+READY_WITHIN_S = 20.0
+DRAINS_WITHIN_S = 30.0
+STOPS_WITHIN_S = 6.0
+KEPT_OUTPUT = 16_384
+MAX_SOCKET_PATH = 103
+DESCRIBE = "/agentos.v1.CapabilityService/Describe"
+CHANNEL = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_send_message_length", seal.REQUEST_BYTES),
+    ("grpc.max_receive_message_length", seal.REPLY_BYTES),
+)
+CODES = frozenset(error_pb2.Code.values()) - {error_pb2.CODE_UNSPECIFIED, error_pb2.CODE_NEEDS_APPROVAL}
+
+
+class CallFailed(Exception):
+    """A call that has no reply. With the detail `interrupted` its effect may have happened, else it did not."""
+
+    def __init__(self, code: error_pb2.Code.ValueType, reason: str, hint: str = "", detail: str = "") -> None:
+        super().__init__(reason)
+        self.error = error_pb2.Error(code=code, reason=reason[:500], hint=hint[:500], detail=detail[:32])
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What a server may do, as agentos.kernel.cells.confine reads it."""
+
+    command: list[str]
+    read: list[str]
+    write: list[str]
+    listen: list[str]
+    run: list[str]
+    network: bool
+    environment: dict[str, str]
+
+
+class Server:
+    """A server from its start to its end. `folders` is what it can reach: "read" or "write" by path."""
+
+    def __init__(self, rule: CapabilityRule, folders: Mapping[str, str]) -> None:
+        self.rule = rule
+        self.folders = folders
+        self.began = time.monotonic()
+        self.output = b""
+        self.pid = 0
+        self.ended = asyncio.get_running_loop().create_future()
+        self._key = secrets.token_bytes(seal.KEY_BYTES)
+        self._nonce = 0
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._methods: dict[str, aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+
+    async def start(self, runtime: Path, keeps: Mapping[str, str], forbidden: tuple[str, ...]) -> None:
+        """Start it and wait until it listens. Raises CallFailed; then nothing of it is left."""
+        self._place = Path(tempfile.mkdtemp(prefix=f"{self.rule.name[:12]}-", dir=runtime))
+        socket = str(self._place / "s")
+        boot = {"socket": socket, "key": self._key.hex(), "forbidden": forbidden, "keeps": dict(keeps)}
+        ready = self._spawn(profile(self.rule, self.folders, str(self._place)), json.dumps(boot).encode())
+        try:
+            if len(socket) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
+                raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
+            self._channel = aio.insecure_channel(f"unix:{socket}", options=CHANNEL)
+            await self._check_services()
+        except BaseException:
+            await self.kill()
+            raise
+
+    def _spawn(self, walls: Profile, boot: bytes) -> asyncio.Future[bool]:
+        """Start the process. The future says whether it got as far as listening."""
+        loop = asyncio.get_running_loop()
+        boot_out, boot_in = os.pipe()
+        ready_out, ready_in = os.pipe()
+        output_out, output_in = os.pipe()
+        with tempfile.TemporaryFile(dir=self._place) as told:
+            told.write(msgspec.json.encode(walls))
+            told.seek(0)
+            given = {1: output_in, 2: output_in, 3: boot_out, 4: ready_in, 5: told.fileno()}
+            self.pid = spawn([sys.executable, "-I", "-m", "agentos.kernel.cells.confine", "5"], given)
+        for fd in (boot_out, ready_in, output_in):
+            os.close(fd)
+        with suppress(BrokenPipeError), os.fdopen(boot_in, "wb") as pipe:
+            pipe.write(boot)
+        ready: asyncio.Future[bool] = loop.create_future()
+        hear(ready_out, lambda heard: ready.done() or ready.set_result(heard == b"ready\n"))
+        hear(output_out, self._keep)
+        watch(self.pid, self._gone)
+        return ready
+
+    def _keep(self, heard: bytes) -> None:
+        self.output = (self.output + heard)[-KEPT_OUTPUT:]
+
+    def _gone(self) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    async def _check_services(self) -> None:
+        context = capability_pb2.CallContext(deadline_unix_ms=int((time.time() + READY_WITHIN_S) * 1000))
+        raw = await self.call(DESCRIBE, b"", context)
+        with suppress(ValueError):
+            if self.rule.service in capability_pb2.DescribeResponse.FromString(raw).services:
+                return
+        raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} does not serve what it is registered for")
+
+    # ---- calls
+
+    async def call(self, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
+        """Send one call under seal. The context has its deadline; the nonce is set here. Raises CallFailed."""
+        self._nonce += 1
+        context.nonce = seal.nonce(self._nonce)
+        told = context.SerializeToString()
+        sealed = ((seal.CONTEXT, told), (seal.SEAL, seal.seal(self._key, method, told, request)))
+        self._under_way += 1
+        try:
+            remaining = context.deadline_unix_ms / 1000 - time.time()
+            return await self._method(method)(request, timeout=remaining, metadata=sealed)
+        except aio.AioRpcError as problem:
+            raise failed(self.rule.name, problem) from None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    def _method(self, name: str) -> aio.UnaryUnaryMultiCallable[bytes, bytes]:
+        found = self._methods.get(name)
+        if found is None:
+            found = self._methods[name] = self._channel.unary_unary(name)
+        return found
+
+    # ---- the end
+
+    async def retire(self) -> None:
+        """Let the calls under way finish, then stop it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAINS_WITHIN_S):
+                while self._under_way:
+                    self._idle.clear()
+                    await self._idle.wait()
+        self._signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self.ended), STOPS_WITHIN_S)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it now; calls under way are interrupted. Returns when it is gone."""
+        self._signal(signal.SIGKILL)
+        await asyncio.shield(self.ended)
+        if hasattr(self, "_channel"):
+            await self._channel.close()
+
+    def _signal(self, number: int) -> None:
+        if not self.ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Profile:
+    """The walls of a server: its folders, the place of its socket, its own code."""
+    command = [sys.executable if word == "{python}" else word for word in rule.command]
+    foreign = bool(rule.folder) and not any(word.startswith("agentos.") for word in command)
+    return Profile(
+        command=command,
+        read=[path for path, how in folders.items() if how == "read"],
+        write=[path for path, how in folders.items() if how == "write"],
+        listen=[place],
+        run=[rule.folder] if foreign else [],
+        network=rule.network,
+        environment={"PYTHONPATH": rule.folder} if foreign else {},
+    )
+
+
+def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
+    """What a status means. Only what a server typed itself is known to have had no effect."""
+    for key, value in problem.trailing_metadata() or ():
+        if key == seal.ERROR and isinstance(value, bytes):
+            with suppress(ValueError):
+                error = error_pb2.Error.FromString(value)
+                if error.code in CODES and error.reason:
+                    return CallFailed(error.code, error.reason, error.hint, error.detail)
+    if problem.code() == grpc.StatusCode.UNIMPLEMENTED:
+        return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} does not know this action")
+    if problem.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} did not answer in time", detail="interrupted")
+    reason = f"{name} stopped in the middle of the call"
+    return CallFailed(error_pb2.CODE_UNAVAILABLE, reason, "see what it did before you repeat it", "interrupted")

@@ -1,0 +1,62 @@
+"""Processes with exactly the descriptors they are given, and pipes that are listened to without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+
+
+def spawn(command: list[str], given: Mapping[int, int]) -> int:
+    """Start a process with an empty environment and exactly these descriptors, by the number it sees."""
+    high = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for number, fd in given.items()}
+    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0)]
+    actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in high.items()]
+    try:
+        return os.posix_spawn(command[0], command, {}, file_actions=actions, setpgroup=0, setsigdef=[signal.SIGPIPE])
+    finally:
+        for fd in high.values():
+            os.close(fd)
+
+
+def hear(fd: int, heard: Callable[[bytes], object]) -> None:
+    """Pass on what arrives on a pipe until its end, which is passed on as b""."""
+    os.set_blocking(fd, False)
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            piece = os.read(fd, 4096)
+        except BlockingIOError:
+            return
+        if not piece:
+            loop.remove_reader(fd)
+            os.close(fd)
+        heard(piece)
+
+    loop.add_reader(fd, read)
+
+
+def watch(pid: int, ended: Callable[[], None]) -> None:
+    """Call `ended` on the loop when this child has ended, and bury it."""
+    loop = asyncio.get_running_loop()
+    if not hasattr(os, "pidfd_open"):
+        threading.Thread(target=_wait, args=(pid, loop, ended), daemon=True).start()
+        return
+    pidfd = os.pidfd_open(pid)
+
+    def bury() -> None:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+        os.waitpid(pid, 0)
+        ended()
+
+    loop.add_reader(pidfd, bury)
+
+
+def _wait(pid: int, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+    os.waitpid(pid, 0)
+    loop.call_soon_threadsafe(ended)
