@@ -1,0 +1,222 @@
+"""The kit: what a kernel would answer, and a way to run a program against it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import io
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import FileDescriptor
+
+from agentos.sdk import wire
+from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval
+from agentos.sdk.testing.manifest import asked_by
+from agentos.sdk.testing.memory import Memory
+from agentos.sdk.testing.own import Clock, Console, Random
+from agentos.sdk.testing.rules import Grant, Rules
+from agentos.v1 import files_pb2, matchers, own_pb2
+
+Status = Literal["done", "failed", "refused", "limit"]
+NOON = 1_767_268_800_000
+"""2026-01-01 12:00 UTC, when every test begins."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One call that was made."""
+
+    action: str
+    args: Mapping[str, Any]
+    error: AgentError | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended, as `agentos run --json` tells it."""
+
+    status: Status
+    result: Any = None
+    output: str = ""
+    error: BaseException | None = None
+    traceback: str = ""
+    calls: list[Made] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[Made]:
+        return [made for made in self.calls if isinstance(made.error, Denied | NeedsApproval)]
+
+
+class Kit:
+    """Stands in for the kernel. `with kit:` connects the SDK to it; `kit.run` runs a whole program.
+
+    `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `grants` are what the person
+    allowed, `asks` what they would be asked about (nobody is there, so NeedsApproval), `lines` what they type.
+    `serve` adds capabilities: for each name an object with a method per action, which takes the request and the
+    bounds and returns the reply, and `protos` their files (`notes_pb2.DESCRIPTOR`).
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, str | bytes] | None = None,
+        grants: Sequence[Grant] = (),
+        *,
+        asks: Sequence[Grant] = (),
+        lines: Sequence[str] = (),
+        serve: Mapping[str, object] | None = None,
+        protos: Sequence[FileDescriptor] = (),
+        start: str = "/home/me",
+        home: str = "/home/me",
+    ) -> None:
+        self._start, self._home = start, home
+        self._rules = Rules((files_pb2.DESCRIPTOR, own_pb2.DESCRIPTOR, *protos), grants, asks)
+        self.clock = Clock(NOON)
+        self._memory = Memory(lambda: self.clock.unix_ms, folders=(start, home))
+        for path, content in (files or {}).items():
+            self._memory.put(self._path(path), content.encode() if isinstance(content, str) else content)
+        self._served: dict[str, object] = {"files": self._memory, "clock": self.clock, "random": Random(0)}
+        self._served |= {"console": Console(lines), **(serve or {})}
+        self._before: list[wire.Invoke | None] = []
+        self._out: list[tuple[int, str]] = []
+        self.calls: list[Made] = []
+
+    @classmethod
+    def under_manifest(
+        cls, program: str | Path, files: Mapping[str, str | bytes] | None = None, **options: Any
+    ) -> Self:
+        """A kit in which the person allowed all that the program's block asks, but what it wants asked always."""
+        grants, asks = asked_by(Path(program).read_text(encoding="utf-8"))
+        return cls(files, grants, asks=asks, **options)
+
+    # ---- what is there
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file by its absolute path."""
+        return self._memory.contents()
+
+    def text(self, path: str) -> str:
+        """The text of one file."""
+        return self.files[self._path(path)].decode()
+
+    @property
+    def output(self) -> str:
+        """All that was printed to standard output through the SDK so far."""
+        return "".join(text for stream, text in self._out if stream == 1)
+
+    # ---- connecting and running
+
+    def __enter__(self) -> Self:
+        self._before.append(wire.connect(self.invoke))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wire.flush()
+        wire.connect(self._before.pop())
+
+    def run(self, program: str | Path, *arguments: str, input: Any = None) -> Run:
+        """Run a script as the guest does: its result is `main(input)` or its global `result`."""
+        path, since, printed = Path(program), len(self.calls), len(self.output)
+        with self, _standing_in(path, arguments):
+            run = _run(path, input)
+        return Run(run.status, run.result, self.output[printed:], run.error, run.traceback, self.calls[since:])
+
+    def invoke(self, request: str) -> str:
+        """One request of a guest, as the kernel would answer it."""
+        asked = json.loads(request)
+        self._out += [(stream, text) for stream, text in asked.get("out", ())]
+        return json.dumps({"results": [self._answer(call) for call in asked["calls"]]})
+
+    def _answer(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        error: AgentError | None = None
+        try:
+            return {"value": self._value(call["action"], call["args"])}
+        except AgentError as refusal:
+            error = refusal
+            told = {"reason": error.reason, "hint": error.hint, "detail": error.detail}
+            return {"error": {"code": error.code, **told}}
+        finally:
+            self.calls.append(Made(call["action"], call["args"], error, call["line"]))
+
+    def _value(self, action: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        asked = self._rules.read(action, args, self._start, self._home)
+        bounds = self._rules.admit(asked, self._start, self._home)
+        capability, _, name = action.partition(".")
+        reply = getattr(self._served[capability], name)(asked.request, bounds)
+        return json_format.MessageToDict(reply, preserving_proto_field_name=True)
+
+    def _path(self, path: str) -> str:
+        return matchers.canonical_path(path, self._start, self._home)
+
+
+@contextlib.contextmanager
+def _standing_in(path: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """What a program finds around it: its arguments, and streams that go to the kernel."""
+    before, sys.argv = sys.argv, [path.name, *arguments]
+    wire.program(path.name)
+    try:
+        with contextlib.redirect_stdout(_Stream(1)), contextlib.redirect_stderr(_Stream(2)):
+            yield
+    finally:
+        sys.argv = before
+
+
+class _Stream(io.TextIOBase):
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def write(self, text: str) -> int:
+        wire.printed(self._number, text)
+        return len(text)
+
+
+def _run(path: Path, given: Any) -> Run:
+    space: dict[str, Any] = {"__name__": "__main__", "__file__": path.name}
+    try:
+        exec(compile(path.read_bytes(), path.name, "exec"), space)  # noqa: S102
+        main = space.get("main")
+        result = _called(main, given) if callable(main) and _wants_input(main) else space.get("result")
+        json.dumps(result, allow_nan=False)
+    except BaseException as error:  # noqa: BLE001  (whatever a program raises is how it ended)
+        status = _status(error)
+        return Run(status, error=error if status != "done" else None, traceback=traceback.format_exc())
+    return Run("done", result)
+
+
+def _wants_input(main: Callable[..., Any]) -> bool:
+    asked = inspect.signature(main).parameters.get("input")
+    return (
+        asked is not None
+        and asked.default is asked.empty
+        and asked.kind
+        in (
+            asked.POSITIONAL_ONLY,
+            asked.POSITIONAL_OR_KEYWORD,
+        )
+    )
+
+
+def _called(main: Callable[..., Any], given: Any) -> Any:
+    answer = main(given)
+    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+
+
+def _status(error: BaseException) -> Status:
+    match error:
+        case SystemExit(code=None | 0):
+            return "done"
+        case Denied() | NeedsApproval():
+            return "refused"
+        case LimitExceeded() | MemoryError():
+            return "limit"
+        case _:
+            return "failed"

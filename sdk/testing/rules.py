@@ -1,0 +1,146 @@
+"""May this call be made? The kernel's answer in small, from the same annotations and the same matchers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf import json_format, message_factory
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+
+from agentos.sdk.errors import Denied, Invalid, LimitExceeded, NeedsApproval
+from agentos.sdk.generate.read import snake
+from agentos.v1 import annotations_pb2 as proto
+from agentos.v1 import matchers
+
+COUNTED = (proto.MATCHER_MAXIMUM, proto.MATCHER_BUDGET)
+
+
+class Grant:
+    """What the person allowed: an action and its bounds, as in a manifest: `Grant("files.read", path=["notes/**"])`."""
+
+    def __init__(self, action: str, **bounds: str | int | Sequence[str]) -> None:
+        self.action = action
+        self.bounds: dict[str, tuple[str, ...]] = {}
+        for name, given in bounds.items():
+            self.bounds[name] = (str(given),) if isinstance(given, str | int) else tuple(given)
+        self.used: dict[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call as it is decided on: the typed request, and what it is about in canonical form."""
+
+    action: str
+    request: Message
+    named: list[tuple[str, int, str, bool]] = field(default_factory=list)
+    """For each bounded field: the bound, its matcher, the canonical value, and whether folders on the way count."""
+
+    def paths(self) -> Iterator[str]:
+        return (value for _, matcher, value, _ in self.named if matcher == matchers.PATH)
+
+
+class Rules:
+    """The actions of some protos, and the grants a program has."""
+
+    def __init__(self, files: Iterable[FileDescriptor], grants: Sequence[Grant], asks: Sequence[Grant]) -> None:
+        self.grants, self.asks = grants, asks
+        self.methods: dict[str, MethodDescriptor] = {}
+        for file in files:
+            for service in file.services_by_name.values():
+                for method in service.methods:
+                    self.methods[f"{snake(service.name.removesuffix('Service'))}.{snake(method.name)}"] = method
+
+    def read(self, action: str, args: Mapping[str, Any], start: str, home: str) -> Asked:
+        """The call these arguments make. Invalid if they make none."""
+        if action not in self.methods:
+            raise Invalid(f"there is no action {action}", f"there are {', '.join(self.methods)}")
+        request = message_factory.GetMessageClass(self.methods[action].input_type)()
+        try:
+            json_format.ParseDict(dict(args), request)
+        except json_format.ParseError as problem:
+            raise Invalid(f"the arguments do not fit {action}: {problem}") from None
+        asked = Asked(action, request)
+        for one in request.DESCRIPTOR.fields:
+            rule = one.GetOptions().Extensions[proto.field]
+            if rule.matcher:
+                values = _made_canonical(request, one.name, rule.matcher, start, home)
+                asked.named.extend((rule.bound or one.name, rule.matcher, value, rule.leads) for value in values)
+        return asked
+
+    def admit(self, asked: Asked, start: str, home: str) -> Mapping[str, tuple[str, ...]]:
+        """The canonical bounds it runs under. Raises what the kernel would raise."""
+        option = self.methods[asked.action].GetOptions().Extensions[proto.action]
+        if option.inherent:
+            return {}
+        place = self.methods[asked.action].containing_service.GetOptions().Extensions[proto.capability]
+        if _touches(asked, place.never):
+            raise Denied("this place is not reachable under any grant")
+        for grant in self.grants:
+            bounds = self._covering(grant, asked, start, home)
+            if bounds is not None:
+                if option.effect != proto.EFFECT_OBSERVE and _touches(asked, place.govern):
+                    raise NeedsApproval("GOVERN: asked each time, and nobody is there to ask")
+                _spend(grant, asked, bounds)
+                return bounds
+        if any(self._covering(grant, asked, start, home) is not None for grant in self.asks):
+            raise NeedsApproval("not granted yet, and nobody is there to ask", "run it where the person can answer")
+        raise Denied("outside what the program may ever ask", f"add {_line(asked)} to its manifest")
+
+    def _covering(self, grant: Grant, asked: Asked, start: str, home: str) -> dict[str, tuple[str, ...]] | None:
+        """The grant's bounds in canonical form if it covers the call, whatever is used up of it."""
+        if asked.action != grant.action and asked.action not in self._implied(grant.action):
+            return None
+        bounds: dict[str, tuple[str, ...]] = {}
+        for name, matcher, value, leads in asked.named:
+            given = grant.bounds.get(name, ())
+            bounds[name] = tuple(matchers.canonical_pattern(matcher, one, start, home) for one in given)
+            if matcher not in COUNTED and not any(_within(matcher, one, value, leads) for one in bounds[name]):
+                return None
+        return bounds
+
+    def _implied(self, action: str) -> Sequence[str]:
+        if action not in self.methods:
+            raise ValueError(f"a grant for {action}, and there is no such action")
+        return self.methods[action].GetOptions().Extensions[proto.action].implies
+
+
+def _made_canonical(request: Message, name: str, matcher: int, start: str, home: str) -> list[str]:
+    """Put the field's values into canonical form; for a counted field, how much it is."""
+    held = getattr(request, name)
+    if matcher in COUNTED:
+        return [str(held if isinstance(held, int) else len(held.encode() if isinstance(held, str) else held))]
+    try:
+        if isinstance(held, str):
+            setattr(request, name, matchers.canonical_value(matcher, held, start, home))
+            return [getattr(request, name)]
+        held[:] = [matchers.canonical_value(matcher, one, start, home) for one in held]
+        return list(held)
+    except matchers.BadName as problem:
+        raise Invalid(f"{name}: {problem}", detail="bad_name") from None
+
+
+def _within(matcher: int, pattern: str, value: str, leads: bool) -> bool:
+    return matchers.matches(matcher, pattern, value) or (leads and matchers.leads(pattern, value))
+
+
+def _touches(asked: Asked, patterns: Iterable[str]) -> bool:
+    places = [matchers.canonical_pattern(matchers.PATH, pattern, "/", "/") for pattern in patterns]
+    return any(matchers.reaches(place, path) for place in places for path in asked.paths())
+
+
+def _spend(grant: Grant, asked: Asked, bounds: Mapping[str, tuple[str, ...]]) -> None:
+    for name, matcher, value, _ in asked.named:
+        if matcher in COUNTED and bounds[name]:
+            used = grant.used.get(name, 0) if matcher == proto.MATCHER_BUDGET else 0
+            if used + int(value) > int(bounds[name][0]):
+                raise LimitExceeded(f"{name} of {grant.action} is used up", "raise it in the manifest", "quota")
+            grant.used[name] = used + int(value)
+
+
+def _line(asked: Asked) -> str:
+    """The manifest line that would allow the call."""
+    said = [f'{name} = ["{value}"]' for name, matcher, value, _ in asked.named if matcher not in COUNTED]
+    return f'"{asked.action}" = {{ {", ".join(said)} }}'
