@@ -144,7 +144,7 @@ def write(
 def append(path: Path, *, text: str = "", data: bytes = b"") -> Call[FileEntry]:
     """Adds to the end of a file, which is made if it is not there.
 
-    Needs a grant of files.write or files.append, bounded by path and bytes.
+    Needs a grant of files.append or files.write, bounded by path and bytes.
     """
     return Call(
         "files.append",
@@ -157,7 +157,7 @@ def append(path: Path, *, text: str = "", data: bytes = b"") -> Call[FileEntry]:
 def mkdir(path: Path, *, parents: bool = False) -> Call[FileEntry]:
     """Makes a folder.
 
-    Needs a grant of files.write or files.mkdir, bounded by path.
+    Needs a grant of files.mkdir or files.write, bounded by path.
 
     parents: Make the folders above it too, and be content if it is there.
     """

@@ -70,11 +70,10 @@ class _Reader:
         self._prefix = service.name.removesuffix("Service")
         about = service.options.Extensions[proto.capability].about
         self.module = Module(snake(self._prefix), about, source)
-        granted_by: dict[str, list[str]] = {}
+        granted_by = {self._action_name(method): [self._action_name(method)] for method in service.method}
         for method in service.method:
-            name = self._action_name(method)
-            for covered in (name, *method.options.Extensions[proto.action].implies):
-                granted_by.setdefault(covered, []).append(name)
+            for covered in method.options.Extensions[proto.action].implies:
+                granted_by[covered].append(self._action_name(method))
         for method in service.method:
             doc = index.comments[f"{full}.{method.name}"]
             self.module.actions.append(self._action(method, doc, granted_by[self._action_name(method)]))
