@@ -227,13 +227,13 @@ def _registered(module: str) -> descriptor_pool.DescriptorPool:
 
 
 def _pool(file: Path) -> descriptor_pool.DescriptorPool:
-    """A pool of its own for what others described. Files that are ours or protobuf's are taken from us."""
+    """A pool of its own for what others described. The annotations are taken from us, whatever they call so."""
     pool = descriptor_pool.DescriptorPool()
     try:
         files = descriptor_pb2.FileDescriptorSet.FromString(_bytes(file, MAX_DESCRIPTORS)).file
         for described in files:
-            ours = described.name == notes.DESCRIPTOR.name or described.name.startswith("google/protobuf/")
-            known = descriptor_pool.Default().FindFileByName(described.name).serialized_pb if ours else None
+            ours = described.name in (notes.DESCRIPTOR.name, descriptor_pb2.DESCRIPTOR.name)
+            known = descriptor_pool.Default().FindFileByName(described.name).serialized_pb if ours else b""
             pool.AddSerializedFile(known or described.SerializeToString())
         for described in files:
             pool.FindFileByName(described.name)
@@ -370,7 +370,7 @@ def _field(field: FieldDescriptor) -> FieldRule:
 
 
 def _check_nested(method: MethodDescriptor) -> None:
-    """Bounds are looked for in the request itself, content there and in the response: annotations elsewhere are void."""
+    """Annotations that nothing looks at: of nested messages, and bounds of a response."""
     for field in method.output_type.fields:
         if field.GetOptions().Extensions[notes.field].matcher:
             raise CatalogError(f"{field.full_name}: a response has no bounds")

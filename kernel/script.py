@@ -32,18 +32,17 @@ class Block(msgspec.Struct, frozen=True):
 def find(source: str, file: str) -> Block | None:
     """The script's block, or None. Raises ManifestError for two, or for one that is not well formed."""
     lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    found: list[tuple[int, int]] = []
     meant = [i for i, line in enumerate(lines) if line.startswith("#") and _LOOSE.fullmatch(line)]
+    if len(meant) > 1:
+        raise ManifestError(file, meant[1] + 1, "a script has one block", "put both into one")
+    found: list[tuple[int, int]] = []
     for kind, opened, closed in blocks(lines):
         if kind == "script":
             found.append((opened, closed))
         elif difflib.SequenceMatcher(None, kind.lower()[:20], "script").ratio() > 0.7:
             raise ManifestError(file, opened + 1, f"there is no block of kind {kind[:20]}", "did you mean script?")
-    for line in meant:
-        if not any(opened <= line < closed for opened, closed in found):
-            raise ManifestError(file, line + 1, "this opens no block: it is not well formed, or not closed", _HINT)
-    if len(meant) > 1 or len(found) > 1:
-        raise ManifestError(file, max(meant) + 1, "a script has one block", "put both into one")
+    if meant and not found:
+        raise ManifestError(file, meant[0] + 1, "this opens no block: it is not well formed, or not closed", _HINT)
     if not found:
         return None
     opened, closed = found[0]

@@ -32,6 +32,10 @@ def shown(text: str) -> str:
     return visible + "…" if len(text) > 80 else visible
 
 
+# tomllib takes quadratic time on keys of very many parts.
+_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){32}""", re.ASCII)
+
+
 class Document:
     """A parsed text. `first` is the line of the file that its first line stands on."""
 
@@ -40,6 +44,10 @@ class Document:
         self._first = first
         if len(text) > MAX_BYTES:
             raise ManifestError(file, first, f"the manifest is larger than {MAX_BYTES >> 10} KiB")
+        deep = _DEEP.search(text)
+        if deep:
+            line = first + text.count("\n", 0, deep.start())
+            raise ManifestError(file, line, "a key of more than 32 parts", "keys are such as grants.files.read")
         try:
             self.table: dict[str, object] = tomllib.loads(text)
             self._lines = _Scan(text).lines

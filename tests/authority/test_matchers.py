@@ -6,10 +6,11 @@ import re
 import time
 
 import pytest
-from agentos.v1 import annotations_pb2, matchers
-from agentos.v1.matchers import BUDGET, EXACT, HOST, MAIL, MAXIMUM, PATH, BadName
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from agentos.v1 import annotations_pb2, matchers
+from agentos.v1.matchers import BUDGET, EXACT, HOST, MAIL, MAXIMUM, PATH, BadName
 
 START, HOME = "/home/me/work", "/home/me"
 
@@ -444,8 +445,7 @@ def test_canonical_forms_are_their_own_canonical_form(matcher: int, text: str) -
     for canonical in (matchers.canonical_value, matchers.canonical_pattern):
         try:
             first = canonical(matcher, text, START, HOME)
-        except BadName as bad:
-            assert str(bad).isascii()
+        except BadName:
             continue
         assert canonical(matcher, first, "/elsewhere", "/nowhere") == first
         if canonical is matchers.canonical_value:
