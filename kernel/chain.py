@@ -7,6 +7,7 @@ chain notices one that is old. Neither notices a tail that was cut off cleanly: 
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import cast
@@ -70,8 +71,13 @@ def connect(path: Path, key: bytes) -> apsw.Connection:
     return db
 
 
-def create(db: apsw.Connection) -> None:
-    db.execute(f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+def create(path: Path, key: bytes) -> None:
+    """Make an empty journal, for nobody else to read."""
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    db = connect(path, key)
+    version = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
+    db.execute(f"BEGIN; {SCHEMA} {version}; COMMIT")
+    db.close()
 
 
 def verified(db: apsw.Connection) -> tuple[int, bytes]:

@@ -21,7 +21,6 @@ from is therefore read from the checked table. The index on run is compared with
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections import deque
@@ -88,11 +87,9 @@ class Journal:
     def open(cls, path: Path, key: bytes) -> Journal:
         """Opens the journal and checks the whole of it; makes one where there is no file, or an empty one."""
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-            new = path.stat().st_size == 0
+            if not path.exists() or path.stat().st_size == 0:
+                create(path, key)
             writer = connect(path, key)
-            if new:
-                create(writer)
             head = verified(writer)
             reader = connect(path, key)
             reader.pragma("query_only", "ON")

@@ -1,0 +1,348 @@
+"""The home: one folder with everything that belongs to one person, locked for one kernel at a time.
+
+    unlock.json     how to get at the key: public, see keys.py
+    agentos.db      the journal, encrypted
+    cache/images/   compiled components, sealed
+    run/            sockets and the credential of the kernel that is up
+    lock            held by that kernel, with its pid
+
+Everything is the person's alone (0700, 0600); a home that others can look into, or that is somebody else's, is
+refused rather than repaired, since whoever could enter may have left something.
+
+A Unix socket's path holds about 100 bytes. Where the home's own path leaves no room, sockets go to a 0700 folder
+under the temporary folder, named for the home; `run/at` says where that is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from agentos.kernel import chain, keys
+from agentos.kernel.keys import HomeError, Keys, Slot
+
+__all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
+
+VERSION = 1
+MAX_UNLOCK_FILE = 65_536
+MAX_SOCKET_PATH = 100
+SOCKET_NAME_BYTES = 40
+LOCK_WITHIN_S = 0.5
+QUIET = ("keyring", "key-file")
+
+
+class Unlocking(msgspec.Struct, frozen=True):
+    """What unlock.json says."""
+
+    version: int
+    home: str
+    slots: tuple[Slot, ...] = ()
+
+
+class Where(msgspec.Struct, frozen=True):
+    """What can be known of a home without its key: how it is locked (kinds of slots), and which kernel serves it."""
+
+    home: str
+    exists: bool
+    locks: tuple[str, ...] = ()
+    pid: int | None = None
+    socket: str | None = None
+    credential: str | None = None
+
+
+def default_home() -> Path:
+    if given := os.environ.get("AGENTOS_HOME"):
+        return Path(os.path.abspath(given))
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("agentos", appauthor=False))
+
+
+class Home:
+    """An unlocked home, held by this process until `close`."""
+
+    def __init__(self, path: Path, name: str, opened: Keys, lock: int) -> None:
+        self.path = path
+        self.name = name
+        self.keys = opened
+        self.database = path / "agentos.db"
+        self.images = path / "cache" / "images"
+        self.credential = path / "run" / "credential"
+        self._lock = lock
+        self.images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.runtime = _runtime(path, name)
+        self._sweep()
+
+    def write_credential(self, token: str) -> None:
+        """Let the person's shells in: whoever can read this file can answer prompts."""
+        _write(self.path / "run" / "at", str(self.runtime))
+        _write(self.credential, token)
+
+    def close(self) -> None:
+        """Leave nothing of this kernel behind, and let the next one in."""
+        self.credential.unlink(missing_ok=True)
+        self._sweep()
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+    def _sweep(self) -> None:
+        # What a killed kernel left: we hold the lock, so nobody listens on these.
+        for each in self.runtime.iterdir():
+            if stat.S_ISSOCK(each.lstat().st_mode):
+                each.unlink()
+
+
+# Making one.
+
+
+def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = None) -> str:
+    """Make a home whose key is kept by a keyring, a passphrase (`secret`) or a key file; returns the recovery key."""
+    path = _made(path)
+    home_key, name = secrets.token_bytes(keys.KEY_BYTES), keys.home_id()
+    fresh = path / "agentos.db.new"
+    fresh.unlink(missing_ok=True)
+    _refusing_disk(lambda: chain.create(fresh, keys.derive(home_key).database))
+    slot = _slot(path, home_key, name, wrap, secret, key_file)
+    recovery, shown = keys.recovery_slot(home_key, name)
+    unlocking = Unlocking(VERSION, name, (slot, recovery))
+
+    def commit() -> None:
+        fresh.rename(path / "agentos.db")
+        _write(path / "unlock.json", msgspec.json.format(msgspec.json.encode(unlocking)).decode())
+
+    _refusing_disk(commit)
+    return shown
+
+
+def _made(path: Path) -> Path:
+    """The folder of a new home: made now, or empty and ours."""
+    _refusing_disk(lambda: path.mkdir(mode=0o700, parents=True, exist_ok=True))
+    path = Path(os.path.realpath(path))
+    left = {each.name for each in path.iterdir()} - {"agentos.db.new"}
+    if "unlock.json" in left:
+        raise HomeError("exists", f"there is a home already: {path}", "use it, or choose another folder: AGENTOS_HOME")
+    if left:
+        raise HomeError("not_empty", f"this folder is not empty: {path}", "choose an empty one: AGENTOS_HOME")
+    if path.stat().st_uid == os.geteuid():
+        path.chmod(0o700)
+    _private(path)
+    return path
+
+
+def _slot(path: Path, home_key: bytes, name: str, wrap: str, secret: str, key_file: Path | None) -> Slot:
+    if wrap == "passphrase":
+        return keys.passphrase_slot(home_key, name, secret)
+    if wrap == "keyring":
+        return keys.keyring_slot(home_key, name)
+    if wrap != "key-file" or key_file is None:
+        raise HomeError(
+            "invalid", "it was not said how the key is to be kept", "--passphrase, --keyring or --key-file PATH"
+        )
+    file = Path(os.path.realpath(key_file))
+    if file.is_relative_to(path):
+        raise HomeError("invalid", "a key file within the home protects nothing", "choose a path outside the home")
+    return keys.key_file_slot(home_key, name, file)
+
+
+# Opening it.
+
+
+def unlock(path: Path, secret: str = "") -> Home:
+    """Lock a home for this process and unlock it: without a question where that goes, else with `secret`.
+
+    `secret` is the passphrase or the recovery key, as typed. Raises HomeError: no_home, locked_by_other,
+    passphrase_needed, wrong_passphrase, no_keyring, no_key_file, open_to_others, newer, broken.
+    """
+    unlocking = _unlocking(path)
+    path = Path(os.path.realpath(path))
+    _private(path)
+    if not _has_journal(path / "agentos.db"):
+        raise HomeError(
+            "broken", f"the journal of this home is gone: {path / 'agentos.db'}", "restore it from a backup"
+        )
+    lock = _lock(path / "lock")
+    try:
+        home_key = _home_key(unlocking, secret)
+        return Home(path, unlocking.home, keys.derive(home_key), lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def where(path: Path) -> Where:
+    """Whether there is a home, how it is locked, and who serves it; opens nothing."""
+    try:
+        unlocking = _unlocking(path)
+    except HomeError as error:
+        if error.code != "no_home":
+            raise
+        return Where(str(path), False)
+    locks = tuple(slot.kind for slot in unlocking.slots)
+    pid, at = _holder(path / "lock"), path / "run" / "at"
+    if pid is None or not at.exists() or not (path / "run" / "credential").exists():
+        return Where(str(path), True, locks, pid)
+    socket = Path(at.read_text()) / "control.sock"
+    return Where(str(path), True, locks, pid, str(socket), str(path / "run" / "credential"))
+
+
+def _unlocking(path: Path) -> Unlocking:
+    try:
+        with open(path / "unlock.json", "rb") as file:
+            found = msgspec.json.decode(file.read(MAX_UNLOCK_FILE), type=Unlocking)
+    except (FileNotFoundError, NotADirectoryError):
+        raise HomeError("no_home", f"there is no home: {path}", "make one: agentos init") from None
+    except PermissionError:
+        raise HomeError(
+            "not_yours", f"this home is not yours to open: {path}", "choose another: AGENTOS_HOME"
+        ) from None
+    except (OSError, msgspec.DecodeError):
+        raise HomeError("broken", "unlock.json is damaged", "restore it from a backup") from None
+    if found.version > VERSION:
+        raise HomeError("newer", "this home was made by a newer Agent OS", "update Agent OS")
+    return found
+
+
+def _home_key(unlocking: Unlocking, secret: str) -> bytes:
+    """Try each slot; the error is the one of the slot that the person most likely meant."""
+    failed: HomeError | None = None
+    for slot in unlocking.slots:
+        try:
+            key = _wrapping(slot, unlocking.home, secret)
+        except HomeError as error:
+            failed = failed or error
+            continue
+        if key and (found := keys.unwrap(slot, key, unlocking.home)):
+            return found
+    if any(slot.kind == "passphrase" for slot in unlocking.slots) and not failed:
+        if not secret:
+            raise HomeError(
+                "passphrase_needed", "the home is locked by a passphrase", "type it, or set AGENTOS_PASSPHRASE"
+            )
+        raise HomeError(
+            "wrong_passphrase", "this is not the passphrase of this home", "try again, or use the recovery key"
+        )
+    if failed:
+        raise failed
+    raise HomeError("broken", "no key that was found opens this home", "use the recovery key")
+
+
+def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
+    if slot.kind == "keyring":
+        return keys.keyring_key(name)
+    if slot.kind == "key-file":
+        return keys.key_file_key(slot)
+    if slot.kind == "recovery":
+        return keys.recovery_key(secret)
+    return keys.passphrase_key(slot, secret) if slot.kind == "passphrase" and secret else None
+
+
+# The folder and its lock.
+
+
+def _private(path: Path) -> None:
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        raise HomeError("not_yours", f"this folder belongs to somebody else: {path}", "choose another: AGENTOS_HOME")
+    if found.st_mode & 0o077:
+        raise HomeError("open_to_others", f"others can look into this folder: {path}", f"chmod 700 {path}")
+
+
+def _has_journal(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _lock(path: Path) -> int:
+    """Hold the home's lock and write our pid into it. Only one process can."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    until = time.monotonic() + LOCK_WITHIN_S
+    while not _locked(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > until:
+            pid = _pid(descriptor)
+            os.close(descriptor)
+            reason = f"another kernel serves this home: pid {pid}" if pid else "another kernel is starting on this home"
+            raise HomeError("locked_by_other", reason, "use that one, or stop it: agentos down")
+        time.sleep(0.02)  # `where` looks at the lock for a moment
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _holder(path: Path) -> int | None:
+    """The pid of who holds the lock; 0 where it has not said so yet, None where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return None if _locked(descriptor, fcntl.LOCK_SH) else _pid(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _pid(descriptor: int) -> int:
+    text = os.pread(descriptor, 20, 0).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _runtime(path: Path, name: str) -> Path:
+    """Where sockets go: 0700, ours, and short enough."""
+    run = path / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    _private(run)
+    if len(os.fsencode(run)) + 1 + SOCKET_NAME_BYTES <= MAX_SOCKET_PATH:
+        return run
+    short = Path(tempfile.gettempdir()) / f"agentos-{name}"
+    try:
+        short.mkdir(mode=0o700, exist_ok=True)
+        ours = stat.S_ISDIR(short.lstat().st_mode)
+        _private(short)
+    except OSError:
+        ours = False
+    if not ours or len(os.fsencode(short)) + 1 + SOCKET_NAME_BYTES > MAX_SOCKET_PATH:
+        raise HomeError(
+            "unavailable", "there is no folder with a short path for sockets", "set TMPDIR to one, such as /tmp"
+        )
+    return short
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file whole and durably: it has the old content or the new, and is ours alone."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _refusing_disk(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except (OSError, apsw.Error):
+        raise HomeError(
+            "unavailable", "the home cannot be written", "make room, or choose a folder you can write to"
+        ) from None
