@@ -75,7 +75,7 @@ def compiled(folder: Path, text: str) -> Path:
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("post")
-    command = [sys.executable, "-m", "agentos.sdk.generate", "--image", compiled(folder, POST), "--into", folder]
+    command = [sys.executable, "-m", "agentos.sdk.generate", "--image", str(compiled(folder, POST)), "--into", str(folder)]
     subprocess.run(command, check=True)
     return folder / "post_office.py"
 

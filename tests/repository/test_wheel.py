@@ -1,0 +1,122 @@
+"""The wheel alone is enough: it carries the guest, and works in an empty environment without this source."""
+
+from __future__ import annotations
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.repository.source import ROOT, modules
+
+pytestmark = pytest.mark.slow
+PURE = "py3-none-any"
+# What hatchling looks at: a copy of these is a copy of the project.
+SOURCES = ("kernel", "capabilities", "guests", "sdk", "shell", "proto", "dev")
+PLAIN = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore")
+
+
+def build(folder: Path, into: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert (ROOT / "guests/python/guest.wasm").exists(), "build it first: make guest"
+    into = tmp_path_factory.mktemp("wheel")
+    done = build(ROOT, into)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = into.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An environment with the wheel in it, whose dependencies are those that these tests run with."""
+    place = tmp_path_factory.mktemp("empty")
+    venv.create(place, with_pip=False, symlinks=True)
+    site = next(place.glob("lib/python*/site-packages"))
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    lend(site)
+    yield place
+    shutil.rmtree(place)
+
+
+def lend(site: Path) -> None:
+    """Link every installed distribution but our own: its editable install would lead back to this source."""
+    for each in next(ROOT.glob(".venv/lib/python*/site-packages")).iterdir():
+        if not each.name.startswith(("agentos", "_agentos", "__pycache__")) and each.suffix != ".pth":
+            (site / each.name).symlink_to(each)
+
+
+def run(installed: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"AGENTOS_HOME": str(home), "HOME": str(home), "PATH": os.defpath, "NO_COLOR": "1"}
+    command = [str(installed / "bin/python"), "-I", "-W", "error", *arguments]
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_it_carries_every_module_the_guest_and_the_protos(wheel: Path) -> None:
+    assert PURE in wheel.name
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    for name, path in modules(generated=True).items():
+        inside = name.replace(".", "/")
+        assert {f"{inside}.py", f"{inside}/__init__.py"} & names, path
+    assert "agentos/guests/python/guest.wasm" in names
+    assert {"agentos/v1/files.proto", "agentos/v1/files_pb2.pyi", "agentos/sdk/py.typed"} <= names
+    assert {name.split("/")[0] for name in names} == {"agentos", "agentos_kernel-0.1.0.dist-info"}
+
+
+def test_it_says_its_licence_and_what_it_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        said = email.message_from_bytes(packed.read("agentos_kernel-0.1.0.dist-info/METADATA"))
+    assert said["License-Expression"] == "Apache-2.0"
+    needs = [str(one) for one in said.get_all("Requires-Dist", [])]
+    assert any(one.startswith("wasmtime==") for one in needs)
+    assert not any("componentize-py" in one and "extra ==" not in one for one in needs)
+
+
+def test_it_runs_where_the_source_is_not(installed: Path, tmp_path: Path) -> None:
+    where = run(installed, "-c", "import agentos.kernel.path as p; print(p.__file__)", home=tmp_path)
+    assert where.stdout.startswith(str(installed)), where.stderr
+    told = run(installed, "-m", "agentos.shell.main", "--help", home=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "run" in told.stdout
+
+
+def copied(into: Path) -> Path:
+    into.mkdir()
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, into / name, symlinks=True, ignore=shutil.ignore_patterns("*.wasm", "__pycache__"))
+    for name in PLAIN:
+        shutil.copyfile(ROOT / name, into / name)
+    return into
+
+
+def test_a_tree_without_the_guest_builds_it_first(tmp_path: Path) -> None:
+    tree = copied(tmp_path / "tree")
+    (tree / "guests/python/build.py").write_text('open("guests/python/guest.wasm", "wb").write(b"made here")')
+    done = build(tree, tmp_path / "dist")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = (tmp_path / "dist").iterdir()
+    with zipfile.ZipFile(built) as packed:
+        assert packed.read("agentos/guests/python/guest.wasm") == b"made here"
+
+
+def test_where_the_guest_cannot_be_built_it_says_what_to_do(tmp_path: Path) -> None:
+    tree = copied(tmp_path / "tree")
+    (tree / "sitecustomize.py").write_text("import sys\nsys.modules['componentize_py'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "make guest" in done.stdout + done.stderr
