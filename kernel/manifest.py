@@ -115,7 +115,7 @@ def _check_block(document: Document) -> None:
                 if name not in OURS:
                     hint = "a guest has the standard library and agentos.sdk; take it out of dependencies"
                     raise document.wrong((key, i), f"the package {shown(str(name))} cannot be had here", hint)
-        elif key == "requires-python":
+        elif key == "requires-python":  # for other tools: a guest has its own Python, and says so where it matters
             if not isinstance(value, str) or not value:
                 raise document.wrong((key,), "requires-python is a text such as >=3.11")
         elif key != "tool":
@@ -145,7 +145,7 @@ class _Reader:
     def manifest(self, fallback: str) -> Manifest:
         table: object = self._document.table
         for key in self._top:
-            table = table.get(key, {}) if isinstance(table, dict) else {}
+            table = table.get(str(key), {}) if isinstance(table, dict) else {}
         if not isinstance(table, dict):
             raise self._wrong(self._top, "it must be a table", "write [tool.agentos]")
         for key in table:
@@ -221,9 +221,13 @@ class _Reader:
 
     def _action(self, action: str, place: Place) -> ActionRule:
         rule = self._catalog.actions.get(action)
+        capability, _, last = action.partition(".")
+        if rule is None and capability in self._catalog.capabilities:
+            near = nearest(last, [name.partition(".")[2] for name in self._catalog.capabilities[capability].actions])
+            hint = f"did you mean {capability}.{near}?" if near else self._actions_of(capability)
+            raise self._wrong(place, f"there is no action {shown(action)}", hint)
         if rule is None:
-            asked = {name: each for name, each in self._catalog.actions.items() if not each.inherent}
-            raise self._unknown("action", action, asked, place)
+            raise self._unknown("action", action, self._catalog.actions, place)
         if rule.inherent:
             raise self._wrong(place, f"{action} needs no grant", "every program may call it: take the line out")
         return rule
@@ -237,7 +241,7 @@ class _Reader:
         bounds = {key: self._bound(rule, key, value, (*place, key)) for key, value in wanted.items()}
         for bound in rule.needed():
             if bound not in bounds:
-                reason = f"{rule.name} has no bound {bound}, and nothing never means all"
+                reason = f"{rule.name} needs its bound {bound}: leaving it out never means all"
                 raise self._wrong(place, reason, self._example(rule))
         where = f"{PurePosixPath(self._document.file).name}:{self._document.line(place)}"
         return ManifestLine(
@@ -261,8 +265,10 @@ class _Reader:
                 raise self._wrong(place, f"{key} is one amount", "write a number such as 500, or 10MiB in quotes")
             return (self._canonical(kinds[key], str(value), place),)
         values = value if isinstance(value, list) else [value]
-        if not 0 < len(values) <= MAX_VALUES:
-            raise self._wrong(place, f"{key} is empty, or has more than {MAX_VALUES} values", self._example(rule))
+        if not values:
+            raise self._wrong(place, f"{key} is an empty list", self._example(rule))
+        if len(values) > MAX_VALUES:
+            raise self._wrong(place, f"{key} has more than {MAX_VALUES} values", "use wider patterns")
         found = set()
         for i, text in enumerate(values):
             here = (*place, i) if isinstance(value, list) else place

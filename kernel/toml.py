@@ -61,7 +61,8 @@ class Document:
         at = re.search(r" \(at (?:line (\d+)|end)[^()]*\)\Z", message)
         line = int(at[1]) if at and at[1] else text.rstrip("\n").count("\n") + 1 if at else 1
         reason = message[: at.start()] if at else "a number or date is out of range"
-        return ManifestError(self.file, self._first + line - 1, f"not TOML: {shown(reason)}")
+        hint = "an inline table { … } stands on one line; a list may have several" if "key part" in reason else ""
+        return ManifestError(self.file, self._first + line - 1, f"not TOML: {shown(reason)}", hint)
 
     def line(self, place: Place) -> int:
         """The line of the file on which a key or element stands, else that of the nearest table around it."""

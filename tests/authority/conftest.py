@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.authority.letters import post_service, shipped, write_capability
 
 from agentos.kernel.catalog import Catalog
+from tests.authority.letters import post_service, shipped, write_capability
 
 
 @pytest.fixture(scope="session")

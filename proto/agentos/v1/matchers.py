@@ -8,7 +8,7 @@ as another: invisible characters, `..`, numbers that a resolver would read as ad
 Paths. A pattern is a path whose segments may hold `*` (any run of characters) and `?` (one character); a segment that
 is `**` stands for any number of segments. At the end it stands for at least one: `notes/**` is all that is in notes,
 not notes itself, so that a grant over a folder's content does not let a program move the folder away. Wildcards match
-names that begin with a dot. `\\` before one of `* ? [ ] { } \\` means the character itself: `literal` writes a value so.
+names that begin with a dot. `\\` before one of `* ? [ ] { } \\` means the character itself; `literal` writes it so.
 
 Hosts. `*.example.com` stands for exactly one label, as in a certificate. Mail. `*@example.com` is anybody there.
 
@@ -288,7 +288,7 @@ def _normal(pieces: list[str]) -> _Segment:
         bare = pieces[i].lstrip(_ONE)
         pieces[i - 1] += pieces[i][: len(pieces[i]) - len(bare)]
         pieces[i] = bare
-    kept = (pieces[0], *(p for p in pieces[1:-1] if p), *pieces[-1:][: len(pieces) - 1])
+    kept: _Segment = (pieces[0], *(p for p in pieces[1:-1] if p), *pieces[-1:][: len(pieces) - 1])
     return _ANY if kept == (_ONE, "") else kept
 
 
@@ -319,7 +319,7 @@ def _literals(parsed: _Parsed) -> int:
     """How many segments at the beginning are a folder's literal name."""
     names = 0
     for segment in parsed.head:
-        if len(segment) > 1 or _ONE in segment[0]:
+        if segment[:-1] or _ONE in segment[-1]:
             return names
         names += 1
     return names if parsed.gaps else max(names - 1, 0)

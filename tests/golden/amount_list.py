@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "files.write" = { path = "a", bytes = [1] }
+# ///
+print('x')

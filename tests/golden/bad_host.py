@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "post.send" = { to = "a@b.c", kind = "k", server = "*.com" }
+# ///
+print('x')

@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# ///
+print('x')

@@ -1,0 +1,8 @@
+# /// script
+# dependencies = [
+#     "agentos-sdk",
+#     "requests>=2",
+# ]
+# [tool.agentos]
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# [tool.agentos.grants]
+# ///
+print('x')

@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# limits = {}
+# ///
+print('x')

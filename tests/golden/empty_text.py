@@ -1,0 +1,9 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "files.read" = { path = [
+#   "a",
+#   "",
+# ] }
+# ///
+print('x')

@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# on = ["mail.received"]
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# name = "y"
+# ///
+print('x')

@@ -1,0 +1,4 @@
+#/// script
+# [tool.agentos]
+# ///
+print('x')

@@ -1,0 +1,4 @@
+# /// scripts
+# [tool.agentos]
+# ///
+print('x')

@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentso]
+# name = "x"
+# ///
+print('x')

@@ -1,0 +1,8 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "files.read" = {
+#   path = "a",
+# }
+# ///
+print('x')

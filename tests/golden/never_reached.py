@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "files.read" = { path = ["/proc/self/environ"] }
+# ///
+print('x')

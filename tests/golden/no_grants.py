@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# name = "pure sum"
+# ///
+print('x')

@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# limits = { cpu = 5 }
+# ///
+print('x')

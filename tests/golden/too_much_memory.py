@@ -1,0 +1,5 @@
+# /// script
+# [tool.agentos]
+# limits = { memory = "64GiB" }
+# ///
+print('x')

@@ -1,0 +1,7 @@
+# /// script
+# [tool.agentos]
+# ///
+
+# /// script
+# [tool.agentos]
+# ///

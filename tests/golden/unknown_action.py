@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "files.raed" = { path = "a" }
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# files.remove_everything = { path = "a" }
+# ///
+print('x')

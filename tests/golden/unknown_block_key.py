@@ -1,0 +1,5 @@
+# /// script
+# python = ">=3.11"
+# [tool.agentos]
+# ///
+print('x')

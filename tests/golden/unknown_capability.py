@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "file.read" = { path = "a" }
+# ///
+print('x')

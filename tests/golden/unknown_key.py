@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# grant = 1
+# ///
+print('x')
