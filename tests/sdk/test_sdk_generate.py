@@ -75,8 +75,8 @@ def compiled(folder: Path, text: str) -> Path:
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("post")
-    command = [sys.executable, "-m", "agentos.sdk.generate", "--image", str(compiled(folder, POST)), "--into", str(folder)]
-    subprocess.run(command, check=True)
+    options = ["--image", str(compiled(folder, POST)), "--into", str(folder)]
+    subprocess.run([sys.executable, "-m", "agentos.sdk.generate", *options], check=True)
     return folder / "post_office.py"
 
 
