@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from agentos.shell import pages, prompt, values
+from agentos.shell import pages, prompt, sheet, values
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure
 from agentos.shell.follow import question
@@ -39,6 +39,7 @@ def approve(
     for_: Annotated[Literal["once", "run", "version"] | None, Optional] = None,
     until: Annotated[str | None, Optional] = None,
     line: Annotated[list[int] | None, Optional] = None,
+    scope: Annotated[int, Optional] = 1,
     digest: Annotated[str | None, Optional] = None,
     common: Common = DEFAULTS,
 ) -> int:
@@ -54,6 +55,8 @@ def approve(
         A time instead: 30m, 2h, 3d, or 18:00.
     line
         Only these lines of the question; the others stay open in a review, and are a no elsewhere.
+    scope
+        How wide: 1 is the narrowest, and the others are numbered as the question shows them.
     digest
         The digest that was shown (or its beginning): anything else is not approved.
     """
@@ -63,7 +66,7 @@ def approve(
             raise Failure(f"{question} asks something else than what was shown", "look again: agentos inbox")
         terminal = open_terminal()
         if for_ or until:
-            decisions = _decisions(asked, FOR[for_ or "until"], _moment(until), line)
+            decisions = _decisions(asked, FOR[for_ or "until"], _moment(until), line, scope)
         elif terminal:
             decisions = prompt.Asking(asked, terminal, counts=kernel.local).decisions()
         else:
@@ -149,12 +152,22 @@ def _moment(until: str | None) -> int:
 
 
 def _decisions(
-    asked: pb.Prompt, choice: pb.Choice.ValueType, until_ms: int, lines: list[int] | None
+    asked: pb.Prompt, choice: pb.Choice.ValueType, until_ms: int, lines: list[int] | None, scope: int
 ) -> list[pb.Decision]:
     chosen = [each for each in asked.lines if each.offers and (lines is None or each.number in lines)]
     if not chosen:
         raise Failure(f"{asked.id} has no such line to answer", "agentos inbox shows its lines")
-    return [pb.Decision(number=each.number, choice=choice, until_ms=until_ms) for each in chosen]
+    return [
+        pb.Decision(number=each.number, choice=choice, until_ms=until_ms, bounds=_scope(asked, each, scope))
+        for each in chosen
+    ]
+
+
+def _scope(asked: pb.Prompt, line: pb.Line, scope: int) -> sheet.Bounds:
+    scopes = sheet.scopes(line)
+    if 1 <= scope <= len(scopes):
+        return scopes[scope - 1]
+    raise Failure(f"line {line.number} of {asked.id} has no scope {scope}", "agentos inbox shows what it offers")
 
 
 def _answer(kernel: Kernel, asked: pb.Prompt, decisions: list[pb.Decision]) -> list[str]:

@@ -1,0 +1,115 @@
+"""Making and unlocking a home: the one question on how its key is kept, and the passphrase where it needs one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agentos.shell import start
+from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.paint import say
+from agentos.shell.terminal import Terminal, Unanswered, open_terminal
+
+VARIABLE = "AGENTOS_PASSPHRASE"
+TRIES = 3
+QUESTION = """\
+There is no home yet. It will keep your grants and the record of every run, encrypted.
+How shall its key be kept?
+  [1] in this device's keyring (Enter takes this one)
+  [2] under a passphrase, which each start asks for
+  [3] in a key file, which opens the home for whoever can read it"""
+WITHOUT_TERMINAL = """\
+make one first: agentos init --key-file PATH (whoever can read that file can open the home)
+or agentos init --keyring, or set AGENTOS_PASSPHRASE and run this again"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a key is kept: keyring, passphrase, key-file; empty means to ask."""
+
+    kind: str = ""
+    key_file: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new home. Its recovery key is shown once and kept nowhere."""
+
+    home: str
+    way: Way
+    recovery: str
+
+    @property
+    def fields(self) -> dict[str, object]:
+        return {"home": self.home, "kept": self.way.kind, "recovery_key": self.recovery}
+
+
+def make(home: str, way: Way) -> Made:
+    """Make a home, asking how its key is kept if that was not said."""
+    terminal = open_terminal()
+    if not way.kind:
+        way = _chosen(terminal)
+    secret = _new_passphrase(terminal) if way.kind == "passphrase" else ""
+    how = ["--wrap", way.kind, *(["--key-file", os.path.abspath(way.key_file)] if way.key_file else [])]
+    said = start.kernel_says("init", *start.placed(home), *how, secret=secret)
+    return Made(str(said["home"]), way, str(said["recovery"]))
+
+
+def show(made: Made) -> None:
+    """The recovery key, once."""
+    say(f"made a home: {made.home}", "bold")
+    say("This recovery key opens it when all else is lost. It is shown once and kept nowhere; write it down:")
+    say(f"\n  {made.recovery}\n", "bold")
+
+
+def _chosen(terminal: Terminal | None) -> Way:
+    if os.environ.get(VARIABLE):
+        return Way("passphrase")
+    if terminal is None:
+        raise no_kernel("there is no home yet, and nobody at a terminal to say how its key is kept", WITHOUT_TERMINAL)
+    terminal.say(QUESTION)
+    while True:
+        match _line(terminal, "  > "):
+            case "" | "1":
+                return Way("keyring")
+            case "2":
+                return Way("passphrase")
+            case "3":
+                return Way("key-file", os.path.expanduser(_line(terminal, "  path of the new key file > ")))
+
+
+def _new_passphrase(terminal: Terminal | None) -> str:
+    if given := os.environ.get(VARIABLE):
+        return given
+    if terminal is None:
+        raise Failure("nobody is at a terminal to type a passphrase", f"set {VARIABLE}")
+    while True:
+        first = terminal.secret("  new passphrase > ")
+        if first and terminal.secret("  once more > ") == first:
+            return first
+        terminal.say("  that was empty, or not the same twice")
+
+
+def secrets(locks: tuple[str, ...]) -> Iterator[str]:
+    """What to try to unlock a home with, one by one."""
+    if "passphrase" not in locks:
+        yield ""
+        return
+    if given := os.environ.get(VARIABLE):
+        yield given
+        return
+    terminal = open_terminal()
+    if terminal is None:
+        raise no_kernel("the home is locked by a passphrase, and nobody is at a terminal", f"set {VARIABLE}")
+    for attempt in range(TRIES):
+        if attempt:
+            terminal.say("  that is not it")
+        yield terminal.secret("passphrase of your Agent OS home > ")
+
+
+def _line(terminal: Terminal, question: str) -> str:
+    try:
+        return terminal.line(question)
+    except Unanswered:
+        raise Failure("no answer, so no home was made", exit_code=Exit.NO_KERNEL) from None

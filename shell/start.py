@@ -1,0 +1,250 @@
+"""A kernel on this machine: found, or started for one command, or started to stay.
+
+The shell never opens a home. It runs `python -m agentos.kernel` for that, hands it a secret over a pipe and reads one
+line of JSON from another; what a kernel says on its standard error goes to a file that is shown if it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentos.shell import homes
+from agentos.shell.connect import Kernel
+from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.paint import say
+from agentos.v1 import control_pb2 as pb
+
+SLOW_SECONDS = 1.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A home as it is known without its key; `socket` is empty where no kernel serves it."""
+
+    home: str
+    exists: bool
+    locks: tuple[str, ...] = ()
+    pid: int | None = None
+    socket: str = ""
+    credential: str = ""
+
+    def kernel(self) -> Kernel:
+        return Kernel(self.socket, token(self))
+
+
+class Serving:
+    """A kernel process that this shell started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], found: Found) -> None:
+        self.process = process
+        self.found = found
+
+    @property
+    def fields(self) -> dict[str, object]:
+        return {"home": self.found.home, "pid": self.found.pid, "socket": self.found.socket}
+
+    def wait(self) -> None:
+        """Stay until it ends; Ctrl-C stops it."""
+        try:
+            self.process.wait()
+        except KeyboardInterrupt:
+            self.stop()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def token(found: Found) -> str:
+    try:
+        return Path(found.credential).read_text().strip()
+    except OSError:
+        raise no_kernel("the kernel of this home went away meanwhile", "start it again: agentos up") from None
+
+
+# ---- what the kernel's own command says
+
+
+def kernel_says(verb: str, *options: str, secret: str = "") -> dict[str, object]:
+    """Run `agentos.kernel VERB` to its end; returns the one line it says. Raises Failure with its error."""
+    process, said = _start([verb, *options], secret)
+    process.wait()
+    return said
+
+
+def where(home: str) -> Found:
+    """Is there a home, how is it locked, does a kernel serve it."""
+    return serving_now(home) or _where(home)
+
+
+def serving_now(home: str) -> Found | None:
+    """The kernel that listens, found by what it left in the home's run folder, without asking a process."""
+    path = Path(os.path.abspath(home or os.environ.get("AGENTOS_HOME") or _platform_home()))
+    try:
+        listening = Path((path / "run" / "at").read_text()) / "control.sock"
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(listening))
+        credential = path / "run" / "credential"
+        return Found(str(path), True, socket=str(listening), credential=str(credential)) if credential.exists() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _platform_home() -> str:
+    import platformdirs
+
+    return platformdirs.user_data_dir("agentos", appauthor=False)
+
+
+def _where(home: str) -> Found:
+    said = kernel_says("where", *placed(home))
+    known = {name: said[name] for name in ("home", "exists", "pid") if name in said}
+    locks = said.get("locks")
+    return Found(
+        **known,  # type: ignore[arg-type]  # JSON of our own kernel
+        locks=tuple(map(str, locks)) if isinstance(locks, list) else (),
+        socket=str(said.get("socket") or ""),
+        credential=str(said.get("credential") or ""),
+    )
+
+
+def placed(home: str) -> list[str]:
+    return ["--home", os.path.abspath(home)] if home else []
+
+
+def _start(arguments: Sequence[str], secret: str) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
+    """Start a kernel command and read the line it says. It has a session of its own: Ctrl-C is for us alone."""
+    ready, told = os.pipe()
+    secrets, given = os.pipe()
+    with tempfile.TemporaryFile() as complaints:
+        command = [sys.executable, "-m", "agentos.kernel", *arguments]
+        process = subprocess.Popen(
+            [*command, "--ready-fd", str(told), "--secret-fd", str(secrets)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            pass_fds=(told, secrets),
+            start_new_session=True,
+        )
+        os.close(told)
+        os.close(secrets)
+        with contextlib.suppress(BrokenPipeError), open(given, "wb") as pipe:
+            pipe.write(secret.encode())
+        try:
+            line = _line(ready)
+        except BaseException:
+            process.terminate()
+            raise
+        said = json.loads(line) if line else {"error": _silent(process, complaints.fileno())}
+    if isinstance(error := said.get("error"), dict):
+        process.wait()
+        code = str(error.get("code", "unavailable"))
+        raise Failure(str(error.get("reason")), str(error.get("hint", "")), Exit.NO_KERNEL, code)
+    return process, said
+
+
+def _line(ready: int) -> bytes:
+    with open(ready, "rb") as pipe:
+        if not select.select([pipe], [], [], SLOW_SECONDS)[0] and sys.stderr.isatty():
+            say("starting the kernel; the first time on a home this prepares the guest, some 10 s", "dim")
+        return pipe.readline()
+
+
+def _silent(process: subprocess.Popen[bytes], complaints: int) -> dict[str, str]:
+    process.wait()
+    os.lseek(complaints, 0, os.SEEK_SET)
+    last = os.read(complaints, 65_536).decode("utf-8", "replace").strip().splitlines()[-1:]
+    return {"reason": f"the kernel did not start: {last[0] if last else 'it said nothing'}"}
+
+
+# ---- a kernel for a command
+
+
+@contextmanager
+def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
+    """The kernel that is up, else (with `start`) one for this command alone."""
+    found = where(home)
+    if not found.socket and not start:
+        raise no_kernel(f"no kernel is up for {found.home}", "start one: agentos up --detach")
+    if found.socket:
+        with contextlib.closing(found.kernel()) as kernel:
+            yield kernel
+        return
+    if not found.exists:
+        found = _made(home, found, make_home)
+    serving = served(found, ready=1)
+    with contextlib.closing(serving.found.kernel()) as kernel:
+        try:
+            yield kernel
+        finally:
+            _leave(kernel, serving)
+
+
+def up(home: str, ready: int, require_walls: bool) -> Serving:
+    """Start a kernel that stays."""
+    found = where(home)
+    if found.socket:
+        raise no_kernel(f"a kernel is up already for {found.home}", "use that one, or stop it: agentos down")
+    return served(found if found.exists else _made(home, found, True), ready, require_walls)
+
+
+def gone(home: str) -> None:
+    """Wait until no kernel serves this home. Raises Failure if it stays."""
+    until = time.monotonic() + STOP_SECONDS
+    while _where(home).pid is not None:
+        if time.monotonic() > until:
+            raise no_kernel("the kernel was told to stop and is still there", "agentos doctor, or end its process")
+
+
+def _made(home: str, found: Found, make_home: bool) -> Found:
+    if not make_home:
+        raise no_kernel(
+            f"there is no home yet: {found.home}", "agentos run PROGRAM makes one, and so does agentos init"
+        )
+    homes.show(homes.make(home, homes.Way()))
+    return where(home)
+
+
+def served(found: Found, ready: int, require_walls: bool = False) -> Serving:
+    """Start a kernel on a home that is there, asking for its passphrase where it needs one."""
+    options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
+    wrong = no_kernel("the home is locked", "agentos doctor")
+    for secret in homes.secrets(found.locks):
+        try:
+            process, said = _start(["serve", *options], secret)
+        except Failure as failed:
+            if failed.code not in ("passphrase_needed", "wrong_passphrase"):
+                raise
+            wrong = failed
+            continue
+        known = {name: said[name] for name in ("pid", "socket", "credential")}
+        for wall in said.get("missing", []):  # type: ignore[attr-defined]
+            say(f"missing wall: {wall}", "yellow")
+        return Serving(process, Found(found.home, True, found.locks, **known))  # type: ignore[arg-type]
+    raise wrong
+
+
+def _leave(kernel: Kernel, serving: Serving) -> None:
+    """Stop the kernel that this command started, unless somebody else came to use it."""
+    with contextlib.suppress(Failure):
+        if kernel.call(kernel.stub.Status, pb.StatusRequest()).runs_active:
+            say("another run uses this kernel now, so it stays: agentos down stops it", "yellow")
+            return
+    serving.stop()

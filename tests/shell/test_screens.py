@@ -1,0 +1,135 @@
+"""What the person reads, as it is: golden screens without colour."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentos.shell import pages, render
+from agentos.shell.follow import closing
+from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
+from agentos.v1 import control_pb2 as pb
+from tests.shell.prompts import PROGRAM, paths, wanted
+
+PATH = [capability_pb2.Target(name="path", value="/home/me/.ssh/config")]
+
+
+def refused_call() -> pb.Call:
+    reasons = {
+        "manifest": "outside (links.py:5 has files.read notes/**/*.md)",
+        "grant": "none",
+        "effect": "none: nothing was opened",
+        "to allow": 'add "files.read" = { path = ["~/.ssh/config"] } to links.py, only if you trust this program',
+    }
+    return pb.Call(
+        seq=4,
+        action="files.read",
+        targets=PATH,
+        decision=pb.CALL_DECISION_REFUSED,
+        digest="ef" * 32,
+        error=error_pb2.Error(code=error_pb2.CODE_DENIED, reason="outside what links.py may ever ask"),
+        reasons=[pb.Reason(label=label, text=text) for label, text in reasons.items()],
+    )
+
+
+def test_why_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
+    render.why(refused_call())
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "files.read /home/me/.ssh/config              REFUSED",
+        "manifest  outside (links.py:5 has files.read notes/**/*.md)",
+        "grant     none",
+        "effect    none: nothing was opened",
+        'to allow  add "files.read" = { path = ["~/.ssh/config"] } to links.py, only if you trust this program',
+    ]
+
+
+def test_explain_says_what_may_be_asked_and_what_never(capsys: pytest.CaptureFixture[str]) -> None:
+    limits = pb.Limits(memory_bytes=128 << 20, cpu_ms=5000, wall_ms=120_000, calls=1000, output_bytes=1 << 20)
+    program = pb.Program(lines=[wanted(1, "files.read", "/notes/*"), wanted(2, "files.trash", "/notes/*", always=True)])
+    program.MergeFrom(PROGRAM)
+    program.MergeFrom(pb.Program(limits=limits, covered=["files.list", "files.read", "files.stat", "files.trash"]))
+    actions = [pb.ActionInfo(name=f"files.{name}") for name in ("list", "read", "stat", "trash", "write", "move")]
+    pages.explain(program, [pb.CapabilityInfo(name="files", actions=actions, state="ready")], counts=False)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "links.py is links, version abababababab",
+        "",
+        "may, once you allowed it",
+        "  read  /notes/*    links.py:5",
+        "",
+        "asks you each time",
+        "  trash  /notes/*    links.py:6",
+        "",
+        "never",
+        "  files.write, files.move",
+        "  any file, folder or place that is not listed above",
+        "  the network, mail, other programs, the environment, anything not listed: there is no way to them",
+        "",
+        "limits",
+        "  memory 128 MiB · cpu 5 s · wall 2 min · 1,000 calls · output 1 MiB",
+    ]
+
+
+def test_grants_show_what_they_cover_and_how_often_they_were_used(capsys: pytest.CaptureFixture[str]) -> None:
+    granted = pb.Grant(
+        id="g3", program="links", action="files.read", bounds=paths("/a/*", "/b/*"), terms=pb.CHOICE_VERSION,
+        uses=12, uses_left=-1, state=pb.GRANT_STATE_LIVE,
+    )  # fmt: skip
+    pages.grants([granted], denied=False)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "ID  PROGRAM  ACTION      COVERS  TERMS    USED",
+        "g3  links    files.read  /a/*    version  12×",
+        "                         /b/*",
+    ]
+    pages.grants([], denied=True)
+    assert capsys.readouterr().out == "nothing is refused for good\n"
+
+
+def test_a_run_shows_every_call(capsys: pytest.CaptureFixture[str]) -> None:
+    timings = pb.Timings(queued=1_000_000, cell=1_000_300, first_line=1_000_500, ended=1_002_400)
+    error = error_pb2.Error(code=error_pb2.CODE_DENIED, reason="outside what links.py may ever ask", hint="see why")
+    run = pb.Run(
+        id="r12", program="links", path="/home/me/links.py", digest="ab" * 32, status=pb.RUN_STATUS_REFUSED,
+        error=error, timings_us=timings, calls=1, refused=1,
+    )  # fmt: skip
+    render.run(pb.ShowRunResponse(run=run, calls=[refused_call()]))
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert shown[0] == "r12 links  REFUSED"
+    assert shown[3] == "  took     2.4 ms: 300 µs to a cell, 200 µs to its first line, 1.9 ms to run"
+    assert shown[-2:] == [
+        "4          files.read /home/me/.ssh/config     refused",
+        "           outside what links.py may ever ask",
+    ]
+
+
+def test_a_failed_wall_is_said_and_so_is_the_guest(capsys: pytest.CaptureFixture[str]) -> None:
+    walls = [
+        pb.Wall(name="seccomp", about="system calls", held=True, note="socket() was refused"),
+        pb.Wall(name="landlock", about="files", held=False, note="this kernel has none"),
+    ]
+    guest = pb.Guest(path="/g.wasm", digest="aa", imports=["agentos:guest/kernel"])
+    pages.doctor(pb.DoctorResponse(walls=walls, pid=7, guest=guest, version="0.1.0", home="/h"))
+    shown = capsys.readouterr().out
+    assert "held     seccomp" in shown
+    assert "MISSING  landlock" in shown
+    assert "1 wall is missing" in shown
+    assert "imports agentos:guest/kernel, and nothing else" in shown
+
+
+def test_the_end_of_a_run_says_what_was_refused_and_what_to_do() -> None:
+    error = error_pb2.Error(code=error_pb2.CODE_LIMIT, reason="it used more than its CPU limit", hint="raise cpu")
+    run = pb.Run(
+        id="r3", path="/home/me/x.py", status=pb.RUN_STATUS_LIMIT, error=error, refused=3, manifest_offered=True
+    )
+    assert closing(run) == [
+        ("r3 reached a limit: it used more than its CPU limit", "red"),
+        ("  raise cpu", ""),
+        ("3 calls were refused: agentos why r3", "yellow"),
+        ("it has no manifest; what it turned out to need: agentos manifest /home/me/x.py --from r3", "yellow"),
+    ]
+    assert closing(pb.Run(id="r4", status=pb.RUN_STATUS_DONE)) == []
+
+
+def test_the_effect_of_a_call_is_said_in_words() -> None:
+    from agentos.shell.sheet import EFFECTS
+
+    known = set(annotations_pb2.Effect.values()) - {annotations_pb2.EFFECT_UNSPECIFIED}
+    assert set(EFFECTS) == known
