@@ -77,6 +77,8 @@ class Server:
         self.pid = 0
         self.ended = asyncio.get_running_loop().create_future()
         self._key = secrets.token_bytes(seal.KEY_BYTES)
+        # The connection broke: it is of no more use, and on its way out.
+        self.lost = False
         self._nonce = 0
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -147,7 +149,11 @@ class Server:
             remaining = context.deadline_unix_ms / 1000 - time.time()
             return await self._method(method)(request, timeout=remaining, metadata=sealed)
         except aio.AioRpcError as problem:
-            raise failed(self.rule.name, problem) from None
+            failure = failed(self.rule.name, problem)
+            if problem.code() == grpc.StatusCode.UNAVAILABLE and failure.error.detail == "interrupted":
+                self.lost = True
+                self._signal(signal.SIGKILL)
+            raise failure from None
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -211,6 +217,9 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
                     return CallFailed(error.code, error.reason, error.hint, error.detail)
     if problem.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} does not know this action")
+    if problem.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        reason = f"the reply of {name} is larger than one call can carry, or it is too busy"
+        return CallFailed(error_pb2.CODE_LIMIT, reason, detail="interrupted")
     if problem.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} did not answer in time", detail="interrupted")
     reason = f"{name} stopped in the middle of the call"

@@ -159,10 +159,12 @@ class Servers:
         return seat
 
     async def _running(self, seat: Seat, deadline: float) -> Server:
-        if seat.server:
+        if seat.server and not seat.server.lost:
             return seat.server
         try:
             async with asyncio.timeout(max(deadline - time.time(), 0)), seat.starting:
+                if seat.server and seat.server.lost:
+                    await self._guard(seat, seat.server)
                 if not seat.server:
                     await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
                     seat.server = await self._start(seat)
