@@ -38,7 +38,9 @@ types: $(DONE)/installed
 	$(BIN)/mypy $(PACKAGES:%=-p %)
 	$(BIN)/mypy tests $(wildcard bench)
 	@if command -v node >/dev/null && $(BIN)/pyright --version >/dev/null 2>&1; then \
-		echo '$(BIN)/pyright'; $(BIN)/pyright; \
+		echo '$(BIN)/pyright'; \
+		$(BIN)/pyright > $(DONE)/pyright; failed=$$?; cat $(DONE)/pyright; \
+		if grep -q 'No source files' $(DONE)/pyright; then exit 1; fi; exit $$failed; \
 	else echo 'pyright: SKIPPED, it needs node and its package from npm'; fi
 
 proto: $(DONE)/installed
@@ -85,6 +87,6 @@ $(DONE)/installed: $(DONE)/uv requirements.lock pyproject.toml
 
 guest: $(DONE)/guest
 
-$(DONE)/guest: $(DONE)/installed $(shell find guests/python sdk -name '*.py' -o -name '*.wit') $(wildcard $(GUEST))
+$(DONE)/guest: $(DONE)/installed $(shell find guests sdk -name '*.py' -o -name '*.wit') $(wildcard $(GUEST))
 	@$(BIN)/python guests/python/build.py
 	@touch $@
