@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 BIN := .venv/bin
 DONE := .venv/.done
 GUEST := guests/python/guest.wasm
-PACKAGES := agentos.kernel agentos.capabilities agentos.guests agentos.sdk agentos.shell
+PACKAGES := agentos.kernel agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
 .PHONY: help demo test lint types proto pytest bench guest generate baseline lock clean
 .DELETE_ON_ERROR:
@@ -21,10 +21,10 @@ help:
 	@echo 'make lock      resolve the dependencies anew'
 	@echo 'make clean     remove all that make made'
 
-demo: $(DONE)/guest
+demo: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m agentos.shell.demo
 
-bench: $(DONE)/guest
+bench: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m bench
 
 test: lint types proto pytest
@@ -50,7 +50,7 @@ proto: $(DONE)/installed
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python -m agentos.sdk.generate --check
 
-pytest: $(DONE)/guest
+pytest: $(DONE)/installed $(GUEST)
 	$(BIN)/pytest -n 2 --dist worksteal
 
 generate: $(DONE)/installed
@@ -85,8 +85,9 @@ $(DONE)/installed: $(DONE)/uv requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-guest: $(DONE)/guest
+guest: $(GUEST)
 
-$(DONE)/guest: $(DONE)/installed $(shell find guests sdk -name '*.py' -o -name '*.wit') $(wildcard $(GUEST))
+# build.py builds only what its inputs changed; the touch tells make so.
+$(GUEST): requirements.lock $(shell find guests/python sdk -name '*.py' -o -name '*.wit') | $(DONE)/installed
 	@$(BIN)/python guests/python/build.py
 	@touch $@
