@@ -78,7 +78,8 @@ class Home:
         self.images = path / "cache" / "images"
         self.credential = path / "run" / "credential"
         self._lock = lock
-        self.images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.images.parent, self.images):
+            folder.mkdir(mode=0o700, exist_ok=True)
         self.runtime = _runtime(path, name)
         self._sweep()
 

@@ -1,0 +1,128 @@
+"""`python -m agentos.kernel` as the shell uses it: a line of JSON out, a secret in, and nothing to be read from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos.kernel import home
+
+HARDENED = """
+import ctypes, os, resource
+from agentos.kernel.__main__ import harden
+held = harden()
+assert all(wall.held for wall in held), held
+assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
+print("hardened", flush=True)
+os.abort()
+"""
+
+
+def kernel(*arguments: str, secret: str | None = None, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Run it to its end; the exit status and what it said."""
+    fds: tuple[int, ...] = ()
+    if secret is not None:
+        out, into = os.pipe()
+        os.write(into, secret.encode())
+        os.close(into)
+        fds = (out,)
+        arguments = (*arguments, "--secret-fd", str(out))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "agentos.kernel", *arguments], capture_output=True, text=True, pass_fds=fds,
+            timeout=60, env={**os.environ, **environment}, check=False,
+        )  # fmt: skip
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_home_is_made_and_found_from_outside(tmp_path: Path) -> None:
+    path = str(tmp_path / "h")
+    assert kernel("where", "--home", path)[1]["exists"] is False
+    status, made = kernel("init", "--home", path, "--wrap", "passphrase", secret="open sesame\n")
+    assert status == 0
+    assert (made["home"], made["wrap"]) == (path, "passphrase")
+    assert len(made["recovery"]) == 69
+    found = kernel("where", "--home", path)[1]
+    assert (found["exists"], found["locks"], found["pid"]) == (True, ["passphrase", "recovery"], None)
+    with_secret = home.unlock(Path(path), "open sesame")
+    with_secret.close()
+
+
+def test_the_passphrase_may_come_from_the_environment(tmp_path: Path) -> None:
+    path = str(tmp_path / "h")
+    assert kernel("init", "--home", path, "--wrap", "passphrase", AGENTOS_PASSPHRASE="abc")[0] == 0
+    status, said = kernel("serve", "--home", path, AGENTOS_PASSPHRASE="abd")
+    assert status == 5
+    assert said["error"]["code"] == "wrong_passphrase"
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_a_passphrase_that_is_not_given_is_asked_for(tmp_path: Path, secret: str | None) -> None:
+    path = str(tmp_path / "h")
+    kernel("init", "--home", path, "--wrap", "passphrase", secret="abc")
+    status, said = kernel("serve", "--home", path, secret=secret)
+    assert (status, said["error"]["code"]) == (5, "passphrase_needed")
+
+
+def test_a_machine_without_a_keyring_says_what_to_do(tmp_path: Path) -> None:
+    status, said = kernel(
+        "init", "--home", str(tmp_path / "h"), "--wrap", "keyring",
+        PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",
+    )  # fmt: skip
+    assert (status, said["error"]["code"]) == (5, "no_keyring")
+    assert "--key-file" in said["error"]["hint"]
+
+
+def test_a_home_that_is_served_already_is_refused_with_the_pid(tmp_path: Path) -> None:
+    path = tmp_path / "h"
+    home.initialise(path, "key-file", key_file=tmp_path / "key")
+    held = home.unlock(path)
+    try:
+        status, said = kernel("serve", "--home", str(path))
+        assert (status, said["error"]["code"]) == (5, "locked_by_other")
+        assert str(os.getpid()) in said["error"]["reason"]
+    finally:
+        held.close()
+
+
+def test_a_secret_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    out, into = os.pipe()
+    os.write(into, b"\xff\xfe")
+    os.close(into)
+    done = subprocess.run(
+        [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(tmp_path), "--secret-fd", str(out)],
+        capture_output=True, pass_fds=(out,), timeout=60, check=False,
+    )  # fmt: skip
+    os.close(out)
+    assert json.loads(done.stdout)["error"]["code"] == "invalid"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_hardened_process_leaves_no_core_and_lets_nobody_look_in(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HARDENED], stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        assert process.stdout
+        assert process.stdout.read() == b"hardened\n"
+        _, status, _ = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert os.WIFSIGNALED(status)
+    assert not os.WCOREDUMP(status)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_kernels_first_answer_imports_nothing_heavy() -> None:
+    asked = "import sys, agentos.kernel.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"grpc", "google.protobuf", "wasmtime", "keyring", "platformdirs", "uvloop", "asyncio"}
