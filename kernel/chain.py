@@ -48,7 +48,7 @@ def chained(previous: bytes, seq: int, at_ms: int, kind: str, run: str, body: by
     """The hash of a record that follows the record with hash `previous`."""
     k, r = kind.encode(), run.encode()
     frame = (
-        previous, seq.to_bytes(8, "big"), at_ms.to_bytes(8, "big"),
+        previous, seq.to_bytes(8, "big"), at_ms.to_bytes(8, "big", signed=True),
         len(k).to_bytes(4, "big"), k, len(r).to_bytes(4, "big"), r, len(body).to_bytes(4, "big"), body,
     )  # fmt: skip
     return blake2b(b"".join(frame), digest_size=32).digest()
@@ -87,6 +87,13 @@ def verified(db: apsw.Connection) -> tuple[int, bytes]:
         raise JournalBroken("this home was written by a newer Agent OS", "update Agent OS", "newer")
     if version < 1 or db.pragma("application_id") != APPLICATION_ID:
         raise JournalBroken("this database is not a journal")
+    head = _walked(db)
+    if db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+        raise JournalBroken("an index of the journal does not fit its records")
+    return head
+
+
+def _walked(db: apsw.Connection) -> tuple[int, bytes]:
     seq, previous = 0, GENESIS
     rows = db.execute("SELECT seq, at_ms, kind, run, body, hash FROM journal NOT INDEXED ORDER BY seq")
     try:
@@ -94,10 +101,8 @@ def verified(db: apsw.Connection) -> tuple[int, bytes]:
             if found != seq + 1 or chained(previous, found, at_ms, kind, run, body) != hashed:
                 raise JournalBroken(f"record {seq + 1} of the journal is not what was written after record {seq}")
             seq, previous = found, hashed
-        if db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-            raise JournalBroken("an index of the journal does not fit its records")
-    except (apsw.Error, OverflowError):
-        raise JournalBroken(f"the journal cannot be read after record {seq}: its file was altered") from None
+    except apsw.Error:
+        raise JournalBroken(f"record {seq + 1} of the journal cannot be read: its file was altered") from None
     return seq, previous
 
 

@@ -21,10 +21,10 @@ HOME_KEY = bytes(range(32))
 class Ring(keyring.backend.KeyringBackend):
     """A keyring in memory, through the library's own seam."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -127,7 +127,7 @@ def test_a_keyring_keeps_a_key_of_its_own_and_not_the_homes(ring: Ring) -> None:
 
 
 def test_a_machine_without_a_keyring_is_told_what_to_use_instead() -> None:
-    keyring.set_keyring(fail.Keyring())
+    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]
     with pytest.raises(HomeError) as told:
         keys.keyring_slot(HOME_KEY, "home1")
     assert told.value.code == "no_keyring"
@@ -139,7 +139,7 @@ def test_a_machine_without_a_keyring_is_told_what_to_use_instead() -> None:
 
 
 def test_a_keyring_that_keeps_nothing_is_not_trusted_with_the_only_key(ring: Ring) -> None:
-    keyring.set_keyring(null.Keyring())
+    keyring.set_keyring(null.Keyring())  # type: ignore[no-untyped-call]
     with pytest.raises(HomeError, match="does not keep"):
         keys.keyring_slot(HOME_KEY, "home1")
     use(ring)
