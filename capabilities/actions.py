@@ -49,8 +49,9 @@ class Capability:
 
     async def watch(self) -> AsyncIterator[capability_pb2.WatchResponse]:
         """Events as they happen. Without an override there are none."""
-        return
-        yield
+        none: tuple[capability_pb2.WatchResponse, ...] = ()
+        for event in none:
+            yield event
 
 
 class Actions:
@@ -129,7 +130,7 @@ def read(request_type: type[Message], raw: bytes) -> Message:
 
 def snake(name: str) -> str:
     """The action's name of an rpc: ReadLine, read_line."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def failure_of(problem: BaseException) -> Failure:

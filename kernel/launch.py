@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -115,7 +116,7 @@ class Server:
         with suppress(BrokenPipeError), os.fdopen(boot_in, "wb") as pipe:
             pipe.write(boot)
         ready: asyncio.Future[bool] = loop.create_future()
-        hear(ready_out, lambda heard: ready.done() or ready.set_result(heard == b"ready\n"))
+        hear(ready_out, partial(_settle, ready))
         hear(output_out, self._keep)
         watch(self.pid, self._gone)
         return ready
@@ -190,6 +191,11 @@ class Server:
         if not self.ended.done():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def _settle(ready: asyncio.Future[bool], heard: bytes) -> None:
+    if not ready.done():
+        ready.set_result(heard == b"ready\n")
 
 
 def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Profile:

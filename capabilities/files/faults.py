@@ -8,49 +8,45 @@ from contextlib import contextmanager
 
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
 
-_NAME_IT = "links are not followed: name what it points to"
-_FREE = "free some space and run it again"
+_FULL = ("the disk is full", "free some space and run it again", "disk_full")
+_LINK = ("{path} is a link", "links are not followed: name what it points to", "link")
+_NOT_ALLOWED = ("the system does not allow this with {path}", "see who owns it: ls -ld", "")
+_THERE = ("{path} is there already", "", "exists")
+
+_FAULTS: dict[int, tuple[type[Failure], tuple[str, str, str]]] = {
+    errno.ENOENT: (NotFound, ("{path} is not there", "", "")),
+    errno.ELOOP: (Denied, _LINK),
+    errno.EXDEV: (Unavailable, ("{path} is on another disk", "copy it and trash the original", "")),
+    errno.EEXIST: (Invalid, _THERE),
+    errno.ENOTEMPTY: (Invalid, _THERE),
+    errno.ENOTDIR: (Invalid, ("{path} or what it lies in is not a folder", "", "not_folder")),
+    errno.EISDIR: (Invalid, ("{path} is a folder", "", "is_folder")),
+    errno.ENAMETOOLONG: (Invalid, ("{path} is too long a name for this disk", "", "bad_name")),
+    errno.EACCES: (Denied, _NOT_ALLOWED),
+    errno.EPERM: (Denied, _NOT_ALLOWED),
+    errno.EROFS: (Denied, ("{path} is on a disk that can only be read", "", "")),
+    errno.ENOSPC: (Unavailable, _FULL),
+    errno.EDQUOT: (Unavailable, _FULL),
+    errno.EFBIG: (Limit, ("{path} would become too large", "", "too_large")),
+}
 
 
 def fault(number: int, path: str) -> Failure:
     """The failure for an errno met on the way to `path`."""
-    match number:
-        case errno.ENOENT:
-            return NotFound(f"{path} is not there")
-        case errno.ELOOP:
-            return link(path)
-        case errno.EXDEV:
-            return Unavailable(f"{path} is on another disk", "copy it and trash the original")
-        case errno.EEXIST | errno.ENOTEMPTY:
-            return Invalid(f"{path} is there already", detail="exists")
-        case errno.ENOTDIR:
-            return Invalid(f"{path} or what it lies in is not a folder", detail="not_folder")
-        case errno.EISDIR:
-            return Invalid(f"{path} is a folder", detail="is_folder")
-        case errno.ENAMETOOLONG:
-            return Invalid(f"{path} is too long a name for this disk", detail="bad_name")
-        case errno.EACCES | errno.EPERM:
-            return Denied(f"the system does not allow this with {path}", "see who owns it: ls -ld")
-        case errno.EROFS:
-            return Denied(f"{path} is on a disk that can only be read")
-        case errno.ENOSPC | errno.EDQUOT:
-            return Unavailable("the disk is full", _FREE, "disk_full")
-        case errno.EFBIG:
-            return Limit(f"{path} would become too large", detail="too_large")
-        case _:
-            return Unavailable(f"the system failed at {path}")
+    kind, words = _FAULTS.get(number, (Unavailable, ("the system failed at {path}", "", "")))
+    return kind(*(text.replace("{path}", path) for text in words))
 
 
-def link(path: str) -> Denied:
-    return Denied(f"{path} is a link", _NAME_IT, "link")
+def link(path: str) -> Failure:
+    return fault(errno.ELOOP, path)
 
 
 def not_regular(path: str) -> Invalid:
     return Invalid(f"{path} is neither a file nor a folder", "devices, pipes and sockets are not opened", "not_regular")
 
 
-def is_folder(path: str) -> Invalid:
-    return Invalid(f"{path} is a folder", detail="is_folder")
+def is_folder(path: str) -> Failure:
+    return fault(errno.EISDIR, path)
 
 
 def changed(path: str) -> Unavailable:

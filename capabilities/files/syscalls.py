@@ -37,13 +37,13 @@ class _How(ctypes.Structure):
 def _openat2(folder: int, path: str, flags: int, resolve: int) -> int:
     how = _How(flags | os.O_CLOEXEC, 0, resolve)
     name = ctypes.c_char_p(os.fsencode(path))
-    for _ in range(8):  # EAGAIN: something was renamed meanwhile
+    for _ in range(8):
         fd: int = _libc.syscall(_OPENAT2, folder, name, ctypes.byref(how), ctypes.sizeof(how))
-        if fd >= 0 or ctypes.get_errno() != errno.EAGAIN:
+        if fd >= 0:
+            return fd
+        if ctypes.get_errno() != errno.EAGAIN:  # something was renamed meanwhile
             break
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "openat2")
-    return fd
+    raise OSError(ctypes.get_errno(), "openat2")
 
 
 def _has_openat2() -> bool:

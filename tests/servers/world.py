@@ -43,7 +43,9 @@ class World:
         patterns = under or [f"{self.folder}/**"]
         bounds = patterns if isinstance(patterns, Mapping) else dict.fromkeys(("path", "to"), patterns)
         how = "read" if rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
-        await self.servers.allow(rule.capability, {matchers.root(p): how for ps in bounds.values() for p in ps})
+        paths = [field.bound for field in rule.fields if field.matcher == matchers.PATH]
+        roots = {matchers.root(p): how for name in paths for p in bounds.get(name, ())}
+        await self.servers.allow(rule.capability, roots)
         request = rule.request(**fields)
         raw = request.SerializeToString()
         made_under = context(bounds)
@@ -76,9 +78,11 @@ async def world(capability: Path = FILES) -> AsyncIterator[World]:
     for name in ("me", "kernel", "run"):
         (place / name).mkdir()
     (place / "kernel" / "key").write_text("the kernel's own")
-    servers = Servers(load([capability]), place / "run", (str(place / "kernel"),))
+    catalog = load([capability])
+    servers = Servers(catalog, place / "run", (str(place / "kernel"),))
     try:
-        await servers.allow("files", {str(place / "me"): "write"})
+        if "files" in catalog.capabilities:
+            await servers.allow("files", {str(place / "me"): "write"})
         yield World(place / "me", servers, capability)
     finally:
         await servers.close()
