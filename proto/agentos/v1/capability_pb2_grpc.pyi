@@ -6,7 +6,7 @@ What every capability server answers beside its own service.
 The kernel sends each call with two metadata keys: `agentos-context-bin`, a serialised CallContext, and
 `agentos-seal-bin`, a keyed BLAKE2b (32 bytes) under the server's boot key over: the full method name, the
 context and the request, each preceded by its length as 8 bytes big-endian. A server refuses a call whose
-seal is wrong, whose deadline has passed, or whose nonce it has seen.
+seal is wrong, whose deadline has passed, or whose nonce it has seen. seal.py beside this file is the same in code.
 A failure is a gRPC status with the trailing metadata `agentos-error-bin`, a serialised Error.
 """
 

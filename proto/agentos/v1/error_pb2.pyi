@@ -69,7 +69,8 @@ class Error(_message.Message):
     """The next step for the reader; for a refusal, the manifest line that would allow it."""
     detail: _builtins.str
     """A word for programs to branch on, where the code is too coarse: exists, is_folder, not_folder, not_empty,
-    link, not_regular, too_large, quota, disk_full, changed, not_text, bad_name.
+    link, not_regular, too_large, quota, disk_full, changed, not_text, bad_name, interrupted (its effect may have
+    happened all the same).
     """
     def __init__(
         self,
