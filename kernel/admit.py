@@ -11,7 +11,6 @@ from typing import Protocol, final
 
 from agentos.kernel.call import Call, redacted
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
-from agentos.kernel.grants import Table
 from agentos.kernel.records import CallMade, CallSettled, Fault, Record
 from agentos.v1 import control_pb2 as pb
 
@@ -33,7 +32,7 @@ _seal = object()
 class Authorized:
     """A call that was decided, reserved and recorded. Only `admit` makes one; each is good for one execution."""
 
-    __slots__ = ("call", "grant", "seq", "_spent")
+    __slots__ = ("_spent", "call", "grant", "seq")
 
     def __init__(self, call: Call, grant: str, seq: int, seal: object) -> None:
         if seal is not _seal:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agentos.kernel.call import BOUND_BY_VALUE, Call
-from agentos.kernel.catalog import ActionRule
+from agentos.kernel.call import Call
+from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule
 from agentos.kernel.records import Bounds
 from agentos.v1 import capability_pb2, matchers
 

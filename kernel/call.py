@@ -10,11 +10,9 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from agentos.kernel import canonical, wire
-from agentos.kernel.catalog import ActionRule, Catalog, FieldRule
+from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule, Catalog, FieldRule
 from agentos.kernel.records import Amounts, Targets
 from agentos.v1 import matchers
-
-BOUND_BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
 
 
 class Call(msgspec.Struct, frozen=True):

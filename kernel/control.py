@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path as FilePath
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import grpc
 
@@ -24,9 +24,15 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Fault, Revoked
-from agentos.kernel.runs import Run, Runs
+from agentos.kernel.runs import Run as ActiveRun
+from agentos.kernel.runs import Runs
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc, error_pb2
+
+if TYPE_CHECKING:
+    from agentos.v1.control_pb2_grpc import _ServicerContext as Context
+
+    Handler = grpc.RpcMethodHandler[bytes, bytes]
 
 VERSION = "0.1.0"
 STATUS = {
@@ -37,8 +43,6 @@ STATUS = {
     error_pb2.CODE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }
-Handler = grpc.RpcMethodHandler
-Context = grpc.aio.ServicerContext
 
 
 class Kernel(Protocol):
@@ -67,7 +71,7 @@ class Credential(grpc.aio.ServerInterceptor):
         self._wanted = f"Bearer {token}".encode()
         self._refused = refused
 
-    async def intercept_service(
+    async def intercept_service(  # type: ignore[override]  # the stub's handler is generic in each call's types
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
     ) -> Handler:
         given = dict(details.invocation_metadata or ()).get("authorization", "")
@@ -84,7 +88,8 @@ async def _unauthenticated(request: bytes, context: Context) -> NoReturn:
 async def _abort(context: Context, fault: Fault) -> NoReturn:
     error = views.fault(fault) or error_pb2.Error()
     trailing = (("agentos-error-bin", error.SerializeToString()),)
-    await context.abort(STATUS[error.code], fault.reason, trailing)
+    context.set_trailing_metadata(trailing)
+    await context.abort(STATUS[error.code], fault.reason)
 
 
 class Control(control_pb2_grpc.ControlServiceServicer):
@@ -158,9 +163,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         calls = [views.call(made, settled, kernel.catalog) for made, settled in kernel.ledger.calls(run_id)]
         return pb.ShowRunResponse(run=self._view(run_id), calls=calls)
 
-    async def SuggestManifest(
-        self, request: pb.SuggestManifestRequest, context: Context
-    ) -> pb.SuggestManifestResponse:
+    async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel
         run_id = await self._known(request.run, context)
         made = [call for call, _ in kernel.ledger.calls(run_id)]
@@ -181,7 +184,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
         return run_id
 
-    async def _active(self, name: str, context: Context) -> Run:
+    async def _active(self, name: str, context: Context) -> ActiveRun:
         run = self._kernel.runs.active.get(name)
         if run is None:
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "no such run is under way", "see: agentos ps"))

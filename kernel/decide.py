@@ -18,11 +18,12 @@ clock or touches the world.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import msgspec
 
-from agentos.kernel.call import BOUND_BY_VALUE, Call
-from agentos.kernel.catalog import Catalog
+from agentos.kernel.call import Call
+from agentos.kernel.catalog import BOUND_BY_VALUE, Catalog
 from agentos.kernel.grants import Held, Standing, bound_values
 from agentos.kernel.manifest import Manifest, ManifestLine
 from agentos.kernel.records import Bounds, Denial, Fault, Reasons
@@ -87,7 +88,7 @@ def unreachable(case: Case) -> Verdict | None:
     for _, path in paths(case.call):
         if any(path == place or path.startswith(place + "/") for place in case.forbidden):
             return _deny("the kernel's own home is not reachable", "", (("manifest", "cannot name this place"),))
-        if any(_under(pattern, path) for pattern in never):
+        if any(matchers.reaches(pattern, path) for pattern in never):
             return _deny("this place is not reachable under any grant", "", (("manifest", "cannot name this place"),))
     return None
 
@@ -186,7 +187,7 @@ def effect(call: Call, catalog: Catalog) -> int:
     """The annotations_pb2.Effect of this very call: a change where things execute or configure is GOVERN."""
     if call.rule.effect > notes.EFFECT_OBSERVE:
         govern = catalog.capabilities[call.rule.capability].govern
-        if any(_under(pattern, path.casefold()) for pattern in govern for _, path in paths(call)):
+        if any(_governs(govern, path.casefold()) for _, path in paths(call)):
             return notes.EFFECT_GOVERN
     return call.rule.effect
 
@@ -200,10 +201,21 @@ def only_once(case: Case) -> str:
     return 'ask = "always"' if lines and all(line.ask_always for line in lines) else ""
 
 
-def _under(pattern: str, path: str) -> bool:
-    """`/etc/**` covers /etc itself too."""
-    lowered = pattern.casefold()
-    return matchers.matches(matchers.PATH, lowered, path) or (lowered.endswith("/**") and lowered[:-3] == path)
+@lru_cache(4096)
+def _governs(patterns: tuple[str, ...], path: str) -> bool:
+    """Whether a change here, or of a folder above such a place, counts as GOVERN. Names are compared caselessly.
+
+    The folders above count since a whole tree can be moved: `x/fish` is nothing, until x is moved to `.config`.
+    """
+    return any(matchers.reaches(prefix, path) for pattern in patterns for prefix in _prefixes(pattern.casefold()))
+
+
+@lru_cache(1024)
+def _prefixes(pattern: str) -> tuple[str, ...]:
+    """`**/.config/fish/**` with the places on the way there: `**/.config`, `**/.config/fish`."""
+    segments = pattern.split("/")
+    least = segments.index("**") + 2 if segments[:2] == ["", "**"] or segments[0] == "**" else len(segments)
+    return tuple("/".join(segments[:count]) for count in range(least, len(segments) + 1))
 
 
 def _fits(case: Case, held: Held, once: str) -> bool:
@@ -216,6 +228,8 @@ def _fits(case: Case, held: Held, once: str) -> bool:
 def _overspent(case: Case, held: Held) -> str:
     """What bound the call would break under this grant, for a person; empty if none."""
     for field in case.call.rule.fields:
+        if field.matcher not in (matchers.BUDGET, matchers.MAXIMUM):
+            continue
         limits = [int(value) for value in bound_values(held.grant.bounds, field.bound)]
         amount = dict(case.call.amounts).get(field.bound, 0)
         if field.matcher == matchers.BUDGET and limits:

@@ -8,36 +8,27 @@
 
 Everything is the person's alone (0700, 0600); a home that others can look into, or that is somebody else's, is
 refused rather than repaired, since whoever could enter may have left something.
-
-A Unix socket's path holds about 100 bytes. Where the home's own path leaves no room, sockets go to a 0700 folder
-under the temporary folder, named for the home; `run/at` says where that is.
 """
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import secrets
 import stat
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import msgspec
 
-from agentos.kernel import chain, keys
+from agentos.kernel import chain, folder, keys
 from agentos.kernel.keys import HomeError, Keys, Slot
 
 __all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
 
 VERSION = 1
 MAX_UNLOCK_FILE = 65_536
-MAX_SOCKET_PATH = 100
-SOCKET_NAME_BYTES = 40
-LOCK_WITHIN_S = 0.5
-QUIET = ("keyring", "key-file")
 
 
 class Unlocking(msgspec.Struct, frozen=True):
@@ -78,20 +69,23 @@ class Home:
         self.images = path / "cache" / "images"
         self.credential = path / "run" / "credential"
         self._lock = lock
-        for folder in (self.images.parent, self.images):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        self.runtime = _runtime(path, name)
+        for each in (self.images.parent, self.images):
+            each.mkdir(mode=0o700, exist_ok=True)
+        self.runtime = folder.runtime(path, name)
         self._sweep()
 
     def write_credential(self, token: str) -> None:
         """Let the person's shells in: whoever can read this file can answer prompts."""
-        _write(self.path / "run" / "at", str(self.runtime))
-        _write(self.credential, token)
+        folder.write(self.path / "run" / "at", str(self.runtime))
+        folder.write(self.credential, token)
 
     def close(self) -> None:
         """Leave nothing of this kernel behind, and let the next one in."""
         self.credential.unlink(missing_ok=True)
         self._sweep()
+        if self.runtime.parent != self.path:
+            with contextlib.suppress(OSError):
+                self.runtime.rmdir()
         os.ftruncate(self._lock, 0)
         os.close(self._lock)
 
@@ -118,7 +112,7 @@ def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = 
 
     def commit() -> None:
         fresh.rename(path / "agentos.db")
-        _write(path / "unlock.json", msgspec.json.format(msgspec.json.encode(unlocking)).decode())
+        folder.write(path / "unlock.json", msgspec.json.format(msgspec.json.encode(unlocking)).decode())
 
     _refusing_disk(commit)
     return shown
@@ -135,7 +129,7 @@ def _made(path: Path) -> Path:
         raise HomeError("not_empty", f"this folder is not empty: {path}", "choose an empty one: AGENTOS_HOME")
     if path.stat().st_uid == os.geteuid():
         path.chmod(0o700)
-    _private(path)
+    folder.private(path)
     return path
 
 
@@ -165,12 +159,12 @@ def unlock(path: Path, secret: str = "") -> Home:
     """
     unlocking = _unlocking(path)
     path = Path(os.path.realpath(path))
-    _private(path)
+    folder.private(path)
     if not _has_journal(path / "agentos.db"):
         raise HomeError(
             "broken", f"the journal of this home is gone: {path / 'agentos.db'}", "restore it from a backup"
         )
-    lock = _lock(path / "lock")
+    lock = folder.lock(path / "lock")
     try:
         home_key = _home_key(unlocking, secret)
         return Home(path, unlocking.home, keys.derive(home_key), lock)
@@ -188,7 +182,7 @@ def where(path: Path) -> Where:
             raise
         return Where(str(path), False)
     locks = tuple(slot.kind for slot in unlocking.slots)
-    pid, at = _holder(path / "lock"), path / "run" / "at"
+    pid, at = folder.holder(path / "lock"), path / "run" / "at"
     if pid is None or not at.exists() or not (path / "run" / "credential").exists():
         return Where(str(path), True, locks, pid)
     socket = Path(at.read_text()) / "control.sock"
@@ -229,11 +223,11 @@ def _home_key(unlocking: Unlocking, secret: str) -> bytes:
                 "passphrase_needed", "the home is locked by a passphrase", "type it, or set AGENTOS_PASSPHRASE"
             )
         raise HomeError(
-            "wrong_passphrase", "this is not the passphrase of this home", "try again, or use the recovery key"
+            "wrong_passphrase", "this is not the passphrase of this home", "try again, or type the recovery key"
         )
     if failed:
         raise failed
-    raise HomeError("broken", "no key that was found opens this home", "use the recovery key")
+    raise HomeError("broken", "no key that was found opens this home", keys.RECOVER)
 
 
 def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
@@ -246,100 +240,6 @@ def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
     return keys.passphrase_key(slot, secret) if slot.kind == "passphrase" and secret else None
 
 
-# The folder and its lock.
-
-
-def _private(path: Path) -> None:
-    found = path.stat()
-    if found.st_uid != os.geteuid():
-        raise HomeError("not_yours", f"this folder belongs to somebody else: {path}", "choose another: AGENTOS_HOME")
-    if found.st_mode & 0o077:
-        raise HomeError("open_to_others", f"others can look into this folder: {path}", f"chmod 700 {path}")
-
-
-def _has_journal(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
-
-
-def _lock(path: Path) -> int:
-    """Hold the home's lock and write our pid into it. Only one process can."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    until = time.monotonic() + LOCK_WITHIN_S
-    while not _locked(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > until:
-            pid = _pid(descriptor)
-            os.close(descriptor)
-            reason = f"another kernel serves this home: pid {pid}" if pid else "another kernel is starting on this home"
-            raise HomeError("locked_by_other", reason, "use that one, or stop it: agentos down")
-        time.sleep(0.02)  # `where` looks at the lock for a moment
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _holder(path: Path) -> int | None:
-    """The pid of who holds the lock; 0 where it has not said so yet, None where nobody does."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        return None if _locked(descriptor, fcntl.LOCK_SH) else _pid(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _pid(descriptor: int) -> int:
-    text = os.pread(descriptor, 20, 0).strip()
-    return int(text) if text.isdigit() else 0
-
-
-def _runtime(path: Path, name: str) -> Path:
-    """Where sockets go: 0700, ours, and short enough."""
-    run = path / "run"
-    run.mkdir(mode=0o700, exist_ok=True)
-    _private(run)
-    if len(os.fsencode(run)) + 1 + SOCKET_NAME_BYTES <= MAX_SOCKET_PATH:
-        return run
-    short = Path(tempfile.gettempdir()) / f"agentos-{name}"
-    try:
-        short.mkdir(mode=0o700, exist_ok=True)
-        ours = stat.S_ISDIR(short.lstat().st_mode)
-        _private(short)
-    except OSError:
-        ours = False
-    if not ours or len(os.fsencode(short)) + 1 + SOCKET_NAME_BYTES > MAX_SOCKET_PATH:
-        raise HomeError(
-            "unavailable", "there is no folder with a short path for sockets", "set TMPDIR to one, such as /tmp"
-        )
-    return short
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a small file whole and durably: it has the old content or the new, and is ours alone."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _refusing_disk(step: Callable[[], None]) -> None:
     try:
         step()
@@ -347,3 +247,7 @@ def _refusing_disk(step: Callable[[], None]) -> None:
         raise HomeError(
             "unavailable", "the home cannot be written", "make room, or choose a folder you can write to"
         ) from None
+
+
+def _has_journal(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0

@@ -30,6 +30,7 @@ NONCE_BYTES = bindings.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 ARGON_OPS, ARGON_MEMORY = 3, 128 << 20
 MAX_ARGON_OPS, MAX_ARGON_MEMORY = 32, 2 << 30
 KEYRING_SERVICE = "agentos"
+RECOVER = "set AGENTOS_PASSPHRASE to the recovery key"
 # Crockford's base32: nothing in it is mistaken for something else on paper.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 MISREAD = str.maketrans("OIL", "011")
@@ -149,16 +150,14 @@ def key_file_key(slot: Slot) -> bytes:
             text = file.read(KEY_BYTES * 2 + 2)
     except OSError:
         raise HomeError(
-            "no_key_file", f"the key file cannot be read: {slot.path}", "bring it back, or use the recovery key"
+            "no_key_file", f"the key file cannot be read: {slot.path}", f"bring it back, or {RECOVER}"
         ) from None
     if found.st_uid not in (os.geteuid(), 0) or found.st_mode & 0o077:
         raise HomeError("open_to_others", f"others can read the key file: {slot.path}", f"chmod 600 {slot.path}")
     try:
         return bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
-        raise HomeError(
-            "broken", f"this is not a key file: {slot.path}", "bring it back, or use the recovery key"
-        ) from None
+        raise HomeError("broken", f"this is not a key file: {slot.path}", f"bring it back, or {RECOVER}") from None
 
 
 # Keyring.
@@ -187,11 +186,11 @@ def keyring_key(home: str) -> bytes:
     try:
         kept = keyring.get_password(KEYRING_SERVICE, home)
     except Exception:  # noqa: BLE001 (as above)
-        raise HomeError("no_keyring", NO_KEYRING, "unlock it, or use the recovery key") from None
+        raise HomeError("no_keyring", NO_KEYRING, f"unlock it, or {RECOVER}") from None
     try:
         return bytes.fromhex(kept or "-")
     except ValueError:
-        raise HomeError("no_keyring", "this device's keyring has no key of this home", "use the recovery key") from None
+        raise HomeError("no_keyring", "this device's keyring has no key of this home", RECOVER) from None
 
 
 # Recovery.

@@ -15,8 +15,18 @@ from agentos.kernel import records
 from agentos.kernel.grants import Table
 from agentos.kernel.journal import Journal
 from agentos.kernel.records import (
-    CallMade, CallSettled, CapabilityAdded, CapabilityRemoved, Denial, Grant, Pinned, ProgramSeen, PromptAnswered,
-    Record, RunBegan, RunEnded,
+    CallMade,
+    CallSettled,
+    CapabilityAdded,
+    CapabilityRemoved,
+    Denial,
+    Grant,
+    Pinned,
+    ProgramSeen,
+    PromptAnswered,
+    Record,
+    RunBegan,
+    RunEnded,
 )  # fmt: skip
 
 CALL_KINDS = ("call", "reply")

@@ -74,7 +74,13 @@ class Actor(msgspec.Struct):
 
 class Path:
     def __init__(
-        self, catalog: Catalog, table: Table, ledger: Ledger, reach: Reach, powers: own.Powers, forbidden: tuple[str, ...]
+        self,
+        catalog: Catalog,
+        table: Table,
+        ledger: Ledger,
+        reach: Reach,
+        powers: own.Powers,
+        forbidden: tuple[str, ...],
     ) -> None:
         self._catalog = catalog
         self._table = table
@@ -126,7 +132,9 @@ class Path:
             return None
         if over > CALLS_BEYOND_LIMIT:
             actor.stop("calls")
-        return Fault(pb.CODE_LIMIT, f"more than {most} calls in one run", 'raise limits = { calls = … } in the manifest')
+        return Fault(
+            pb.CODE_LIMIT, f"more than {most} calls in one run", "raise limits = { calls = … } in the manifest"
+        )
 
     def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
         if actor.refused < CALLS_BEYOND_LIMIT:
@@ -149,7 +157,9 @@ class Path:
         grant = self._table.held[verdict.grant].grant if isinstance(verdict, Allow) else None
         line = verdict.line if isinstance(verdict, Ask) else None
         try:
-            return slot.prepared(await self._reach.prepare(slot, grant.bounds if grant else line.bounds if line else ()))
+            return slot.prepared(
+                await self._reach.prepare(slot, grant.bounds if grant else line.bounds if line else ())
+            )
         except Failed as failed:
             return self._refuse(actor, slot, Deny(failed.fault, (("effect", "none: it could not be prepared"),)))
 
@@ -240,4 +250,3 @@ class Path:
 def _kept(value: str) -> str:
     """A reply as it is recorded: whole, or by its digest where it is large."""
     return value if len(value) <= KEPT_WHOLE else "sha256:" + hashlib.sha256(value.encode()).hexdigest()
-

@@ -59,6 +59,10 @@ class Loader:
         self.guest_digest = image.digest
         self.python = await Cells.start(image, ready=self._ready)
 
+    def missing(self) -> tuple[str, ...]:
+        """The walls that this machine lacks around cells."""
+        return self.python.missing if self.python else ()
+
     async def close(self) -> None:
         for cells in (self.python, *self._foreign.values()):
             if cells:

@@ -18,7 +18,7 @@ from agentos.kernel.decide import Ask, effect
 from agentos.kernel.grants import Held, Standing
 from agentos.kernel.manifest import Manifest, ManifestLine
 from agentos.kernel.records import Bounds
-from agentos.v1 import capability_pb2
+from agentos.v1 import annotations_pb2, capability_pb2
 from agentos.v1 import control_pb2 as pb
 
 STANDING = (pb.CHOICE_RUN, pb.CHOICE_UNTIL, pb.CHOICE_VERSION, pb.CHOICE_TERMINAL)
@@ -49,7 +49,7 @@ def call_line(
     return pb.Line(
         number=number,
         action=call.rule.name,
-        effect=effect(call, catalog),
+        effect=annotations_pb2.Effect.ValueType(effect(call, catalog)),
         bounds=bounds.written(exact),
         targets=[capability_pb2.Target(name=name, value=value) for name, value in call.targets],
         summary=call.summary,
@@ -124,7 +124,7 @@ def manifest_line(
     return pb.Line(
         number=number,
         action=line.action,
-        effect=rule.effect,  # type: ignore[arg-type]  # an int from the catalog, checked there
+        effect=annotations_pb2.Effect.ValueType(rule.effect),
         bounds=bounds.written(line.bounds),
         summary=summary,
         always_asks=line.ask_always,
@@ -152,5 +152,3 @@ def _state(
 def asks(line: pb.Line) -> bool:
     """Whether a review has something to ask about this line."""
     return bool(line.offers)
-
-

@@ -19,7 +19,8 @@ import msgspec
 from agentos.kernel import prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.catalog import Catalog
-from agentos.kernel.cells.pool import Cell, CellLimits, Ending
+from agentos.kernel.cells.images import BadComponent
+from agentos.kernel.cells.pool import Cell, CellLimits, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Held, Standing
@@ -183,6 +184,14 @@ class Runs:
             status = pb.RUN_STATUS_CANCELLED if run.stopped == "cancelled" else status
         except (JournalFull, JournalBroken) as broken:
             fault = Fault(error_pb2.CODE_UNAVAILABLE, broken.reason, broken.hint, "disk_full")
+        except NoCells:
+            fault = Fault(error_pb2.CODE_UNAVAILABLE, "no cell could be started", "see: agentos doctor")
+        except BadComponent as wrong:
+            fault = Fault(error_pb2.CODE_INVALID, wrong.reason, "see: agentos explain")
+        except Exception as wrong:
+            # A fault of ours ends this run, closed, and no other; the traceback goes to the kernel's own log.
+            asyncio.get_running_loop().call_exception_handler({"message": f"run {run.id}", "exception": wrong})
+            fault = Fault(error_pb2.CODE_UNAVAILABLE, "an error in the kernel ended it", "please report it")
         finally:
             run.clock(False)
             self._desk.void(run.prompt)
@@ -280,7 +289,9 @@ class Runs:
         await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, review=False)
         return {call.digest for call, _ in asking}
 
-    async def _put(self, run: Run, lines: list[pb.Line], calls: Sequence[str], why: str, review: bool) -> dict[int, int]:
+    async def _put(
+        self, run: Run, lines: list[pb.Line], calls: Sequence[str], why: str, review: bool
+    ) -> dict[int, int]:
         """Lay a prompt on the desk, tell the follower, and wait for the answer; a timeout is a no."""
         prompt = pb.Prompt(
             id=self._ledger.next_id("p"), run=run.id, program=self._shown(run), review=review, lines=lines,
@@ -386,7 +397,11 @@ def _outcome(run: Run, ending: Ending) -> tuple[pb.RunStatus.ValueType, Fault | 
         end = msgspec.json.decode(ending.reply, type=GuestEnd)
         status = STATUS[end.status]
     except (msgspec.MsgspecError, KeyError):
-        return pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended"), nothing
+        return (
+            pb.RUN_STATUS_FAILED,
+            Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended"),
+            nothing,
+        )
     if status == pb.RUN_STATUS_DONE:
         if len(bytes(end.result)) > MAX_RESULT:
             fault = Fault(error_pb2.CODE_LIMIT, "its result is larger than 1 MiB", "write it to a file instead")

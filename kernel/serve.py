@@ -18,7 +18,6 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
-import agentos.kernel
 from agentos.kernel import bounds, views
 from agentos.kernel.call import Call
 from agentos.kernel.catalog import Catalog, CatalogError, load, read_capability
@@ -27,6 +26,7 @@ from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.home import Home
 from agentos.kernel.journal import Journal
+from agentos.kernel.keys import HomeError
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Path
@@ -36,7 +36,7 @@ from agentos.kernel.runs import Runs
 from agentos.kernel.servers import CallFailed, Servers
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers
 
-ROOMS = FilePath(agentos.kernel.__file__).parent.parent
+ROOMS = FilePath(__file__).parent.parent
 GUEST = ROOMS / "guests" / "python" / "guest.wasm"
 MAX_MESSAGE = 80 << 20
 
@@ -125,13 +125,13 @@ class Kernel:
 
     async def add_capability(self, folder: str) -> control_pb2.CapabilityInfo:
         try:
-            rule = read_capability(FilePath(folder))
-            self.catalog.add(rule)
+            entry = read_capability(FilePath(folder))
+            self.catalog.add(entry)
         except CatalogError as wrong:
             raise Refusal(error_pb2.CODE_INVALID, wrong.reason, wrong.hint) from None
-        record = CapabilityAdded(folder, rule.name, folder_digest(FilePath(folder)))
+        record = CapabilityAdded(folder, entry.name, folder_digest(FilePath(folder)))
         await self.ledger.durable(self.ledger.record(record))
-        return next(info for info in self.capabilities() if info.name == rule.name)
+        return next(info for info in self.capabilities() if info.name == entry.name)
 
     async def remove_capability(self, name: str) -> None:
         if name not in self.ledger.folders:
@@ -182,13 +182,23 @@ async def serve(home: Home, options: Options) -> None:
     )
     try:
         await kernel.loader.open()
+        missing = kernel.loader.missing()
+        if missing and options.require_walls:
+            hint = "agentos doctor says what each is for; without --require-walls it starts all the same"
+            raise HomeError("walls", f"this machine lacks walls: {', '.join(missing)}", hint)
         control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")
         home.write_credential(token)
         await server.start()
-        told = {"ok": True, "socket": str(socket), "credential": str(home.credential), "pid": os.getpid()}
+        told: dict[str, object] = {
+            "ok": True,
+            "socket": str(socket),
+            "credential": str(home.credential),
+            "pid": os.getpid(),
+        }
+        told["missing"] = list(missing)
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
         os.close(options.ready_fd)
         await stop.wait()

@@ -48,7 +48,8 @@ def _patterns(matcher: int, values: set[str]) -> tuple[str, ...]:
     together: dict[str, list[str]] = defaultdict(list)
     for value in values:
         path = PurePosixPath(value)
-        together[matchers.literal(matcher, str(path.parent)) + "/*" + path.suffix].append(value)
+        folder = matchers.literal(matcher, str(path.parent)).rstrip("/")
+        together[f"{folder}/*{matchers.literal(matcher, path.suffix)}"].append(value)
     found: list[str] = []
     for pattern, members in together.items():
         found += [pattern] if len(members) > FEW else [matchers.literal(matcher, member) for member in members]

@@ -11,7 +11,7 @@ from agentos.kernel.grants import Held, Standing, Table
 from agentos.kernel.ledger import Ledger, Past
 from agentos.kernel.manifest import Manifest
 from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
-from agentos.v1 import capability_pb2, error_pb2
+from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
 
 
@@ -108,9 +108,9 @@ def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
         own = all(action.inherent for action in actions)
         shown = [
             pb.ActionInfo(
-                name=action.name, effect=action.effect, summary=action.summary, implies=action.implies,
+                name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect), summary=action.summary, implies=action.implies,
                 bounds=sorted({field.bound for field in action.fields if field.matcher}),
-            )  # type: ignore[arg-type]  # effects are checked when the catalog is loaded
+            )
             for action in actions
         ]  # fmt: skip
         info = pb.CapabilityInfo(name=rule.name, about=rule.about, actions=shown, network=rule.network)
