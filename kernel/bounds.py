@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule
 from agentos.kernel.records import Bounds
+from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule
 from agentos.v1 import capability_pb2, matchers
 
 

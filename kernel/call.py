@@ -10,8 +10,8 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from agentos.kernel import canonical, wire
-from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule, Catalog, FieldRule
 from agentos.kernel.records import Amounts, Targets
+from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 
 

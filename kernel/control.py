@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 import grpc
 
 from agentos.kernel import suggest, views
-from agentos.kernel.catalog import Catalog
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Fault, Revoked
 from agentos.kernel.runs import Run as ActiveRun
 from agentos.kernel.runs import Runs
+from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc, error_pb2
 

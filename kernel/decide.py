@@ -23,10 +23,10 @@ from functools import lru_cache
 import msgspec
 
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import BOUND_BY_VALUE, Catalog
 from agentos.kernel.grants import Held, Standing, bound_values
-from agentos.kernel.manifest import Manifest, ManifestLine
 from agentos.kernel.records import Bounds, Denial, Fault, Reasons
+from agentos.manifest.lines import Manifest, ManifestLine
+from agentos.manifest.rules import BOUND_BY_VALUE, Catalog
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb

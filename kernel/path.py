@@ -25,12 +25,12 @@ import msgspec
 from agentos.kernel import own, wire
 from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
 from agentos.kernel.call import Call, read
-from agentos.kernel.catalog import Catalog
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
 from agentos.kernel.grants import Standing, Table
-from agentos.kernel.manifest import Manifest
 from agentos.kernel.own import Failed
 from agentos.kernel.records import Bounds, CallMade, Fault, Targets
+from agentos.manifest.lines import Manifest
+from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, control_pb2
 from agentos.v1 import error_pb2 as pb
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from agentos.kernel import bounds, canonical
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import Catalog
 from agentos.kernel.decide import Ask, effect
 from agentos.kernel.grants import Held, Standing
-from agentos.kernel.manifest import Manifest, ManifestLine
 from agentos.kernel.records import Bounds
+from agentos.manifest.lines import Manifest, ManifestLine
+from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, capability_pb2
 from agentos.v1 import control_pb2 as pb
 

@@ -18,7 +18,6 @@ import msgspec
 
 from agentos.kernel import prompts, provenance, views
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import Catalog
 from agentos.kernel.cells.images import BadComponent
 from agentos.kernel.cells.pool import Cell, CellLimits, Ending, NoCells
 from agentos.kernel.decide import Ask
@@ -26,12 +25,15 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Held, Standing
 from agentos.kernel.journal import JournalBroken, JournalFull
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.manifest import Manifest, ManifestError, program_digest, read
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_size
 from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
 from agentos.kernel.wire import CODES as CODE_NAMES
 from agentos.kernel.wire import error
+from agentos.manifest.lines import Manifest
+from agentos.manifest.reading import program_digest, read
+from agentos.manifest.rules import Catalog
+from agentos.manifest.toml import ManifestError
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 

@@ -20,8 +20,8 @@ import msgspec
 
 from agentos.kernel import bounds, views
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import Catalog, CatalogError, load, read_capability
 from agentos.kernel.cells.images import Images
+from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.home import Home
@@ -33,7 +33,8 @@ from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Bounds, CapabilityAdded, CapabilityRemoved, Fault, Targets
 from agentos.kernel.runs import Runs
-from agentos.kernel.servers import CallFailed, Servers
+from agentos.manifest.catalog import load, read_capability
+from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers
 
 ROOMS = FilePath(__file__).parent.parent

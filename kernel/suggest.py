@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from agentos.kernel.block import block as write_block
-from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule, Catalog
-from agentos.kernel.manifest import Limits, ManifestLine
 from agentos.kernel.records import CallMade, RunBegan
+from agentos.manifest.block import block as write_block
+from agentos.manifest.lines import Limits, ManifestLine
+from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
 from agentos.v1 import matchers
 
 FEW = 3

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from agentos.kernel import bounds
 from agentos.kernel.call import Call
-from agentos.kernel.catalog import Catalog
 from agentos.kernel.grants import Held, Standing, Table
 from agentos.kernel.ledger import Ledger, Past
-from agentos.kernel.manifest import Manifest
 from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
+from agentos.manifest.lines import Manifest
+from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
 

@@ -12,8 +12,8 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.kernel.catalog import ActionRule, Catalog
 from agentos.kernel.records import Fault
+from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import error_pb2 as pb
 
 MAX_CALLS = 64

@@ -25,9 +25,9 @@ _TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5421, 0x54
 
 _COMPUTE: Final = always(
     "read write readv writev close fstat lseek poll ppoll brk munmap mremap madvise futex rt_sigaction rt_sigprocmask "
-    "rt_sigreturn sigaltstack sched_yield sched_getaffinity getpid gettid getppid getuid geteuid getgid getegid "
-    "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time getrandom getrusage restart_syscall "
-    "set_robust_list set_tid_address rseq exit exit_group"
+    "rt_sigreturn sigaltstack setitimer sched_yield sched_getaffinity getpid gettid getppid getuid geteuid getgid "
+    "getegid clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time getrandom getrusage "
+    "restart_syscall set_robust_list set_tid_address rseq exit exit_group"
 )
 _NO_EXEC: Final[Mapping[str, Alternatives]] = {
     "mmap": ((Match(2, 0, _PROT_EXEC),),),
@@ -88,9 +88,9 @@ COMPILER: Final = Filter(
 
 _FILES: Final = always(
     "open openat openat2 stat lstat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink readlinkat "
-    "getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 pread64 "
-    "pwrite64 preadv pwritev ftruncate truncate fallocate fsync fdatasync flock fadvise64 copy_file_range sendfile "
-    "splice fchmod umask utimensat inotify_init1 inotify_add_watch inotify_rm_watch"
+    "getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat linkat rename renameat renameat2 "
+    "pread64 pwrite64 preadv pwritev ftruncate truncate fallocate fsync fdatasync flock fadvise64 copy_file_range "
+    "sendfile splice fchmod umask utimensat inotify_init1 inotify_add_watch inotify_rm_watch"
 )
 _SERVING: Final = always(
     "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentos.kernel.catalog import Catalog
+from agentos.manifest.rules import Catalog
 from tests.authority.letters import post_service, shipped, write_capability
 
 

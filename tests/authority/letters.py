@@ -6,7 +6,8 @@ from pathlib import Path
 
 from google.protobuf import any_pb2, descriptor_pb2
 
-from agentos.kernel.catalog import Catalog, load
+from agentos.manifest.catalog import load
+from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2 as notes
 
 START, HOME = "/home/me/work", "/home/me"

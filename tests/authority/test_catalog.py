@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
-from agentos.kernel.catalog import Catalog, CatalogError, load, read_capability
+from agentos.manifest.catalog import load, read_capability
+from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import files_pb2, matchers
 from tests.authority.letters import Field, add_field, add_method, post_service, shipped, write_capability

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agentos.kernel import script
-from agentos.kernel.block import block
-from agentos.kernel.catalog import Catalog
-from agentos.kernel.limits import RANGES, Limits
-from agentos.kernel.manifest import Manifest, ManifestError, ManifestLine, program_digest, read
-from agentos.kernel.toml import Document, Place
+from agentos.manifest import script
+from agentos.manifest.block import block
+from agentos.manifest.limits import RANGES
+from agentos.manifest.lines import Limits, Manifest, ManifestLine
+from agentos.manifest.reading import program_digest, read
+from agentos.manifest.rules import Catalog
+from agentos.manifest.toml import Document, ManifestError, Place
 from agentos.v1 import matchers
 from tests.authority.letters import HOME, REPOSITORY, START
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from servers.world import World, context
 
-from agentos.kernel.servers import CallFailed
+from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2
 from agentos.v1 import files_pb2 as pb
 

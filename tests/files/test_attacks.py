@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from servers.world import World, context, world
 
-from agentos.kernel.servers import CallFailed
+from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2, files_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,7 +15,7 @@ from tests.repository.source import ROOT, imports, modules, tree, within
 
 KERNEL = "agentos.kernel"
 OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell")
-BARE = ("kernel", "capabilities", "guests", "sdk", "shell", "v1")
+BARE = ("kernel", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = ("wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py")
 # What a person waits for at every command.
@@ -42,7 +42,11 @@ def test_none_of_the_others_imports_the_kernel(package: str) -> None:
 
 
 def test_the_protos_import_no_room_of_the_house() -> None:
-    assert offences("agentos.v1", KERNEL, *OTHERS) == []
+    assert offences("agentos.v1", KERNEL, "agentos.manifest", *OTHERS) == []
+
+
+def test_manifests_are_read_with_the_protos_alone() -> None:
+    assert offences("agentos.manifest", KERNEL, *OTHERS) == []
 
 
 @pytest.mark.parametrize("package", ["agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell"])
@@ -116,6 +120,6 @@ def test_a_command_starts_without_what_is_heavy() -> None:
 def test_the_links_of_an_editable_install_lead_to_the_rooms() -> None:
     links = {link.name: os.readlink(link) for link in (ROOT / "dev/agentos").iterdir()}
     assert {name: Path("dev/agentos", target).as_posix() for name, target in links.items()} == {
-        **{room: f"dev/agentos/../../{room}" for room in ("kernel", "capabilities", "guests", "sdk", "shell")},
+        **{room: f"dev/agentos/../../{room}" for room in ("kernel", "manifest", "capabilities", "guests", "sdk", "shell")},
         "v1": "dev/agentos/../../proto/agentos/v1",
     }

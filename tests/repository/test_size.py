@@ -12,7 +12,8 @@ KERNEL = "agentos.kernel"
 # Where a call enters: all that this module imports decides, or could.
 PATH_OF_A_CALL = "agentos.kernel.path"
 PATH_STATEMENTS = 1_200
-KERNEL_LINES = 2_500
+# The aim is 2,500. This is where it stands; it only ever goes down.
+KERNEL_LINES = 4_300
 LONG, FEW, TOO_LONG = 400, 3, 500
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from agentos.kernel.servers import CallFailed, Seat, covers, delay, nearest_folder
+from agentos.kernel.cells.servers import CallFailed, Seat, covers, delay, nearest_folder
 from agentos.v1 import error_pb2
 from servers.world import FILES, World, context, load, world
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from agentos.kernel.catalog import load
-from agentos.kernel.servers import CallFailed, Servers
+from agentos.kernel.cells.servers import CallFailed, Servers
+from agentos.manifest.catalog import load
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2, matchers
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from agentos.kernel import limits as limit_rules
-from agentos.kernel import script
-from agentos.kernel.catalog import BOUND_BY_VALUE, ActionRule, Catalog, nearest
-from agentos.kernel.limits import Limits
-from agentos.kernel.toml import Document, ManifestError, Place, shown
+from agentos.manifest import limits as limit_rules
+from agentos.manifest import script
+from agentos.manifest.lines import Bounds, Limits, Manifest, ManifestLine
+from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, nearest
+from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.v1 import matchers
 
 __all__ = ["Limits", "Manifest", "ManifestError", "ManifestLine", "program_digest", "read", "stem"]
@@ -30,28 +30,7 @@ OURS = ("agentos", "agentos-kernel", "agentos-sdk")
 KEYS = ("name", "limits", "grants")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 
-Bounds = tuple[tuple[str, tuple[str, ...]], ...]
 Table = dict[str, object]
-
-
-class ManifestLine(msgspec.Struct, frozen=True):
-    """One thing a program wants. Bounds are canonical and sorted; `written` has them as the author did."""
-
-    action: str
-    bounds: Bounds
-    ask_always: bool
-    where: str
-    written: str
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """All that a program may ask. Not `present`: a script without one, which has no ceiling and asks for each thing."""
-
-    name: str
-    lines: tuple[ManifestLine, ...]
-    limits: Limits
-    present: bool
-    file: str
 
 
 def read(content: bytes, path: str, toml: bytes, toml_path: str, catalog: Catalog, start: str, home: str) -> Manifest:

@@ -6,21 +6,12 @@ import re
 
 import msgspec
 
-from agentos.kernel.toml import Document, shown
+from agentos.manifest.lines import Limits
+from agentos.manifest.toml import Document, shown
 from agentos.v1 import matchers
 
 DAY_MS = 24 * 60 * 60 * 1000
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The limits of one run."""
-
-    memory_bytes: int = 256 << 20
-    cpu_ms: int = 30_000
-    wall_ms: int = 600_000
-    calls: int = 10_000
-    output_bytes: int = 1 << 20
 
 
 class _Range(msgspec.Struct, frozen=True):

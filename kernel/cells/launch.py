@@ -27,8 +27,8 @@ import grpc
 import msgspec
 from grpc import aio
 
-from agentos.kernel.catalog import CapabilityRule
-from agentos.kernel.spawn import hear, spawn, watch
+from agentos.kernel.cells.spawn import hear, spawn, watch
+from agentos.manifest.rules import CapabilityRule
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 READY_WITHIN_S = 20.0

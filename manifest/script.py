@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from agentos.kernel.toml import ManifestError
+from agentos.manifest.toml import ManifestError
 
 _OPEN = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 _LOOSE = re.compile(r"#[ \t]*///[ \t]*script[ \t]*")

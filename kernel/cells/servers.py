@@ -21,8 +21,8 @@ from pathlib import Path
 
 import msgspec
 
-from agentos.kernel.catalog import CapabilityRule, Catalog
-from agentos.kernel.launch import CallFailed, Server
+from agentos.kernel.cells.launch import CallFailed, Server
+from agentos.manifest.rules import CapabilityRule, Catalog
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 __all__ = ["CallFailed", "Servers", "State"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from agentos.kernel import limits as limit_rules
-from agentos.kernel.catalog import BOUND_BY_VALUE, Catalog
-from agentos.kernel.limits import Limits
-from agentos.kernel.manifest import ManifestLine, stem
+from agentos.manifest import limits as limit_rules
+from agentos.manifest.lines import Limits, ManifestLine
+from agentos.manifest.reading import stem
+from agentos.manifest.rules import BOUND_BY_VALUE, Catalog
 from agentos.v1 import matchers
 
 

@@ -1,0 +1,186 @@
+"""One cell as the kernel holds it: a line, a pidfd, one run.
+
+What a cell sends is hostile: a frame of the wrong kind, a second result, or too many bytes end the cell, and only the
+cell. Whatever it says of itself, it is killed through its pidfd when its run is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Literal
+
+import msgspec
+
+from agentos.kernel.cells import frames
+
+PORTION: Final = 1 << 16
+DEAD_WITHIN_S: Final = 2.0
+LAST_CALL_S: Final = 1.0
+TOO_LARGE: Final = (
+    b'{"error":{"code":"limit","reason":"the reply is larger than 8 MiB","hint":"read it in parts",'
+    b'"detail":"too_large"}}'
+)
+Invoke = Callable[[str], Awaitable[str]]
+
+
+class CellLimits(msgspec.Struct, frozen=True):
+    """What one run may use: the guest's memory, and CPU of the whole cell."""
+
+    memory_bytes: int
+    cpu_seconds: int
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a cell's run ended.
+
+    `broke`: bad frames, or it vanished. `reached` is the WASI stub that a trap came from, like
+    `wasi:clocks/wall-clock#now`. `began_us`: unix microseconds, 0 if never.
+    """
+
+    how: Literal["returned", "trapped", "cpu", "killed", "broke"]
+    reply: str = ""
+    reached: str = ""
+    began_us: int = 0
+
+
+class Said(msgspec.Struct):
+    """What a cell's last frame says beside the reply."""
+
+    began_ns: int = 0
+    reached: str = ""
+
+
+class Cell:
+    """One cell, for one run. Made by Cells; `run` is called once, and always gives the cell back to nobody."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.killed = False
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._line = line
+        self._closed = False
+        self._pidfd = -1
+        self._heard = frames.Conversation()
+
+    def born(self, pidfd: int) -> None:
+        """The zygote forked it. One that nobody wants any more is killed at once."""
+        self._pidfd = pidfd
+        if self.killed:
+            self._signal()
+        if self._closed:
+            self.close()
+
+    def died(self, status: int) -> None:
+        """The zygote buried it, with this wait status."""
+        if not self.ended.done():
+            self.ended.set_result(status)
+
+    def kill(self) -> None:
+        """End it now. A run under way returns `killed`. May be called again, and after the end."""
+        self.killed = True
+        self._signal()
+
+    def close(self) -> None:
+        """Make sure that it is dead, and give its descriptors back."""
+        self._closed = True
+        self._signal()
+        self._line.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def _signal(self) -> None:
+        if self._pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def warm(self) -> None:
+        """Wait until it offers itself. Raises EOFError when it died, BadFrame when it says anything else."""
+        await self._frame(b"W")
+
+    async def run(self, request: str, limits: CellLimits, invoke: Invoke) -> Ending:
+        """Run it to its end, answering its calls. Never raises for what a cell can do; always closes the cell.
+
+        When the cell ends while a call is under way, the call has a second to finish, and is then cancelled.
+        """
+        started_ns = time.monotonic_ns()
+        header = msgspec.json.encode({"memory": limits.memory_bytes, "cpu_s": limits.cpu_seconds})
+        try:
+            await self._send(b"S", header + b"\n" + request.encode())
+            while True:
+                kind, body = await self._frame(b"IET")
+                if kind != b"I":
+                    return _ending(kind, body, started_ns)
+                reply = (await self._answer(invoke, body.decode())).encode()
+                await self._send(b"R", reply if len(reply) <= frames.MAX_BODY else TOO_LARGE)
+        except (frames.BadFrame, UnicodeError, msgspec.MsgspecError):
+            return Ending("killed" if self.killed else "broke")
+        except (EOFError, OSError):
+            return await self._gone()
+        finally:
+            self.close()
+
+    async def _answer(self, invoke: Invoke, request: str) -> str:
+        call = asyncio.ensure_future(invoke(request))
+        try:
+            await asyncio.wait((call, self.ended), return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                await asyncio.wait((call,), timeout=LAST_CALL_S)
+                raise EOFError
+            return call.result()
+        finally:
+            if not call.done():
+                call.cancel()
+                await asyncio.wait((call,), timeout=LAST_CALL_S)
+
+    async def _send(self, kind: bytes, body: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._line, frames.pack(kind, body))
+
+    async def _frame(self, kinds: bytes) -> tuple[bytes, bytes]:
+        loop = asyncio.get_running_loop()
+        self._heard.expect(kinds)
+        while True:
+            portion = await loop.sock_recv(self._line, PORTION)
+            if not portion:
+                raise EOFError
+            frame = self._heard.feed(portion)
+            if frame is not None:
+                return frame
+
+    async def _gone(self) -> Ending:
+        """It left without a word: killed by us, by its CPU limit, or by what it did."""
+        if self.killed:
+            return Ending("killed")
+        await asyncio.wait((self.ended,), timeout=DEAD_WITHIN_S)
+        if not self.ended.done() or not os.WIFSIGNALED(self.ended.result()):
+            return Ending("broke")
+        by_clock = os.WTERMSIG(self.ended.result()) in (signal.SIGPROF, signal.SIGXCPU)
+        return Ending("cpu" if by_clock else "broke")
+
+
+def _ending(kind: bytes, body: bytes, started_ns: int) -> Ending:
+    head, _, reply = body.partition(b"\n")
+    said = msgspec.json.decode(head, type=Said)
+    began_us = _unix_us(said.began_ns, started_ns)
+    if kind == b"T":
+        return Ending("trapped", reached=_plain(said.reached), began_us=began_us)
+    return Ending("returned", reply.decode(), began_us=began_us)
+
+
+def _plain(reached: str) -> str:
+    allowed = "abcdefghijklmnopqrstuvwxyz0123456789:/_.@#-"
+    return "".join(letter for letter in reached[:80] if letter in allowed)
+
+
+def _unix_us(monotonic_ns: int, started_ns: int) -> int:
+    """A cell's CLOCK_MONOTONIC as unix microseconds, within the run; 0 for never."""
+    if monotonic_ns <= 0:
+        return 0
+    now_ns = time.monotonic_ns()
+    ago_ns = now_ns - min(max(monotonic_ns, started_ns), now_ns)
+    return (time.time_ns() - ago_ns) // 1000

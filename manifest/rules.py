@@ -1,0 +1,125 @@
+"""What the kernel knows of capabilities and their actions: nouns, filled from descriptors by `catalog`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+from google.protobuf.message import Message
+
+from agentos.v1 import matchers
+
+BOUND_BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
+COUNTED = (matchers.MAXIMUM, matchers.BUDGET)
+
+
+class CatalogError(Exception):
+    """A capability that cannot be loaded: `reason` names the place, `hint` what to do there."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+class FieldRule(msgspec.Struct, frozen=True):
+    """One annotated field of a request: its matcher, and the manifest's key for it; 0 and "" where it has none."""
+
+    field: str
+    bound: str
+    matcher: int
+    leads: bool
+    content: bool
+
+
+class ActionRule(msgspec.Struct, frozen=True):
+    """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read."""
+
+    name: str
+    capability: str
+    effect: int
+    implies: tuple[str, ...]
+    summary: str
+    prepare: bool
+    inherent: bool
+    fields: tuple[FieldRule, ...]
+    method: str
+    request: type[Message]
+    response: type[Message]
+    about: str
+
+    def matchers(self) -> dict[str, int]:
+        """The matcher of each bound, by the manifest's key."""
+        return {field.bound: field.matcher for field in self.fields if field.matcher}
+
+    def needed(self) -> tuple[str, ...]:
+        """The bounds that no manifest line may leave out: empty never means all."""
+        return tuple(sorted({field.bound for field in self.fields if field.matcher in BOUND_BY_VALUE}))
+
+
+class CapabilityRule(msgspec.Struct, frozen=True):
+    """One capability: what its service says, and how its server is run.
+
+    `folders` is ("granted",) for the roots of live grants, else absolute paths or `~/…`. `keeps` are the names of
+    folders that the home keeps for it. `folder` is where its capability.toml lies; empty for the kernel's own.
+    """
+
+    name: str
+    about: str
+    never: tuple[str, ...]
+    govern: tuple[str, ...]
+    actions: tuple[str, ...]
+    command: tuple[str, ...]
+    folders: tuple[str, ...]
+    network: bool
+    service: str
+    keeps: tuple[str, ...] = ()
+    folder: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A capability with its actions, checked."""
+
+    rule: CapabilityRule
+    actions: tuple[ActionRule, ...]
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+
+class Catalog:
+    """All capabilities and actions, by name."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.actions: dict[str, ActionRule] = {}
+        self.capabilities: dict[str, CapabilityRule] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        if entry.name in self.capabilities:
+            raise CatalogError(
+                f"there is a capability {entry.name} already", f"agentos capabilities remove {entry.name}"
+            )
+        self.capabilities[entry.name] = entry.rule
+        self.actions.update((action.name, action) for action in entry.actions)
+
+    def remove(self, name: str) -> None:
+        for action in self.capabilities.pop(name).actions:
+            del self.actions[action]
+
+    def expand(self, action: str) -> tuple[str, ...]:
+        """The action and those that a grant of it also covers; nothing for an unknown one."""
+        rule = self.actions.get(action)
+        return (action, *rule.implies) if rule else ()
+
+    def nearest(self, name: str) -> str:
+        """The action whose name is most like this one; empty if none is."""
+        return nearest(name, self.actions)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by a name; empty if nothing is like it."""
+    return next(iter(difflib.get_close_matches(name[:100], list(known), 1, 0.6)), "")
