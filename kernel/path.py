@@ -202,8 +202,7 @@ class Path:
             slot = self._admit_answered(actor, slot, await answered)
         if isinstance(slot, Authorized):
             return await self._execute(actor, slot)
-        assert isinstance(slot, Fault)
-        return slot
+        return slot if isinstance(slot, Fault) else Fault(pb.CODE_DENIED, "nobody was asked")
 
     def _admit_answered(self, actor: Actor, slot: tuple[Call, Ask], answers: set[str] | None) -> Authorized | Fault:
         call, ask = slot

@@ -59,6 +59,11 @@ class Loader:
         self.guest_digest = image.digest
         self.python = await Cells.start(image, ready=self._ready)
 
+    def _open(self) -> Cells:
+        if self.python is None:
+            raise Refusal(error_pb2.CODE_UNAVAILABLE, "the Python guest is not there yet", "try again in a moment")
+        return self.python
+
     def missing(self) -> tuple[str, ...]:
         """The walls that this machine lacks around cells."""
         return self.python.missing if self.python else ()
@@ -83,12 +88,11 @@ class Loader:
         if source.content.startswith(WASM):
             cells, digest = await self._component(source.content)
             return Loaded(cells, digest, "", json.dumps({"run": told}))
-        assert self.python
         text = source.content.decode()
         code = await self._code(text, name)
         told |= {"code": code, "source": text}
         pinned = hashlib.sha256(code.encode()).hexdigest()
-        return Loaded(self.python, self.guest_digest, pinned, json.dumps({"run": told}))
+        return Loaded(self._open(), self.guest_digest, pinned, json.dumps({"run": told}))
 
     async def _code(self, text: str, name: str) -> str:
         key = hashlib.sha256(framed(b"code", self.guest_digest.encode(), name.encode(), text.encode())).hexdigest()
@@ -99,8 +103,7 @@ class Loader:
         return kept.decode()
 
     async def _compile(self, text: str, name: str) -> str:
-        assert self.python
-        cell = await self.python.take()
+        cell = await self._open().take()
         ending = await cell.run(json.dumps({"compile": {"source": text, "name": name}}), COMPILE, _no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from agentos.kernel import prompts, provenance, views
+from agentos.kernel import outcome, prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
 from agentos.kernel.cells.pool import Cell, CellLimits, Ending, NoCells
@@ -28,7 +28,6 @@ from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_size
 from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
-from agentos.kernel.wire import CODES as CODE_NAMES
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
@@ -40,17 +39,6 @@ from agentos.v1 import error_pb2
 ANSWER_WITHIN_S = 600
 WAIT_IN_INBOX_S = 7 * 86_400
 KEPT_SOURCE = 1 << 20
-MAX_RESULT = 1 << 20
-
-
-class GuestEnd(msgspec.Struct):
-    """What a guest's `run` returns: hostile until it is read here."""
-
-    status: str
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    out: list[tuple[int, str]] = []
-    error: dict[str, str] = {}
-    traceback: str = ""
 
 
 class Run:
@@ -172,14 +160,14 @@ class Runs:
 
     async def _drive(self, run: Run, seq: int) -> None:
         fault: Fault | None
-        status, fault, end = pb.RUN_STATUS_FAILED, None, GuestEnd("failed")
+        status, fault, end = pb.RUN_STATUS_FAILED, None, outcome.GuestEnd("failed")
         began_us = 0
         try:
             run.tell(accepted=pb.RunAccepted(run=run.id, program=self._shown(run)))
             await self._authority(run)
             ending = await self._in_cell(run)
             began_us = ending.began_us
-            status, fault, end = _outcome(run, ending)
+            status, fault, end = outcome.of(ending, run.stopped)
         except Refusal as refusal:
             fault = refusal.fault
             status = pb.RUN_STATUS_REFUSED if fault.code == error_pb2.CODE_DENIED else pb.RUN_STATUS_FAILED
@@ -190,7 +178,7 @@ class Runs:
             fault = Fault(error_pb2.CODE_UNAVAILABLE, "no cell could be started", "see: agentos doctor")
         except BadComponent as wrong:
             fault = Fault(error_pb2.CODE_INVALID, wrong.reason, "see: agentos explain")
-        except Exception as wrong:
+        except Exception as wrong:  # noqa: BLE001  # whatever it is, it ends one run
             # A fault of ours ends this run, closed, and no other; the traceback goes to the kernel's own log.
             asyncio.get_running_loop().call_exception_handler({"message": f"run {run.id}", "exception": wrong})
             fault = Fault(error_pb2.CODE_UNAVAILABLE, "an error in the kernel ended it", "please report it")
@@ -332,7 +320,7 @@ class Runs:
         self._desk.void(run.prompt)
 
     async def _end(
-        self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: GuestEnd, began_us: int
+        self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: outcome.GuestEnd, began_us: int
     ) -> None:
         for stream, text in end.out:
             run.printed(stream, text)
@@ -364,50 +352,3 @@ def _check_json(text: str) -> None:
         msgspec.json.decode(text, type=msgspec.Raw)
     except msgspec.DecodeError:
         raise Refusal(error_pb2.CODE_INVALID, "the input is not JSON", "try: --input '{\"key\": 1}'") from None
-
-
-STATUS = {
-    "done": pb.RUN_STATUS_DONE,
-    "failed": pb.RUN_STATUS_FAILED,
-    "refused": pb.RUN_STATUS_REFUSED,
-    "limit": pb.RUN_STATUS_LIMIT,
-}
-CODES = {name: code for code, name in CODE_NAMES.items()}
-STOPPED = {
-    "cancelled": (pb.RUN_STATUS_CANCELLED, Fault(error_pb2.CODE_UNAVAILABLE, "cancelled")),
-    "wall": (pb.RUN_STATUS_LIMIT, Fault(error_pb2.CODE_LIMIT, "it ran longer than its wall limit", "raise limits = { wall = … }")),
-    "calls": (pb.RUN_STATUS_LIMIT, Fault(error_pb2.CODE_LIMIT, "it went on calling beyond its limit", "raise limits = { calls = … }")),
-    "journal": (pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_UNAVAILABLE, "nothing could be recorded", "make room on the disk")),
-}  # fmt: skip
-
-
-def _outcome(run: Run, ending: Ending) -> tuple[pb.RunStatus.ValueType, Fault | None, GuestEnd]:
-    """What the end of a cell means for its run. What the guest says is read as hostile text."""
-    nothing = GuestEnd("failed")
-    if run.stopped:
-        return *STOPPED[run.stopped], nothing
-    if ending.how == "cpu":
-        fault = Fault(error_pb2.CODE_LIMIT, "it used more than its CPU limit", "raise limits = { cpu = … }")
-        return pb.RUN_STATUS_LIMIT, fault, nothing
-    if ending.how == "trapped" and ending.reached:
-        reason = f"the program reached below Python for {ending.reached}, which is not there"
-        return pb.RUN_STATUS_REFUSED, Fault(error_pb2.CODE_DENIED, reason, "use the SDK or plain Python"), nothing
-    if ending.how != "returned":
-        reason = "the program broke its guest" if ending.how == "trapped" else "the cell ended before the program did"
-        return pb.RUN_STATUS_FAILED, Fault(error_pb2.CODE_UNAVAILABLE, reason, "run it again"), nothing
-    try:
-        end = msgspec.json.decode(ending.reply, type=GuestEnd)
-        status = STATUS[end.status]
-    except (msgspec.MsgspecError, KeyError):
-        return (
-            pb.RUN_STATUS_FAILED,
-            Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended"),
-            nothing,
-        )
-    if status == pb.RUN_STATUS_DONE:
-        if len(bytes(end.result)) > MAX_RESULT:
-            fault = Fault(error_pb2.CODE_LIMIT, "its result is larger than 1 MiB", "write it to a file instead")
-            return pb.RUN_STATUS_LIMIT, fault, end
-        return status, None, end
-    words = {name: str(end.error.get(name, ""))[:2000] for name in ("reason", "hint", "detail")}
-    return status, Fault(CODES.get(end.error.get("code", ""), error_pb2.CODE_INVALID), **words), end

@@ -108,7 +108,8 @@ def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
         own = all(action.inherent for action in actions)
         shown = [
             pb.ActionInfo(
-                name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect), summary=action.summary, implies=action.implies,
+                name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect),
+                summary=action.summary, implies=action.implies,
                 bounds=sorted({field.bound for field in action.fields if field.matcher}),
             )
             for action in actions

@@ -11,11 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-import msgspec
-
 from agentos.manifest import limits as limit_rules
 from agentos.manifest import script
-from agentos.manifest.lines import Bounds, Limits, Manifest, ManifestLine
+from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.v1 import matchers

@@ -120,6 +120,9 @@ def test_a_command_starts_without_what_is_heavy() -> None:
 def test_the_links_of_an_editable_install_lead_to_the_rooms() -> None:
     links = {link.name: os.readlink(link) for link in (ROOT / "dev/agentos").iterdir()}
     assert {name: Path("dev/agentos", target).as_posix() for name, target in links.items()} == {
-        **{room: f"dev/agentos/../../{room}" for room in ("kernel", "manifest", "capabilities", "guests", "sdk", "shell")},
+        **{
+            room: f"dev/agentos/../../{room}"
+            for room in ("kernel", "manifest", "capabilities", "guests", "sdk", "shell")
+        },
         "v1": "dev/agentos/../../proto/agentos/v1",
     }
