@@ -95,6 +95,8 @@ def failure(error: Exception) -> Failure:
             return no_kernel("the kernel did not answer in time", "see: agentos doctor")
         case grpc.StatusCode.UNAUTHENTICATED:
             return no_kernel("the kernel does not take this home's credential", "agentos down, then agentos up")
+        case grpc.StatusCode.UNKNOWN | grpc.StatusCode.INTERNAL:
+            return Failure("the kernel failed at this", "a fault of ours: please report it", Exit.FAILED, "unavailable")
         case grpc.StatusCode.UNIMPLEMENTED:
             return no_kernel("the kernel that runs is of another version", "agentos down, then agentos up")
         case _:

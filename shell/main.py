@@ -39,11 +39,13 @@ MORE = "agentos COMMAND --help says more. Every command takes --json, --home PAT
 GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
 
 
-def application() -> App:
-    """The commands by name; each is imported when it is called."""
+def application(called: str = "") -> App:
+    """The commands by name; each is imported when it is called, and then says more than its one line here."""
     app = App(name="agentos", help=HELP, version=_version, help_format="plaintext", help_epilogue=MORE)
     for place, (group, name, where, about) in enumerate(COMMANDS):
-        app.command(f"agentos.shell.commands.{where}", name=name, help=about, group=group, sort_key=place)
+        options = {} if name == called else {"help": about}
+        path = f"agentos.shell.commands.{where}"
+        app.command(path, name=name, group=group, sort_key=place, help_epilogue="", **options)
     app["--help"].show = app["--version"].show = False
     app.command("agentos.shell.commands.system:where", name="where", show=False)
     return app
@@ -66,7 +68,8 @@ def ordered(tokens: Sequence[str]) -> list[str]:
 def run(tokens: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
     try:
-        result = application()(ordered(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+        line = ordered(tokens)
+        result = application(*line[:1])(line, exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else Exit.DONE
     except CycloptsError as wrong:
         return _fail(_wrong(wrong, tokens), tokens)

@@ -99,7 +99,8 @@ def capabilities(found: Iterable[pb.CapabilityInfo]) -> None:
         again = f", restarted {capability.restarts}×" if capability.restarts else ""
         out = console()
         out.print(
-            Text(quoted(capability.name), "bold"), Text(f"{quoted(capability.about)} · {capability.state}{pid}{again}")
+            Text(quoted(capability.name), "bold"),
+            Text(f"  {quoted(capability.about)} · {capability.state}{pid}{again}"),
         )
         rows: list[list[Cell]] = [
             [f"  {action.name}", values.effect(action.effect), ", ".join(action.bounds), _implies(action)]

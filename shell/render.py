@@ -35,7 +35,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> N
         drawn.add_column(head, overflow="fold", no_wrap=head in ("", "ID", "RUN", "STATUS"))
     for row in rows:
         drawn.add_row(*(text(cell) for cell in row))
-    console().print(drawn if drawn.row_count else Text(empty, "dim"))
+    show(drawn if drawn.row_count else Text(empty, "dim"))
 
 
 def grid(rows: Iterable[Sequence[Cell]]) -> None:
@@ -43,7 +43,15 @@ def grid(rows: Iterable[Sequence[Cell]]) -> None:
     drawn = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
         drawn.add_row(*(text(cell) for cell in row))
-    console().print(drawn)
+    show(drawn)
+
+
+def show(drawn: Table | Text) -> None:
+    """Print it without the blanks that rich puts at the ends of lines."""
+    out = console()
+    with out.capture() as captured:
+        out.print(drawn)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def text(cell: Cell) -> Text:

@@ -102,7 +102,9 @@ def serving_now(home: str) -> Found | None:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(str(listening))
         credential = path / "run" / "credential"
-        return Found(str(path), True, socket=str(listening), credential=str(credential)) if credential.exists() else None
+        return (
+            Found(str(path), True, socket=str(listening), credential=str(credential)) if credential.exists() else None
+        )
     except (OSError, ValueError):
         return None
 

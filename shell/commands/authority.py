@@ -17,7 +17,7 @@ from agentos.v1 import control_pb2 as pb
 FOR = {"once": pb.CHOICE_ONCE, "run": pb.CHOICE_RUN, "until": pb.CHOICE_UNTIL, "version": pb.CHOICE_VERSION}
 
 
-def inbox(common: Common = DEFAULTS) -> int:
+def inbox(*, common: Common = DEFAULTS) -> int:
     """List the questions that wait for you."""
     with common.kernel(start=False) as kernel:
         waiting = _waiting(kernel)
@@ -115,7 +115,7 @@ def grants(
     return 0
 
 
-def revoke(grant: str, /, common: Common = DEFAULTS) -> int:
+def revoke(grant: str, /, *, common: Common = DEFAULTS) -> int:
     """Take back a grant and all that was derived from it, or undo a "never ask again".
 
     Parameters

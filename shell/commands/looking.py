@@ -12,7 +12,7 @@ from agentos.shell.session import ALL, DEFAULTS, Common, Optional
 from agentos.v1 import control_pb2 as pb
 
 
-def explain(program: str, /, common: Common = DEFAULTS) -> int:
+def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
     """Say in plain words what a program may ask, before anything runs.
 
     Parameters
@@ -32,7 +32,8 @@ def explain(program: str, /, common: Common = DEFAULTS) -> int:
 def manifest(script: str, /, *, from_: str = "last", common: Common = DEFAULTS) -> int:
     """Write the manifest that a run of a script turned out to need, as a block to paste on top of it.
 
-    Read it before you paste it: it asks for all that the run reached for, allowed or refused.
+    Read it before you paste it: it asks for all that the run reached for,
+    allowed or refused.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def ps(*, all_: Annotated[bool, ALL] = False, common: Common = DEFAULTS) -> int:
     return 0
 
 
-def show(run: str = "last", /, common: Common = DEFAULTS) -> int:
+def show(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
     """Show one run: how it ended, where its time went, and every call it made.
 
     Parameters
@@ -82,7 +83,7 @@ def show(run: str = "last", /, common: Common = DEFAULTS) -> int:
     return 0
 
 
-def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, common: Common = DEFAULTS) -> int:
+def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, *, common: Common = DEFAULTS) -> int:
     """Say why a call was refused or allowed: manifest, grant, effect, and what would allow it.
 
     Parameters
@@ -110,7 +111,7 @@ def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, commo
     return 0
 
 
-def cancel(run: str, /, common: Common = DEFAULTS) -> int:
+def cancel(run: str, /, *, common: Common = DEFAULTS) -> int:
     """Cancel a run. What is under way outside is stopped where that is possible.
 
     Parameters

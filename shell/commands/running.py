@@ -40,8 +40,9 @@ def run(
 ) -> int:
     """Run a program under its manifest, and follow it to its end.
 
-    Before the first run of a version, one screen shows what its manifest asks. Exit codes: 0 done, 1 the program
-    failed, 2 usage or manifest, 3 an uncaught refusal, 4 a limit, 5 no kernel.
+    One screen shows what its manifest asks, before the first run of a version.
+    Exit codes: 0 done, 1 the program failed, 2 usage or manifest, 3 an uncaught
+    refusal, 4 a limit, 5 no kernel.
 
     Parameters
     ----------

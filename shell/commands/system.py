@@ -65,7 +65,7 @@ def up(
     return 0
 
 
-def down(common: Common = DEFAULTS) -> int:
+def down(*, common: Common = DEFAULTS) -> int:
     """Stop the kernel. Runs that are under way are cancelled."""
     with common.kernel(start=False) as kernel:
         pid = kernel.call(kernel.stub.Status, pb.StatusRequest()).pid
@@ -77,7 +77,7 @@ def down(common: Common = DEFAULTS) -> int:
     return 0
 
 
-def doctor(common: Common = DEFAULTS) -> int:
+def doctor(*, common: Common = DEFAULTS) -> int:
     """Say which walls this machine has, each tried, and which guest runs here."""
     with common.kernel(make_home=True) as kernel:
         found = kernel.call(kernel.stub.Doctor, pb.DoctorRequest(), seconds=90)
@@ -122,7 +122,7 @@ def capabilities(
     return 0
 
 
-def where(common: Common = DEFAULTS) -> int:
+def where(*, common: Common = DEFAULTS) -> int:
     """Where this home's kernel listens, with its credential: for --on, over ssh."""
     found = start.where(common.home)
     if found.socket:

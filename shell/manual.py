@@ -1,0 +1,74 @@
+"""docs/cli.md, written from the commands' own help: `python -m agentos.shell.manual` prints it; a test compares."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from agentos.shell import main
+
+TOP = """\
+# The command line
+
+Written from the commands' own help by `python -m agentos.shell.manual`; a test keeps it true.
+
+## Exit codes
+
+| code | what it means |
+|--:|---|
+| 0 | done |
+| 1 | the program failed, or was cancelled |
+| 2 | the command line, the manifest or the program is wrong |
+| 3 | the program ended at a refusal; with `--strict`, any call was refused |
+| 4 | a limit was reached |
+| 5 | there is no kernel to talk to, and none could be started |
+
+## What `--json` prints
+
+One value on standard output, errors included: `{"error": {"code", "message", "hint"}}`. Times are milliseconds since
+1970 UTC, durations and `timings_us` microseconds.
+
+| command | value |
+|---|---|
+| `run` | `{run, status, result, output, error, calls, refused, timings_us: {queued, cell, first_line, ended}}` |
+| `show` | the same with `program`, `path`, `digest`, and `calls` as a list |
+| `why` | a list of calls |
+| `ps` | a list of runs without `result` and `output` |
+| `explain` | `{name, path, digest, has_manifest, lines, covered, limits}` |
+| `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
+| `inbox` | a list of `{id, run, program, path, review, why, asked, digest, lines}` |
+| `doctor` | `{walls: [{name, about, held, note}], kernel: {pid, version, home}, guest: {path, digest, imports}}` |
+
+A call is `{seq, action, target, targets, decision, grant, digest, started, duration_us, line, error, reasons}`.
+`status` is `done`, `failed`, `refused`, `limit` or `cancelled`. `error` is null or `{code, message, hint}`; its code is
+one of `denied`, `needs_approval`, `not_found`, `limit`, `unavailable`, `invalid`. `queued` is when the kernel accepted
+the run, `first_line` when its cell began the program.
+
+## Questions
+
+A question is put at the terminal, where standard input and standard error are one; everywhere else it is a no, unless
+`--ask wait` leaves it in the inbox. What was typed before a question was shown is thrown away, Enter alone asks again,
+and the end of input is a no. Text from programs is shown with its control, bidirectional and zero-width characters
+spelled out, and only questions of the kernel are ever in colour.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [TOP, "## The commands", "", _fenced([])]
+    for _, name, _, _ in main.COMMANDS:
+        parts += [f"### agentos {name}", "", _fenced([name])]
+    return "\n".join(parts)
+
+
+def _fenced(command: list[str]) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=100, force_terminal=False, no_color=True, highlight=False)
+    main.application(*command).help_print(command, console=console)
+    shown = "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
+    return f"```text\n{shown}\n```\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
