@@ -213,6 +213,9 @@ class Path:
         hint = "run it where you can answer, or with --ask wait and answer with: agentos inbox"
         if answers is None:
             fault = Fault(pb.CODE_NEEDS_APPROVAL, "nobody was there to ask", hint)
+        elif actor.questions > MAX_QUESTIONS:
+            reason = f"it asked more than {MAX_QUESTIONS} times in one run"
+            fault = Fault(pb.CODE_DENIED, reason, "allow a folder or a whole line instead of single calls")
         else:
             fault = Fault(pb.CODE_DENIED, "the person said no", "it is not asked again in this run")
         return self._refuse(actor, call, Deny(fault, (*ask.reasons, ("effect", "none"), ("to allow", fault.hint))))
