@@ -36,6 +36,8 @@ class Files(Capability):
     def list(self, request: pb.FilesListRequest, context: Context) -> pb.FilesListResponse:
         reply = pb.FilesListResponse()
         patterns = context.bounds["path"]
+        # A grant that names the folder itself is about its names; a pattern shows only what it covers.
+        named = matchers.literal(matchers.PATH, request.path) in patterns
         with (
             self._places.folder(request.path, patterns) as folder,
             faults.told(request.path),
@@ -45,7 +47,7 @@ class Files(Capability):
                 if count >= LOOKED_AT or len(reply.entries) >= ENTRIES:
                     raise Limit(f"{request.path} has too many entries", f"list folders of up to {ENTRIES}", "too_large")
                 path = f"{request.path.rstrip('/')}/{each.name}"
-                if self._shows(path, patterns, folder=each.is_dir(follow_symlinks=False)):
+                if self._shows(path, patterns, folder=each.is_dir(follow_symlinks=False), named=named):
                     with suppress(FileNotFoundError):
                         reply.entries.append(entry(path, each.stat(follow_symlinks=False)))
         reply.entries.sort(key=lambda each: each.name)
@@ -79,13 +81,13 @@ class Files(Capability):
             reply.data = raw
         return reply
 
-    def _shows(self, path: str, patterns: tuple[str, ...], *, folder: bool) -> bool:
+    def _shows(self, path: str, patterns: tuple[str, ...], *, folder: bool, named: bool) -> bool:
         """Whether a listing shows this entry: nameable, covered, and not forbidden."""
         try:
             self._places.outside(matchers.canonical_path(path, "", ""))
         except (matchers.BadName, Denied):
             return False
-        return any(
+        return named or any(
             matchers.matches(matchers.PATH, pattern, path) or (folder and matchers.leads(pattern, path))
             for pattern in patterns
         )

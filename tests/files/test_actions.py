@@ -120,6 +120,15 @@ async def test_lists_by_name_only_what_the_grant_covers(me: World) -> None:
     assert kinds["notes"] == pb.FILE_KIND_FOLDER
 
 
+async def test_a_grant_of_the_folder_itself_lists_all_its_names(me: World) -> None:
+    for name in ("a.md", "c.txt", "deep/d.md"):
+        (me.folder / name).parent.mkdir(exist_ok=True)
+        (me.folder / name).write_text(name)
+    entries = (await me.call("files.list", [me.path("")], path="")).entries
+    assert [entry.name for entry in entries] == ["a.md", "c.txt", "deep"]
+    assert (await me.refused("files.list", [me.path("")], path="deep")).code == error_pb2.CODE_DENIED
+
+
 async def test_stat_tells_no_more_of_uncovered_files_than_list(me: World) -> None:
     (me.folder / "secret.txt").write_text("")
     under = [me.path("**/*.md")]
