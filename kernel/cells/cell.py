@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -51,22 +52,22 @@ class Nest:
 def main(line: int, nest: Nest) -> NoReturn:
     """Serve one run on this line, then exit. Nothing is flushed, run at exit, or raised into the zygote's code."""
     try:
-        confine(line, nest)
+        confine(nest.zygote, nest.filter, [line, *nest.keep])
         _serve(Line(line), nest)
     finally:
         os._exit(0)
 
 
-def confine(line: int, nest: Nest) -> None:
+def confine(zygote: int, filter_: Program | None, keep: Iterable[int]) -> None:
     """What a cell gives up beyond what the zygote already has."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    walls.close_descriptors([0, 1, 2, line, *nest.keep])
-    walls.put_on("parent", lambda: walls.die_with(nest.zygote))
+    walls.close_descriptors([0, 1, 2, *keep])
+    walls.put_on("parent", lambda: walls.die_with(zygote))
     walls.put_on("limits", lambda: walls.limit(walls.Limits(processes=0, files=64)))
     walls.put_on("landlock", landlock.put_on)
-    if nest.filter is not None:
-        walls.put_on("seccomp", nest.filter.put_on)
+    if filter_ is not None:
+        walls.put_on("seccomp", filter_.put_on)
 
 
 class Line:

@@ -51,7 +51,7 @@ def main() -> None:
     wake = _bell()
     missing = shut_in(parent)
     control.sendmsg([b"r" + ",".join(missing).encode()])
-    nest = Nest(image, bool(warm), os.getpid(), _cell_filter(), tuple(held))
+    nest = Nest(image, bool(warm), os.getpid(), cell_filter(), tuple(held))
     gc.collect()
     gc.freeze()
     serve(control, wake, nest)
@@ -74,7 +74,8 @@ def shut_in(parent: int) -> list[str]:
     return [wall.name for wall in raised if not wall.held]
 
 
-def _cell_filter() -> Program | None:
+def cell_filter() -> Program | None:
+    """The cells' filter, assembled once; None where there are no filters."""
     try:
         return Program(profiles.CELL)
     except NoSuchCall:
