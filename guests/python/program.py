@@ -1,0 +1,187 @@
+"""A program's life in the guest: compiled once, run from the stored code object, ended with a status.
+
+A run is the same each time it is played only if it always comes in by the same door. So a program is never run from its
+source: `compiled` makes the code object, in a run of its own, and `run` takes nothing else. The source comes along only
+for tracebacks. Every cell does the same fixed warm-up before it is offered, since what was done before shows: in the
+order of a set of objects, for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import json
+import marshal
+import sys
+import warnings
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from agentos.guests.python.shims import begin, descriptors, trace
+from agentos.sdk import wire
+from agentos.sdk.errors import AgentError, LimitExceeded
+
+Answer = dict[str, Any]
+
+REPLY = 6 * 1024 * 1024
+WARM = "import json\nprint(json.dumps({'warm': [1, 2.5, None]}))\nresult = {'ok': open('warm').read()}\n"
+
+
+def compiled(source: str, name: str) -> Answer:
+    """The code object of a program, or what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            code = compile(source, name, "exec", dont_inherit=True)
+        return {"code": b64encode(marshal.dumps(code)).decode()}
+    except SyntaxError as error:
+        where = f" ({name}, line {error.lineno})" if error.lineno else f" ({name})"
+        return _invalid(f"{type(error).__name__}: {error.msg}{where}", error.lineno or 0)
+    except (MemoryError, RecursionError):
+        return _invalid(f"the program is nested too deeply ({name})")
+    except (ValueError, OverflowError) as error:
+        return _invalid(f"{type(error).__name__}: {error} ({name})")
+
+
+def _invalid(reason: str, line: int = 0) -> Answer:
+    return {"error": {"code": "invalid", "reason": reason, "hint": "correct the program", "line": line}}
+
+
+def run(asked: Answer, invoke: Callable[[str], str]) -> str:
+    """Run a program to its end."""
+    name = asked["name"]
+    code = marshal.loads(b64decode(asked["code"]))
+    main = ModuleType("__main__")
+    main.__file__ = name
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = main
+    sys.argv[:] = sys.orig_argv[:] = [name, *asked.get("arguments", ())]
+    begin(asked.get("start_folder", "/"), asked.get("home_folder", "/"))
+    trace.remember(name, asked.get("source", ""))
+    wire.connect(invoke)
+    wire.program(name)
+    invoke("")
+    try:
+        answer = {"status": "done", "result": _result(code, main, asked.get("input"))}
+    except BaseException as error:
+        answer = _ended(error, main)
+    return _closed(answer)
+
+
+def _result(code: CodeType, main: ModuleType, given: object) -> object:
+    names = main.__dict__
+    try:
+        exec(code, names)
+        function = names.get("main")
+        if callable(function) and _wants_input(function):
+            value = function(given)
+            value = asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
+        else:
+            value = names.get("result")
+    finally:
+        _leave()
+    return value
+
+
+async def _awaited(value: Any) -> object:
+    return await value
+
+
+def _wants_input(function: Any) -> bool:
+    """Whether its first positional parameters include a required one called `input`."""
+    if type(function) is FunctionType:
+        code, optional = function.__code__, len(function.__defaults__ or ())
+        return "input" in code.co_varnames[: code.co_argcount - optional]
+    try:
+        wanted = inspect.signature(function).parameters.get("input")
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return wanted is not None and wanted.kind in positional and wanted.default is inspect.Parameter.empty
+
+
+_registered = 0
+
+
+def settle() -> None:
+    """Note what the standard library registered for the end, at build time: only what a program adds is run."""
+    global _registered
+    _registered = atexit._ncallbacks()
+
+
+def _leave() -> None:
+    if atexit._ncallbacks() != _registered:
+        atexit._run_exitfuncs()
+    descriptors.finish()
+
+
+def _ended(error: BaseException, main: ModuleType) -> Answer:
+    """How a run ended that an exception ended."""
+    if isinstance(error, SystemExit):
+        return _exited(error, main)
+    if isinstance(error, MemoryError):
+        main.__dict__.clear()
+        error.__traceback__ = None
+        hint = 'use less at a time, or ask for more in the manifest: limits = { memory = "256MiB" }'
+        return _failure("limit", LimitExceeded("the program ran out of memory", hint), "")
+    status = "failed"
+    if isinstance(error, AgentError):
+        status = {"denied": "refused", "needs_approval": "refused", "limit": "limit"}.get(error.code, "failed")
+    return _failure(status, error, trace.text_of(error))
+
+
+def _failure(status: str, error: BaseException, text: str) -> Answer:
+    if isinstance(error, AgentError):
+        record = {"code": error.code, "reason": error.reason, "hint": error.hint, "detail": error.detail}
+    else:
+        record = {"code": "invalid", "reason": _line(error), "hint": "", "detail": ""}
+    if text:
+        wire.printed(2, text)
+    return {"status": status, "result": None, "error": record, "traceback": text}
+
+
+def _line(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "<exception str() failed>"
+    return f"{type(error).__name__}: {text}"[:1000] if text else type(error).__name__
+
+
+def _exited(error: SystemExit, main: ModuleType) -> Answer:
+    code = error.code
+    if code is None or code == 0:
+        return {"status": "done", "result": main.__dict__.get("result")}
+    if not isinstance(code, int):
+        wire.printed(2, f"{code}\n")
+    record = {"code": "invalid", "reason": f"SystemExit: {code}"[:1000], "hint": "", "detail": ""}
+    return {"status": "failed", "result": None, "error": record, "traceback": ""}
+
+
+def _closed(answer: Answer) -> str:
+    """The reply. A result that is not JSON, or that no frame holds, is a failure of the program."""
+    try:
+        result = json.dumps(answer["result"], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        result.encode()
+        fault = f"the result has {len(result)} characters, and at most {REPLY} fit" if len(result) > REPLY else ""
+    except (TypeError, ValueError, RecursionError) as error:
+        result, fault = "", f"the result is not JSON: {error}"
+    if fault:
+        answer = {
+            "status": "failed", "result": None, "traceback": "",
+            "error": {"code": "invalid", "reason": fault, "hint": "return numbers, text, lists and dicts", "detail": ""},
+        }  # fmt: skip
+    answer["out"] = wire.take_printed()
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False)
+
+
+def warm() -> Answer:
+    """Run one small program that touches what most programs touch, and forget it."""
+    code = compiled(WARM, "warm.py")["code"]
+    answers = ["", '{"results":[{"value":{"data":"d2FybQ==","size":"4","version":"1"}}]}']
+    run({"name": "warm.py", "code": code, "source": WARM}, lambda request: answers[1] if request else answers[0])
+    wire.connect(None)
+    return {}

@@ -1,0 +1,40 @@
+"""What stands under the standard library in the guest: each way to the outside is a call of the kernel, or an error."""
+
+from __future__ import annotations
+
+from agentos.guests.python.shims import (
+    chance,
+    clock,
+    console,
+    database,
+    dates,
+    descriptors,
+    imports,
+    locks,
+    loop,
+    memory,
+    opening,
+    outside,
+    place,
+    posix,
+    replace,
+    trace,
+    tree,
+    zones,
+)
+
+
+def install() -> None:
+    """Put all of them in place. After this nothing can be imported that was not."""
+    zones.load()
+    for part in (zones, clock, dates, chance, console, opening, posix, tree, locks, loop, outside, database, trace):
+        part.install()
+    imports.install()
+    replace.everywhere()
+
+
+def begin(start_folder: str, home_folder: str) -> None:
+    """The state of a run that has not begun: no open file, no seed, no time zone, an empty temporary folder."""
+    place.begin(start_folder, home_folder)
+    for part in (clock, chance, memory, console, descriptors, outside):
+        part.begin()

@@ -1,0 +1,134 @@
+"""What no program does: sockets, other programs, signals. Each way is refused in words that say what to do instead."""
+
+from __future__ import annotations
+
+import faulthandler
+import http.client
+import multiprocessing.context
+import multiprocessing.process
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import urllib.request
+from typing import Any, NoReturn
+
+import _signal
+import _socket
+
+from agentos.guests.python.shims import clock
+from agentos.guests.python.shims.failure import refuse
+from agentos.guests.python.shims.posix import _no_process
+from agentos.guests.python.shims.replace import instead
+
+NETWORK = "the network is reached by a capability of agentos.sdk, under a line of the manifest such as net.fetch"
+
+
+def _no_socket(*_: Any, **__: Any) -> NoReturn:
+    refuse("a program opens no socket", NETWORK)
+
+
+def _no_name(*_: Any, **__: Any) -> NoReturn:
+    refuse("a program looks up no name", NETWORK)
+
+
+def _urlopen(url: Any, *_: Any, **__: Any) -> NoReturn:
+    whole = url.full_url if isinstance(url, urllib.request.Request) else str(url)
+    if whole.startswith("file:"):
+        refuse("a file is not opened by its address", "use open(path)", whole)
+    refuse(f"a program opens no address by itself: {whole[:200]}", NETWORK)
+
+
+class _Socket(socket.socket):
+    """A socket that cannot be made. It is still a type, for those who ask `isinstance`."""
+
+    def __new__(cls, *_: Any, **__: Any) -> NoReturn:
+        _no_socket()
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+
+def _popen(self: Any, *_: Any, **__: Any) -> NoReturn:
+    self._child_created = False
+    _no_process()
+
+
+def _select(reads: Any, writes: Any, excepts: Any, timeout: float | None = None, /) -> tuple[list[Any], ...]:
+    if reads or writes or excepts:
+        _no_socket()
+    if timeout is None:
+        raise RuntimeError("the program waits for something that can never happen: nothing else runs beside it")
+    clock.sleep(timeout)
+    return [], [], []
+
+
+def _no_dump(*_: Any, **__: Any) -> None:
+    """There is nobody to dump to; an uncaught exception has its traceback anyway."""
+
+
+_handlers: dict[int, Any] = {}
+
+
+def _signal_(signalnum: int, handler: Any, /) -> Any:
+    """Kept, so that a program may clean up after itself in the ordinary way; no signal ever comes."""
+    if not callable(handler) and handler not in (_signal.SIG_DFL, _signal.SIG_IGN):
+        raise TypeError("signal handler must be signal.SIG_IGN, signal.SIG_DFL, or a callable object")
+    before, _handlers[int(signalnum)] = _getsignal(signalnum), handler
+    return before
+
+
+def _getsignal(signalnum: int, /) -> Any:
+    usual = signal.default_int_handler if signalnum == _signal.SIGINT else signal.SIG_DFL
+    return _handlers.get(int(signalnum), usual)
+
+
+def _raise_signal(signalnum: int, /) -> None:
+    handler = _getsignal(signalnum)
+    if callable(handler):
+        handler(int(signalnum), None)
+    elif handler == _signal.SIG_DFL:
+        raise SystemExit(128 + int(signalnum))
+
+
+def begin() -> None:
+    _handlers.clear()
+
+
+def install() -> None:
+    names = "getaddrinfo gethostbyaddr gethostbyname gethostbyname_ex getnameinfo getservbyname getservbyport"
+    for name in (*names.split(), "getprotobyname"):
+        instead(_socket, name, lambda *_, **__: _no_name())
+        instead(socket, name, lambda *_, **__: _no_name())
+    for module in (_socket, socket):
+        instead(module, "gethostname", lambda: "guest")
+        instead(module, "close", _no_socket)
+        instead(module, "dup", _no_socket)
+        instead(module, "socketpair", _no_socket)
+    for name in ("create_connection", "create_server", "fromfd"):
+        instead(socket, name, lambda *_, **__: _no_socket())
+    instead(socket, "getfqdn", lambda name="": name or "guest")
+    socket.socket = socket.SocketType = _Socket  # type: ignore[assignment, misc]
+    _Socket.__name__ = _Socket.__qualname__ = "socket"
+    _Socket.__module__ = "socket"
+    _socket.socket = _socket.SocketType = _Socket  # type: ignore[assignment, misc]
+    for name in ("urlopen", "urlretrieve"):
+        instead(urllib.request, name, lambda *given, **named: _urlopen(*given, **named))
+    urllib.request.OpenerDirector.open = lambda self, url, *_, **__: _urlopen(url)  # type: ignore[method-assign]
+    http.client.HTTPConnection.connect = lambda self: _no_socket()  # type: ignore[method-assign]
+    subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]
+    instead(select, "select", _select)
+    instead(select, "poll", _no_socket)
+    selectors.DefaultSelector.__init__ = lambda self: _no_socket()  # type: ignore[method-assign]
+    for name, function in (("signal", _signal_), ("getsignal", _getsignal), ("raise_signal", _raise_signal)):
+        instead(_signal, name, function)
+        instead(signal, name, function)
+    for module in (_signal, signal):
+        instead(module, "set_wakeup_fd", lambda fd, *, warn_on_full_buffer=True: -1)
+    for name in [name for name in dir(faulthandler) if not name.startswith("__")]:
+        instead(faulthandler, name, lambda *_, **__: _no_dump())
+    multiprocessing.process.BaseProcess.start = lambda self: _no_process()  # type: ignore[method-assign]
+    for name in "Lock RLock Condition Semaphore BoundedSemaphore Event Barrier Queue Pool Manager Value Array".split():
+        setattr(multiprocessing.context.BaseContext, name, lambda self, *_, **__: _no_process())
+    for name in ("Lock", "Queue", "Pool", "Manager", "Value", "Array", "Event", "RLock"):
+        setattr(multiprocessing, name, lambda *_, **__: _no_process())

@@ -1,0 +1,67 @@
+"""Tracebacks: the program's own lines, from memory; the frames of the standard library and of the shims are left out."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+# Where componentize-py puts the standard library, the bindings and us.
+_OURS = ("/python/", "/0/", "/world/", "/bundled/", "<frozen ")
+
+_sources: dict[str, str] = {}
+_extract = traceback.StackSummary._extract_from_extended_frame_gen  # type: ignore[attr-defined]
+
+
+def remember(name: str, source: str) -> None:
+    """Keep the program's source for its tracebacks; nothing is split into lines until one is shown."""
+    _sources.clear()
+    _sources[name] = source
+    linecache.cache.clear()
+
+
+def is_ours(filename: str) -> bool:
+    return filename.startswith(_OURS)
+
+
+def _lines(filename: str, module_globals: Any = None) -> list[str]:
+    source = _sources.get(filename)
+    if source is None:
+        entry = linecache.cache.get(filename)
+        return entry[2] if entry is not None and len(entry) == 4 else []
+    lines = source.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)
+    return lines
+
+
+def _shown(frames: Iterable[Any]) -> Iterator[Any]:
+    return (item for item in frames if not is_ours(item[0].f_code.co_filename))
+
+
+def _from_frames(frames: Iterable[Any], **named: Any) -> Any:
+    return _extract(_shown(frames), **named)
+
+
+def _unraisable(unraisable: Any) -> None:
+    """What goes wrong where nobody can catch it, such as a file that is refused when Python closes it."""
+    error = unraisable.exc_value
+    what = unraisable.err_msg or "Exception ignored"
+    print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def text_of(error: BaseException) -> str:
+    """A traceback as Python prints it."""
+    return "".join(traceback.format_exception(error))
+
+
+def install() -> None:
+    linecache.updatecache = _lines
+    linecache.checkcache = lambda filename=None: None
+    linecache.lazycache = lambda filename, module_globals: False
+    traceback.StackSummary._extract_from_extended_frame_gen = classmethod(  # type: ignore[attr-defined]
+        lambda cls, frames, **named: _from_frames(frames, **named)
+    )
+    sys.unraisablehook = _unraisable
+    sys.excepthook = lambda kind, error, trace: print(text_of(error), end="", file=sys.stderr)

@@ -1,0 +1,121 @@
+"""The parts of the standard library that would ask for many things where one call says it all."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import posixpath
+import shutil
+import tempfile
+from typing import Any
+
+from agentos.guests.python.shims import folders, memory, place
+from agentos.guests.python.shims.contents import Appending, Writing
+from agentos.guests.python.shims.replace import instead
+
+
+def _makedirs(name: Any, mode: int = 0o777, exist_ok: bool = False) -> None:
+    folders.make_all(place.absolute(name), exist_ok=exist_ok)
+
+
+def _path_mkdir(self: Any, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+    path = place.absolute(self)
+    if parents:
+        folders.make_all(path, exist_ok=exist_ok)
+        return
+    try:
+        folders.make(path)
+    except FileExistsError:
+        if not exist_ok:
+            raise
+        folders.make(path, parents=True)  # content with a folder, not with a file: no right to look is needed
+
+
+def _path_touch(self: Any, mode: int = 0o666, exist_ok: bool = True) -> None:
+    path = place.absolute(self)
+    if memory.holds(path):
+        memory.create(path, only=not exist_ok)
+    elif exist_ok:
+        Appending(path).sync(last=True)
+    else:
+        Writing.exclusive(path)
+
+
+def _rmtree(
+    path: Any, ignore_errors: bool = False, onerror: Any = None, *, onexc: Any = None, dir_fd: int | None = None
+) -> None:
+    try:
+        folders.remove_tree(place.absolute(path))
+    except OSError as error:
+        if onexc is not None:
+            onexc(os.scandir, path, error)
+        elif onerror is not None:
+            onerror(os.scandir, path, (type(error), error, error.__traceback__))
+        elif not ignore_errors:
+            raise
+
+
+_rmtree.avoids_symlink_attacks = True  # type: ignore[attr-defined]
+
+
+def _copystat(src: Any, dst: Any, *, follow_symlinks: bool = True) -> None:
+    """Modes and times are the machine's: a copy is a new file."""
+
+
+def _copyfile(src: Any, dst: Any, *, follow_symlinks: bool = True) -> Any:
+    if place.absolute(src) == place.absolute(dst):
+        raise shutil.SameFileError(f"{src!r} and {dst!r} are the same file")
+    with open(src, "rb") as reading, open(dst, "wb") as writing:
+        writing.write(reading.read())
+    return dst
+
+
+def _copy(src: Any, dst: Any, *, follow_symlinks: bool = True) -> Any:
+    """Write first: only where that fails is it worth a call to see whether `dst` is a folder to copy into."""
+    try:
+        return _copyfile(src, dst)
+    except OSError as error:
+        aimed = getattr(error, "filename", None) == place.absolute(dst)
+        if not aimed or not (isinstance(error, IsADirectoryError) or os.path.isdir(dst)):
+            raise
+    return _copyfile(src, os.path.join(dst, os.path.basename(place.text(src))))
+
+
+def _copy2(src: Any, dst: Any, *, follow_symlinks: bool = True) -> Any:
+    return _copy(src, dst)
+
+
+def _move(src: Any, dst: Any, copy_function: Any = None) -> Any:
+    """As `shutil.move`, into `dst` where that is a folder; looked at only where something stands there."""
+    path, to = place.absolute(src), place.absolute(dst)
+    if memory.holds(path) or memory.holds(to):
+        to = os.path.join(to, os.path.basename(path)) if os.path.isdir(to) else to
+        folders.move(path, to)
+        return dst
+    try:
+        folders.move(path, to, replace=False)
+    except FileExistsError:
+        if not os.path.isdir(to):
+            folders.move(path, to)
+            return dst
+        dst = os.path.join(dst, os.path.basename(path))
+        folders.move(path, place.absolute(dst), replace=False)
+    return dst
+
+
+def install() -> None:
+    instead(os, "makedirs", _makedirs)
+    instead(posixpath, "realpath", place.resolved)
+    instead(shutil, "rmtree", _rmtree)
+    instead(shutil, "copyfile", _copyfile)
+    instead(shutil, "copy", _copy)
+    instead(shutil, "copy2", _copy2)
+    instead(shutil, "move", _move)
+    instead(shutil, "copystat", _copystat)
+    instead(shutil, "copymode", _copystat)
+    for name, method in (("mkdir", _path_mkdir), ("touch", _path_touch)):
+        method.__name__ = name
+        setattr(pathlib.Path, name, method)
+    shutil._use_fd_functions = False  # type: ignore[attr-defined]
+    tempfile.tempdir = memory.ROOT
+    tempfile._candidate_tempdir_list = lambda: [memory.ROOT]  # type: ignore[attr-defined]
