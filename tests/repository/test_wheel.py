@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.slow
 COMMAND = "from importlib.metadata import entry_points as e; e(group='console_scripts')['agentos'].load()()"
 PURE = "py3-none-any"
 # What hatchling looks at: a copy of these is a copy of the project.
-SOURCES = ("kernel", "capabilities", "guests", "sdk", "shell", "proto", "dev")
+SOURCES = ("kernel", "manifest", "capabilities", "guests", "sdk", "shell", "proto", "dev")
 PLAIN = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore")
 
 
@@ -54,16 +55,39 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def lend(site: Path) -> None:
-    """Link every installed distribution but our own: its editable install would lead back to this source."""
+    """Every installed distribution but our own: its editable install would lead back to this source.
+
+    Linked file by file, not folder by folder: a server's walls let through the environment it runs in, and no other.
+    """
     for each in next(ROOT.glob(".venv/lib/python*/site-packages")).iterdir():
         if not each.name.startswith(("agentos", "_agentos", "__pycache__")) and each.suffix != ".pth":
-            (site / each.name).symlink_to(each)
+            if each.is_dir():
+                shutil.copytree(
+                    each, site / each.name, copy_function=link, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            else:
+                link(str(each), str(site / each.name))
+
+
+def link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def run(installed: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {"AGENTOS_HOME": str(home), "HOME": str(home), "PATH": os.defpath, "NO_COLOR": "1"}
     command = [str(installed / "bin/python"), "-I", "-W", "error", *arguments]
-    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        command,
+        cwd=home.parent if home.name == "home" else home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
 
 def test_it_carries_every_module_the_guest_and_the_protos(wheel: Path) -> None:
@@ -93,6 +117,28 @@ def test_it_runs_where_the_source_is_not(installed: Path, tmp_path: Path) -> Non
     told = run(installed, "-c", COMMAND, "--help", home=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "run" in told.stdout
+
+
+PROGRAM = """\
+# /// script
+# [tool.agentos]
+# name = "first"
+# [tool.agentos.grants]
+# "files.read" = { path = ["words.txt"] }
+# ///
+result = len(open("words.txt").read().split())
+"""
+
+
+def test_a_program_runs_where_the_source_is_not(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("one two three")
+    (tmp_path / "first.py").write_text(PROGRAM)
+    made = run(installed, "-c", COMMAND, "init", "--key-file", str(tmp_path / "key"), home=tmp_path / "home")
+    assert made.returncode == 0, made.stderr
+    ran = run(installed, "-c", COMMAND, "run", "first.py", "--grant", "manifest", "--json", home=tmp_path / "home")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["status"], told["result"], told["refused"]) == ("done", 3, 0)
 
 
 def copied(into: Path) -> Path:
