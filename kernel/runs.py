@@ -307,7 +307,7 @@ class Runs:
         if not run.request.interactive:
             return None
         run.clock(False)
-        run.tell(input_wanted=text or " ")
+        run.tell(input_wanted=text)
         line = await run.typed.get()
         run.clock(True)
         return line
