@@ -233,7 +233,8 @@ def closing(run: pb.Run) -> list[tuple[str, str]]:
     if run.status != pb.RUN_STATUS_DONE:
         ended = {pb.RUN_STATUS_LIMIT: "reached a limit", pb.RUN_STATUS_CANCELLED: "was cancelled"}
         ended |= {pb.RUN_STATUS_REFUSED: "ended at a refusal", pb.RUN_STATUS_FAILED: "failed"}
-        reason = f": {quoted(run.error.reason, 400)}" if run.error.reason else ""
+        told = run.error.reason and run.status != pb.RUN_STATUS_CANCELLED
+        reason = f": {quoted(run.error.reason, 400)}" if told else ""
         said.append((f"{run.id} {ended.get(run.status, 'ended')}{reason}", "red"))
         said += [(f"  {quoted(run.error.hint, 400)}", "")] if run.error.hint else []
     if run.refused:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -107,7 +110,22 @@ def _fail(failed: Failure, tokens: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else Exit.FAILED
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # Without the interpreter's own end: a lock that one of grpc's threads holds then can make it wait forever.
+    os._exit(code)
+
+
+def _stop(number: int, frame: object) -> None:
+    """Leave in order: what this command started is stopped too."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def run(
     program: str,
     /,
     *arguments: str,
-    input_: Annotated[str | None, Parameter(name="--input", show_default=False)] = None,
+    input_: Annotated[str | None, Parameter(name="--input", show_default=False, allow_leading_hyphen=True)] = None,
     grant: Annotated[Literal["manifest"] | None, Optional] = None,
     ask: Annotated[Literal["deny", "wait"] | None, Optional] = None,
     strict: Annotated[bool, Flag] = False,
