@@ -1,7 +1,7 @@
 """Build guest.wasm: `python -m agentos.guests.python.build`. A second call does nothing unless an input changed.
 
 The inputs are the guest's own sources, the SDK, the WIT, and the versions of componentize-py and tzdata. Their digest
-lies beside the component. After a build the component is read back: it must import the kernel and nothing else.
+is a custom section at the end of the component. After a build the component is read back: it must import the kernel and nothing else.
 """
 
 from __future__ import annotations
@@ -59,18 +59,32 @@ def _version(tool: str) -> str:
 
 def build(*, force: bool = False) -> Path:
     """The component, built if an input changed since it was. Raises BuildError."""
-    wanted = digest()
-    mark = GUEST.with_suffix(".digest")
-    if not force and GUEST.exists() and mark.exists() and mark.read_text() == wanted:
+    wanted = _mark(digest())
+    if not force and _ends_with(wanted):
         return GUEST
     with tempfile.TemporaryDirectory(prefix="agentos-guest-") as scratch:
         made = _componentize(Path(scratch))
         _check(made)
         half = GUEST.with_name(f"guest.{os.getpid()}.wasm.tmp")
-        shutil.copyfile(made, half)
+        half.write_bytes(made.read_bytes() + wanted)
         os.replace(half, GUEST)
-    mark.write_text(wanted)
     return GUEST
+
+
+def _mark(inputs: str) -> bytes:
+    """A custom section of the component that says what it was made of."""
+    name = b"agentos-inputs"
+    content = bytes([len(name)]) + name + inputs.encode()
+    return bytes([0, len(content)]) + content
+
+
+def _ends_with(mark: bytes) -> bool:
+    try:
+        with GUEST.open("rb") as made:
+            made.seek(-len(mark), os.SEEK_END)
+            return made.read() == mark
+    except OSError:
+        return False
 
 
 def _componentize(scratch: Path) -> Path:
