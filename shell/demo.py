@@ -17,14 +17,16 @@ from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from agentos.shell import sheet, source
 from agentos.shell.connect import Kernel
-from agentos.shell.paint import coloured, columns, paint
+from agentos.shell.paint import coloured, columns, folded, paint
 from agentos.shell.start import Found, where
 from agentos.shell.terminal import open_terminal
 from agentos.shell.text import plural, quoted, span
 from agentos.v1 import control_pb2 as pb
 
 PROGRAMS = "guests/programs"
+MENU = ("[a]ll while this version lives", "this [r]un", "[u]ntil …", "[c]hoose", "[e]dit", "[n]o", "[?]")
 SECONDS = 60.0
 
 
@@ -90,11 +92,18 @@ class Demo:
             self.agentos("run", path, "--grant", "manifest", *arguments)
         self.sum_up()
 
-    def explain(self, program: str) -> None:
-        if not self._somebody:
-            self.agentos("explain", f"{PROGRAMS}/{program}")
-            self.say()
-            self.say("Nobody is at a terminal, so the demo says that it has read this: --grant manifest", "yellow")
+    def question(self, program: str) -> None:
+        """Without a terminal: the question as it would be asked, and who answers it."""
+        if self._somebody:
+            return
+        asked = pb.ExplainRequest(source=source.read(f"{PROGRAMS}/{program}"), **source.folders())
+        with closing(self.kernel) as kernel:
+            wanted = kernel.call(kernel.stub.Explain, asked).program
+        prompt = pb.Prompt(program=wanted, review=True, lines=wanted.lines, why="new program, you started it")
+        self.say()
+        self.say(sheet.review(prompt, {}, counts=True, colour=self._colour))
+        self.say("\n".join(folded(MENU, self._width)))
+        self.say("  > nobody is at a terminal, so the demo says: I have read it, --grant manifest", "yellow")
 
     # ---- what happened
 
@@ -165,10 +174,9 @@ class Demo:
 
 
 def _widest(prompt: pb.Prompt) -> list[str]:
-    """The middle scope (this folder), where the question offers one."""
-    from agentos.shell.sheet import scopes
-
-    wide = len(scopes(prompt.lines[0])) if len(prompt.lines) == 1 else 1
+    """For a file that is read: the middle scope (this folder), where the question offers one."""
+    lines = prompt.lines
+    wide = len(sheet.scopes(lines[0])) if len(lines) == 1 and lines[0].action == "files.read" else 1
     return ["--scope", str(wide)] if wide > 1 else []
 
 
@@ -188,9 +196,9 @@ def _ended(run: pb.Run) -> str:
 def _took(run: pb.Run) -> str:
     timings = run.timings_us
     if not timings.first_line:
-        return span(timings.ended - timings.queued)
-    first, rest = timings.first_line - timings.queued, timings.ended - timings.first_line
-    return f"{span(first)} to its first line, {span(rest)} to run, {plural(run.calls, 'call')}"
+        return span(timings.ended - timings.cell)
+    start, rest = timings.first_line - timings.cell, timings.ended - timings.first_line
+    return f"{span(start)} to start, {span(rest)} to run (your answers included), {plural(run.calls, 'call')}"
 
 
 def main() -> None:
@@ -203,19 +211,21 @@ def main() -> None:
             demo.part(
                 "1 · An honest program", "report.py reads the Markdown of this checkout and writes build/report.md."
             )
-            demo.explain("report.py")
+            demo.question("report.py")
             demo.run("report.py")
+            demo.agentos("explain", f"{PROGRAMS}/report.py")
             demo.part(
                 "2 · An ordinary script",
-                "ordinary.py was written for plain Python: open, glob, csv. It asks for each thing.",
+                "ordinary.py was written for plain Python: open, glob, csv.",
+                "It has no manifest, so it asks for each thing.",
             )
             demo.unasked("ordinary.py")
             demo.with_its_manifest("ordinary.py", Path(folder))
             demo.part(
                 "3 · A hostile program",
-                "hostile.py calls itself weather, may read one file, and tries everything else.",
+                "hostile.py calls itself weather, asks for one file, and tries everything else.",
             )
-            demo.explain("hostile.py")
+            demo.question("hostile.py")
             demo.run("hostile.py")
             demo.why()
             for way in ("loop", "bomb"):
@@ -228,8 +238,9 @@ def main() -> None:
 
 def _welcome() -> list[str]:
     return [
-        "Three programs, each in a cell of its own: a Wasm guest that can reach nothing but the kernel, which",
-        "decides, records and forwards each call. This demo has a home of its own, and removes it at the end.",
+        "Three programs, each in a cell of its own: a Wasm guest that can reach nothing",
+        "but the kernel, which decides, records and forwards each call. The demo has a",
+        "home of its own and removes it at the end.",
     ]
 
 

@@ -59,8 +59,9 @@ def make(home: str, way: Way) -> Made:
 def show(made: Made) -> None:
     """The recovery key, once."""
     say(f"made a home: {made.home}", "bold")
-    say("This recovery key opens it when all else is lost. It is shown once and kept nowhere; write it down:")
-    say(f"\n  {made.recovery}\n", "bold")
+    say("This recovery key opens it when all else is lost. Write it down: it is shown")
+    say("once and kept nowhere.")
+    say(f"\n  {made.recovery}", "bold")
 
 
 def _chosen(terminal: Terminal | None) -> Way:

@@ -75,7 +75,7 @@ def _never(program: pb.Program, capabilities: Iterable[pb.CapabilityInfo]) -> li
         if out:
             told.append(", ".join(out))
     told.append("any file, folder or place that is not listed above")
-    told.append("the network, mail, other programs, the environment, anything not listed: there is no way to them")
+    told.append("the network, mail, other programs, the environment: there is no way to them")
     return told
 
 

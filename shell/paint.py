@@ -19,9 +19,8 @@ def coloured(stream: TextIO) -> bool:
 
 def paint(text: str, *styles: str, on: bool) -> str:
     """Text in these styles, or as it is."""
-    if not on or not text:
-        return text
-    return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+    codes = [_CODES[style] for style in styles if style]
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if on and text and codes else text
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ", gap: str = "  ") -> list[str]:

@@ -48,7 +48,7 @@ def raw_socket() -> object:
 
 
 def other_programs() -> object:
-    return subprocess.run(["sh", "-c", "id"], capture_output=True, check=False).stdout
+    return subprocess.run(["/bin/sh", "-c", "id"], capture_output=True, check=False).stdout
 
 
 def climb_out() -> object:
@@ -77,9 +77,10 @@ def snoop() -> None:
     for attempt in (*tried, climb_out, native_code):
         name = attempt.__name__.replace("_", " ")
         try:
-            print(f"{name:15} {attempt()!r:.60}")
+            seen = repr(attempt())
         except Exception as error:  # noqa: BLE001  whatever stops it is worth telling
-            print(f"{name:15} {type(error).__name__}: {str(error).splitlines()[0]:.90}")
+            seen = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"{name:15} {seen:.63}")
 
 
 {"snoop": snoop, "loop": loop, "bomb": bomb}[sys.argv[1] if len(sys.argv) > 1 else "snoop"]()

@@ -14,7 +14,8 @@ from typing import Generic, Self, TypeVar
 
 from agentos.shell.terminal import Terminal
 
-SECONDS = 10.0
+# Long enough for a kernel's first start, which compiles the guest.
+SECONDS = 60.0
 Result = TypeVar("Result")
 
 

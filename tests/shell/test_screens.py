@@ -61,7 +61,7 @@ def test_explain_says_what_may_be_asked_and_what_never(capsys: pytest.CaptureFix
         "never",
         "  files.write, files.move",
         "  any file, folder or place that is not listed above",
-        "  the network, mail, other programs, the environment, anything not listed: there is no way to them",
+        "  the network, mail, other programs, the environment: there is no way to them",
         "",
         "limits",
         "  memory 128 MiB · cpu 5 s · wall 2 min · 1,000 calls · output 1 MiB",

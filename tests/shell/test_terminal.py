@@ -1,0 +1,116 @@
+"""The whole of it at a terminal: the command on a pseudo-terminal of its own, a real kernel, and a person who types."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.shell.conftest import Shell
+from tests.shell.screen import Screen
+
+READ = '"files.read" = { path = ["*.txt"] }'
+CONTROLLED = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@contextmanager
+def at_terminal(shell: Shell, *arguments: str) -> Iterator[tuple[Screen, subprocess.Popen[bytes]]]:
+    """The command with a terminal of its own, as its session leader."""
+    with Screen(columns=120) as screen:
+        command = shell.command(*arguments)
+        running = subprocess.Popen(
+            [command[0], "-c", CONTROLLED, *command], cwd=shell.folder, env=shell.environment, start_new_session=True,
+            stdin=screen.program, stdout=screen.program, stderr=screen.program,
+        )  # fmt: skip
+        try:
+            yield screen, running
+        finally:
+            running.kill()
+            running.wait()
+
+
+def test_the_review_is_asked_once_and_what_it_grants_holds(shell: Shell) -> None:
+    (shell.folder / "a.txt").write_text("text")
+    program = shell.write("read.py", "print(open('a.txt').read())", grants=READ)
+    with at_terminal(shell, "run", program) as (screen, running):
+        shown = screen.until("  > ")
+        assert "read wants (new program, you started it):" in shown
+        assert f"1  read  {shell.folder}/*.txt  1 file now" in shown
+        screen.type("a\n")
+        screen.until("granted g")
+        screen.until("text\n")
+        assert running.wait(30) == 0
+    assert shell("run", program).out == "text\n"
+
+
+def test_a_key_pressed_before_the_question_is_not_its_answer(shell: Shell) -> None:
+    program = shell.write("read.py", "print(open('a.txt').read())", grants=READ)
+    with at_terminal(shell, "run", program) as (screen, running):
+        screen.type("a\na\na\n")
+        screen.until("  > ")
+        screen.type("\n")
+        screen.until("  > ")
+        screen.type("n\n")
+        screen.until("you allowed nothing, so it did not start")
+        assert running.wait(30) == 3
+
+
+def test_hostile_output_stays_text_on_the_screen(shell: Shell) -> None:
+    program = shell.write("loud.py", "print('\\x1b[2J\\x1b]0;owned\\x07 plain')")
+    with at_terminal(shell, "run", program) as (screen, running):
+        assert "\x1b" not in screen.until("\\x1b[2J\\x1b]0;owned\\x07 plain\n")
+        assert running.wait(30) == 0
+
+
+def test_a_question_answered_elsewhere_closes_here(shell: Shell) -> None:
+    (shell.folder / "a.txt").write_text("text")
+    program = shell.write("read.py", "print(open('a.txt').read())")
+    with at_terminal(shell, "run", program) as (screen, running):
+        screen.until("  > ")
+        (question,) = [each for each in shell("inbox", "--json").json if each["path"].endswith(program)]  # type: ignore[attr-defined]
+        assert shell("approve", question["id"], "--for", "once").code == 0
+        screen.until("(settled elsewhere)")
+        screen.until("text\n")
+        assert running.wait(30) == 0
+
+
+def test_ctrl_c_cancels_the_run(shell: Shell) -> None:
+    program = shell.write("sleep.py", "import time", "print('sleeping')", "time.sleep(60)")
+    with at_terminal(shell, "run", program) as (screen, running):
+        screen.until("sleeping")
+        os.kill(running.pid, signal.SIGINT)
+        screen.until("was cancelled")
+        assert running.wait(30) == 1
+
+
+def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> None:
+    with at_terminal(homeless, "run", homeless.write("one.py", "print(1)")) as (screen, running):
+        assert "in this device's keyring (Enter takes this one)" in screen.until("  > ")
+        screen.type("2\n")
+        for question in ("new passphrase > ", "once more > "):
+            screen.until(question)
+            screen.type("correct horse\n")
+        assert "recovery key" in screen.until("kept nowhere")
+        screen.until("passphrase of your Agent OS home > ")
+        screen.type("wrong\n")
+        screen.until("that is not it")
+        screen.until("> ")
+        screen.type("correct horse\n")
+        screen.until("\n1\n")
+        assert running.wait(60) == 0
+
+
+def test_grants_of_run_dev_hold_for_the_path_until_the_terminal_closes(shell: Shell) -> None:
+    (shell.folder / "a.txt").write_text("text")
+    program = shell.write("read.py", "print(open('a.txt').read())", grants=READ)
+    with at_terminal(shell, "run", program, "--dev") as (screen, running):
+        assert "until this [t]erminal closes" in screen.until("  > ")
+        screen.type("t\n")
+        screen.until("text\n")
+        assert running.wait(30) == 0
+    with at_terminal(shell, "run", program, "--dev") as (screen, running):
+        screen.until("  > ")
+        screen.type("n\n")
+        assert running.wait(30) == 3
