@@ -56,7 +56,17 @@ def text_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
+def _no_files(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse what the interpreter itself opens: for a SyntaxError it would look for the source on a disk.
+
+    The program's own `open` does not come this way. An audit hook is the one place before the C library's fopen.
+    """
+    if event == "open":
+        raise OSError("sources are not on a disk")
+
+
 def install() -> None:
+    sys.addaudithook(_no_files)
     linecache.updatecache = _lines
     linecache.checkcache = lambda filename=None: None
     linecache.lazycache = lambda filename, module_globals: False
