@@ -47,6 +47,13 @@ def absolute(path: Any) -> str:
     return "/" + "/".join(parts)
 
 
+def expanded(path: Any) -> Any:
+    """`os.path.expanduser`: there is one home, and no environment to say where it is."""
+    given = os.fspath(path)
+    tilde, slash, own = ("~", "/", home) if isinstance(given, str) else (b"~", b"/", os.fsencode(home))
+    return own.rstrip(slash) + given[1:] or slash if given == tilde or given.startswith(tilde + slash) else given
+
+
 def resolved(path: Any, *, strict: bool = False) -> Any:
     """`os.path.realpath`: no path that can be opened has a link in it, so this is spelling, and makes no call."""
     whole = os.path.abspath(path)

@@ -106,6 +106,7 @@ def _move(src: Any, dst: Any, copy_function: Any = None) -> Any:
 def install() -> None:
     instead(os, "makedirs", _makedirs)
     instead(posixpath, "realpath", place.resolved)
+    instead(posixpath, "expanduser", place.expanded)
     instead(shutil, "rmtree", _rmtree)
     instead(shutil, "copyfile", _copyfile)
     instead(shutil, "copy", _copy)
