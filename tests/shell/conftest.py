@@ -42,7 +42,7 @@ class Shell:
         done = subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,
             check=False, timeout=SECONDS, **({"stdin": subprocess.DEVNULL} if typed is None else {"input": typed}),
-        )  # type: ignore[call-overload]  # fmt: skip
+        )  # fmt: skip
         return Said(done.returncode, done.stdout, done.stderr)
 
     def write(self, name: str, *lines: str, grants: str = "") -> str:
