@@ -19,8 +19,9 @@ from pathlib import Path
 
 from agentos.shell import sheet, source
 from agentos.shell.connect import Kernel
+from agentos.shell.found import Found
 from agentos.shell.paint import coloured, columns, folded, paint
-from agentos.shell.start import Found, where
+from agentos.shell.start import where
 from agentos.shell.terminal import open_terminal
 from agentos.shell.text import plural, quoted, span
 from agentos.v1 import control_pb2 as pb

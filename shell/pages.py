@@ -61,7 +61,7 @@ def _lines(title: str, lines: Sequence[pb.Line], counts: bool) -> None:
         first, *rest = sheet.objects(line.bounds)
         note = sheet.note(pb.Line(action=line.action, state=line.state), line.bounds, counts)
         rows.append([f"  {sheet.verb(line)}", first, note, (line.source, "dim")])
-        rows += [["", each, "", ""] for each in rest]
+        rows.extend(["", each, "", ""] for each in rest)
     grid(rows)
 
 
@@ -122,7 +122,7 @@ def doctor(found: pb.DoctorResponse) -> None:
         ]
         for wall in found.walls
     ]
-    table(["", "WALL", "KEEPS OUT"], rows, "no wall was tried")
+    table(["", "WALL", "WHAT IT MEANS"], rows, "no wall was tried")
     out, missing = console(), sum(not wall.held for wall in found.walls)
     verdict = f"{plural(missing, 'wall is', 'walls are')} missing" if missing else "every wall held when tried"
     out.print(Text(f"\n{verdict}", "red" if missing else "green"))

@@ -10,39 +10,22 @@ import contextlib
 import json
 import os
 import select
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from agentos.shell import homes
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.found import Found, serving_now
 from agentos.shell.paint import say
 from agentos.v1 import control_pb2 as pb
 
 SLOW_SECONDS = 1.0
 STOP_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Found:
-    """A home as it is known without its key; `socket` is empty where no kernel serves it."""
-
-    home: str
-    exists: bool
-    locks: tuple[str, ...] = ()
-    pid: int | None = None
-    socket: str = ""
-    credential: str = ""
-
-    def kernel(self) -> Kernel:
-        return Kernel(self.socket, token(self))
 
 
 class Serving:
@@ -72,13 +55,6 @@ class Serving:
             self.process.wait()
 
 
-def token(found: Found) -> str:
-    try:
-        return Path(found.credential).read_text().strip()
-    except OSError:
-        raise no_kernel("the kernel of this home went away meanwhile", "start it again: agentos up") from None
-
-
 # ---- what the kernel's own command says
 
 
@@ -92,27 +68,6 @@ def kernel_says(verb: str, *options: str, secret: str = "") -> dict[str, object]
 def where(home: str) -> Found:
     """Is there a home, how is it locked, does a kernel serve it."""
     return serving_now(home) or _where(home)
-
-
-def serving_now(home: str) -> Found | None:
-    """The kernel that listens, found by what it left in the home's run folder, without asking a process."""
-    path = Path(os.path.abspath(home or os.environ.get("AGENTOS_HOME") or _platform_home()))
-    try:
-        listening = Path((path / "run" / "at").read_text()) / "control.sock"
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(listening))
-        credential = path / "run" / "credential"
-        return (
-            Found(str(path), True, socket=str(listening), credential=str(credential)) if credential.exists() else None
-        )
-    except (OSError, ValueError):
-        return None
-
-
-def _platform_home() -> str:
-    import platformdirs
-
-    return platformdirs.user_data_dir("agentos", appauthor=False)
 
 
 def _where(home: str) -> Found:
@@ -154,7 +109,7 @@ def _start(arguments: Sequence[str], secret: str) -> tuple[subprocess.Popen[byte
         except BaseException:
             process.terminate()
             raise
-        said = json.loads(line) if line else {"error": _silent(process, complaints.fileno())}
+        said: dict[str, object] = json.loads(line) if line else {"error": _silent(process, complaints.fileno())}
     if isinstance(error := said.get("error"), dict):
         process.wait()
         code = str(error.get("code", "unavailable"))
@@ -191,12 +146,29 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
         return
     if not found.exists:
         found = _made(home, found, make_home)
-    serving = served(found, ready=1)
+    try:
+        serving = served(found, ready=1)
+    except Failure as failed:
+        if failed.code != "locked_by_other":
+            raise
+        with contextlib.closing(_other(home, failed).kernel()) as kernel:
+            yield kernel
+        return
     with contextlib.closing(serving.found.kernel()) as kernel:
         try:
             yield kernel
         finally:
             _leave(kernel, serving)
+
+
+def _other(home: str, failed: Failure) -> Found:
+    """The kernel that another command started at the same moment, once it listens."""
+    until = time.monotonic() + STOP_SECONDS
+    while (found := serving_now(home)) is None:
+        if time.monotonic() > until:
+            raise failed
+        time.sleep(0.05)
+    return found
 
 
 def up(home: str, ready: int, require_walls: bool) -> Serving:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from agentos.shell import homes, pages, start, values
 from agentos.shell.failure import Failure
+from agentos.shell.found import token
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
 from agentos.v1 import control_pb2 as pb
@@ -126,7 +127,7 @@ def where(*, common: Common = DEFAULTS) -> int:
     """Where this home's kernel listens, with its credential: for --on, over ssh."""
     found = start.where(common.home)
     if found.socket:
-        told = {"home": found.home, "socket": found.socket, "token": start.token(found), "pid": found.pid}
+        told = {"home": found.home, "socket": found.socket, "token": token(found), "pid": found.pid}
     else:
         told = {"home": found.home}
     if not common.answer(told):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +102,6 @@ def test_a_revoked_grant_is_gone_at_the_next_run(shell: Shell) -> None:
 
 
 def test_questions_wait_in_the_inbox_and_are_answered_elsewhere(shell: Shell) -> None:
-    import subprocess
-    import time
-
     (shell.folder / "a.txt").write_text("text")
     program = shell.write("read.py", "result = open('a.txt').read()")
     running = subprocess.Popen(
@@ -213,3 +212,17 @@ def test_a_second_kernel_on_a_home_is_refused(shell: Shell, served: Path) -> Non
     said = shell("up", "--detach")
     assert said.code == 5
     assert "a kernel is up already" in said.err
+
+
+def test_two_runs_that_start_a_kernel_at_once_share_it(homeless: Shell) -> None:
+    assert homeless("init", "--key-file", str(homeless.folder / "key")).code == 0
+    program = homeless.write("one.py", "import time", "time.sleep(2)", "result = 1")
+    running = [
+        subprocess.Popen(
+            homeless.command("run", program), cwd=homeless.folder, env=homeless.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [each.communicate(timeout=90)[0] for each in running] == ["1\n", "1\n"]
+    assert homeless("down").code in (0, 5)
