@@ -36,7 +36,7 @@ LONGEST_PAUSE_S: Final = 5.0
 
 
 class Cells:
-    """One zygote and its cells. `live` counts every process; `ready` those that wait for a taker."""
+    """One zygote and its cells. `cpu_s` is what all that ended have used."""
 
     def __init__(self, image: Image, ready: int, most: int) -> None:
         self._image = image
@@ -50,6 +50,7 @@ class Cells:
         self._warming: set[Cell] = set()
         self._failures = 0
         self._pause = FIRST_PAUSE_S
+        self.cpu_s = 0.0
         self._refill_at: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -200,8 +201,9 @@ class Cells:
         cell.born(pidfd)
         self._spawn(self._await_warm(cell))
 
-    def exited(self, pid: int, status: int) -> None:
+    def exited(self, pid: int, status: int, cpu_s: float) -> None:
         """A cell is buried: its place is free."""
+        self.cpu_s += cpu_s
         cell = self._live.pop(pid, None)
         if cell is None:
             return

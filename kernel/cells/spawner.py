@@ -31,8 +31,8 @@ class Listener(Protocol):
     def forked(self, pid: int, pidfd: int) -> None:
         """The oldest request not yet answered became this process."""
 
-    def exited(self, pid: int, status: int) -> None:
-        """A cell ended, with this wait status."""
+    def exited(self, pid: int, status: int, cpu_s: float) -> None:
+        """A cell ended, with this wait status, having used this much CPU."""
 
     def lost(self) -> None:
         """The zygote is gone, and with it all its cells."""
@@ -99,8 +99,8 @@ class Zygote:
             pidfd = array.array("i", ancillary[0][2][:4])[0] if ancillary else -1
             self._listener.forked(int.from_bytes(message[1:5], "big"), pidfd)
         elif message[:1] == b"x":
-            _, pid, status, *_ = EXITED.unpack(message)
-            self._listener.exited(pid, status)
+            _, pid, status, user_us, system_us, _ = EXITED.unpack(message)
+            self._listener.exited(pid, status, (user_us + system_us) / 1e6)
 
     def _hang_up(self) -> None:
         if not self._over:

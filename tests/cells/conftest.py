@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agentos.kernel.cells.images import Image, Images
+from agentos.kernel.cells.pool import Cells
+from cells.components import component
+
+KEY = bytes(range(32))
+Open = Callable[..., Awaitable[Cells]]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One image cache for all tests: each component is compiled once."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def images(cache: Path) -> Images:
+    return Images(cache, KEY)
+
+
+async def gone(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
+    """Whether a condition comes true in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within_s
+    while not condition():
+        if loop.time() > until:
+            return False
+        await asyncio.sleep(0.005)
+    return True
+
+
+@pytest.fixture
+async def open_cells(images: Images) -> AsyncIterator[Open]:
+    """Cells of a component by the name of its body. At the end nothing may be left: no process, no descriptor."""
+    before = len(os.listdir("/dev/fd"))
+    opened: list[Cells] = []
+
+    async def open_(body: str, start: str = "", *, ready: int = 1, most: int = 256, own: bool = False) -> Cells:
+        image: Image = await images.open(component(body, start), own)
+        opened.append(await Cells.start(image, ready, most))
+        return opened[-1]
+
+    yield open_
+    for cells in opened:
+        await cells.close()
+    children = [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"]
+    assert not [child for child in children if "zygote" in " ".join(child.cmdline())]
+    assert await gone(lambda: len(os.listdir("/dev/fd")) <= before)

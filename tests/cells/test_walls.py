@@ -1,0 +1,240 @@
+"""Walls: the tables they are built from, and that each one really stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agentos.kernel.cells import cell, landlock, probe, profiles, seccomp, walls, zygote
+from agentos.kernel.cells.confine import BAD_PROFILE
+from agentos.kernel.cells.syscalls import NUMBERS
+
+X86 = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+GENERIC = Path("/usr/include/asm-generic/unistd.h")
+RENAMED = {"newfstatat": 79, "fstat": 80, "fadvise64": 223, "mmap": 222}
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """The wait status of a child that does this: exit 0 when it could, 1 when it was refused."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os._exit(0)
+        except OSError:
+            os._exit(1)
+        finally:
+            os._exit(2)
+    return os.waitpid(pid, 0)[1]
+
+
+@pytest.mark.skipif(not X86.exists(), reason="no kernel headers")
+def test_call_numbers_are_those_of_the_kernels_headers() -> None:
+    x86 = {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", X86.read_text())}
+    generic = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", GENERIC.read_text())
+    arm = {name: int(number) for name, number in generic} | RENAMED
+    for name, (on_x86, on_arm) in NUMBERS.items():
+        assert on_x86 == x86.get(name), name
+        assert on_arm == arm.get(name), name
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize(
+    "rules",
+    [profiles.CELL, profiles.ZYGOTE, profiles.COMPILER, profiles.server(network=True, execs=True)],
+    ids=["cell", "zygote", "compiler", "server"],
+)
+def test_every_profile_assembles_for_both_machines(rules: seccomp.Filter, machine: str) -> None:
+    code = seccomp.assemble(rules, machine)
+    assert len(code) % 8 == 0
+    assert len(code) // 8 <= 4096
+    assert not rules.kill & rules.allow.keys()
+
+
+def test_profiles_never_grow_from_the_zygote_to_the_cell() -> None:
+    assert profiles.CELL.allow.keys() <= profiles.ZYGOTE.allow.keys()
+
+
+def test_a_call_that_is_not_in_the_table_is_refused_and_one_with_other_arguments_too() -> None:
+    table = {**profiles.CELL.allow, "getppid": ((seccomp.Match(0, 1),),)}
+    table.pop("uname", None)
+
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(seccomp.Filter(table)).put_on()
+        os.uname()
+
+    assert os.WEXITSTATUS(in_child(confined)) == 1
+
+
+def test_every_try_of_the_probe_succeeds_where_there_is_no_wall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the probe would prove nothing."""
+    import socket
+
+    monkeypatch.setenv("AGENTOS_PROBE", "1")
+    os.dup2(0, probe.FAR_DESCRIPTOR)
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.setattr(probe, "_SOCKET", tmp_path / "s")
+        listening.bind(os.fspath(tmp_path / "s"))
+        listening.listen()
+        failed = [
+            name for name, (_, attempt) in probe.OF_SERVERS.items()
+            if name not in ("trace", "memory") and in_child(attempt) != 0
+        ]  # fmt: skip
+    os.close(probe.FAR_DESCRIPTOR)
+    assert failed == []
+
+
+def test_all_walls_stand_on_this_machine() -> None:
+    found = json.loads(subprocess.check_output([sys.executable, "-m", "agentos.kernel.cells.probe"], text=True))
+    assert {wall["name"] for wall in found} >= {f"cell.{name}" for name in probe.OF_BOTH}
+    assert {wall["name"] for wall in found} >= {f"server.{name}" for name in probe.OF_SERVERS}
+    if landlock.abi() >= 6:
+        assert [wall for wall in found if not wall["held"]] == []
+
+
+def test_a_missing_wall_is_reported_and_the_others_still_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*args: object, **more: object) -> int:
+        raise OSError(38, "not here")
+
+    monkeypatch.setattr(landlock, "put_on", absent)
+
+    def confined() -> None:
+        raised = walls.shut_in(profiles.ZYGOTE, zygote.LIMITS, parent=os.getppid())
+        missing = [wall for wall in raised if not wall.held]
+        if [wall.name for wall in missing] != ["landlock"] or "38" not in missing[0].note:
+            os._exit(5)
+        os.open("/etc/passwd", os.O_RDONLY)
+
+    assert os.WEXITSTATUS(in_child(confined)) == 1
+
+
+def test_where_there_is_no_seccomp_it_is_said_and_nothing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seccomp, "machine", lambda: None)
+    assert zygote.cell_filter() is None
+    wall = walls.put_on("seccomp", lambda: seccomp.Program(profiles.CELL).put_on())
+    assert (wall.held, wall.note) == (False, "this platform does not have it")
+
+
+def test_limits_are_lowered_and_never_raised() -> None:
+    import resource
+
+    def confined() -> None:
+        walls.limit(walls.Limits(files=64, file_bytes=0))
+        walls.limit(walls.Limits(files=128))
+        if resource.getrlimit(resource.RLIMIT_NOFILE) != (64, 64) or resource.getrlimit(resource.RLIMIT_CORE) != (0, 0):
+            os._exit(5)
+
+    assert in_child(confined) == 0
+
+
+def test_a_cell_has_no_capability_even_as_root() -> None:
+    def confined() -> None:
+        status = os.open("/proc/self/status", os.O_RDONLY)
+        walls.no_capabilities()
+        sets = re.findall(r"Cap(?:Prm|Eff|Bnd):\t(\w+)", os.read(status, 1 << 16).decode())
+        if os.geteuid() == 0 and any(int(each, 16) for each in sets):
+            os._exit(5)
+
+    assert in_child(confined) == 0
+
+
+def test_everything_dies_with_the_kernel() -> None:
+    """A kernel is killed with SIGKILL; its zygote and its cell, which loops, are gone soon after."""
+    script = (
+        "import asyncio, sys, os\n"
+        "from pathlib import Path\n"
+        "from agentos.kernel.cells.images import Images\n"
+        "from agentos.kernel.cells.pool import Cells, CellLimits\n"
+        "async def main():\n"
+        "    content = Path(sys.argv[1]).read_bytes()\n"
+        "    cells = await Cells.start(await Images(Path(sys.argv[2]), bytes(32)).open(content, own=False))\n"
+        "    cell = await cells.take()\n"
+        "    print(cells._zygote._process.pid, *cells._live, flush=True)\n"
+        "    await cell.run('', CellLimits(1 << 26, 600), None)\n"
+        "asyncio.run(main())\n"
+    )
+    import tempfile
+
+    from cells.components import component
+
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "spin.wasm"
+        program.write_bytes(component("spin"))
+        with subprocess.Popen(
+            [sys.executable, "-c", script, program, f"{folder}/images"], stdout=subprocess.PIPE, text=True
+        ) as kernel:
+            assert kernel.stdout
+            pids = [int(word) for word in kernel.stdout.readline().split()]
+            kernel.send_signal(signal.SIGKILL)
+    assert len(pids) >= 2
+    left = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(left, timeout=5)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def confine(profile: object, *, code: str = "") -> subprocess.CompletedProcess[str]:
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps(profile).encode())
+    os.close(writing)
+    try:
+        return subprocess.run(
+            [sys.executable, "-I", "-m", "agentos.kernel.cells.confine", str(reading)], pass_fds=(reading,),
+            env={"SECRET": "1"}, cwd="/", capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        pytest.param({}, id="no command"),
+        pytest.param({"command": []}, id="empty command"),
+        pytest.param({"command": ["/bin/true"], "reads": ["/"]}, id="unknown key"),
+        pytest.param({"command": ["/bin/true"], "read": ["etc"]}, id="relative path"),
+        pytest.param({"command": ["/bin/true"], "network": "yes"}, id="wrong type"),
+    ],
+)
+def test_a_profile_that_is_not_valid_starts_nothing(profile: object) -> None:
+    ended = confine(profile)
+    assert (ended.returncode, ended.stdout) == (BAD_PROFILE, "")
+
+
+def test_a_program_in_any_language_is_confined_too(tmp_path: Path) -> None:
+    """A command that is not a module of this Python is exec'd, behind the same walls."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("granted")
+    (tmp_path / "out").write_text("not granted")
+    script = (
+        "import os, socket\n"
+        f"print(open({str(tmp_path / 'in' / 'file')!r}).read(), sorted(os.environ))\n"
+        f"for try_ in (lambda: open({str(tmp_path / 'out')!r}), lambda: open({str(tmp_path / 'in' / 'new')!r}, 'w'),\n"
+        "             os.fork, lambda: socket.socket(), lambda: os.kill(os.getppid(), 0)):\n"
+        "    try:\n"
+        "        try_()\n"
+        "        print('done')\n"
+        "    except OSError:\n"
+        "        print('refused')\n"
+    )
+    ended = confine({
+        "command": [sys.executable, "-I", "-c", script],
+        "read": [str(tmp_path / "in")],
+        "environment": {"LC_CTYPE": "C.UTF-8"},
+    })  # fmt: skip
+    assert ended.stdout.splitlines() == ["granted ['LC_CTYPE']", *["refused"] * 5], ended.stderr
+
+
+def test_a_cell_is_warmed_by_the_same_request_as_every_other() -> None:
+    assert json.loads(cell.WARM) == {"warm": {}}
