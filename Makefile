@@ -36,7 +36,6 @@ lint: $(DONE)/installed
 # pyright is a Node program: where there is no node, mypy alone has to do.
 types: $(DONE)/installed
 	$(BIN)/mypy $(PACKAGES:%=-p %)
-	$(BIN)/mypy tests $(wildcard bench)
 	@if command -v node >/dev/null && $(BIN)/pyright --version >/dev/null 2>&1; then \
 		echo '$(BIN)/pyright'; \
 		$(BIN)/pyright > $(DONE)/pyright; failed=$$?; cat $(DONE)/pyright; \

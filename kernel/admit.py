@@ -20,6 +20,7 @@ class Ledger(Protocol):
 
     def record(self, *records: Record) -> int:
         """Append as one unit and fold; returns the sequence number. Never waits."""
+        ...
 
     async def durable(self, seq: int) -> None:
         """Returns when all up to this record is on disk."""

@@ -82,14 +82,14 @@ class Credential(grpc.aio.ServerInterceptor):
 
 
 async def _unauthenticated(request: bytes, context: Context) -> NoReturn:
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the home's credential is missing")
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the home's credential is missing")  # pyright: ignore[reportGeneralTypeIssues]  # the stub has two bases
 
 
 async def _abort(context: Context, fault: Fault) -> NoReturn:
     error = views.fault(fault) or error_pb2.Error()
     trailing = (("agentos-error-bin", error.SerializeToString()),)
     context.set_trailing_metadata(trailing)
-    await context.abort(STATUS[error.code], fault.reason)
+    await context.abort(STATUS[error.code], fault.reason)  # pyright: ignore[reportGeneralTypeIssues]  # the stub has two bases
 
 
 class Control(control_pb2_grpc.ControlServiceServicer):

@@ -36,6 +36,7 @@ class Refusal(Exception):
 class Numbering(Protocol):
     def next_id(self, letter: str) -> str:
         """The next id of a kind: g12, p3. Never given twice in a home."""
+        ...
 
 
 class Open(msgspec.Struct):

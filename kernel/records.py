@@ -161,6 +161,8 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
     ended_us: int
     fault: Fault | None = None
     traceback: str = ""
+    # It has no manifest and made calls: there is one to suggest.
+    offered: bool = False
 
 
 class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):

@@ -37,6 +37,7 @@ from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
 ANSWER_WITHIN_S = 600
+CELL_WITHIN_S = 120
 WAIT_IN_INBOX_S = 7 * 86_400
 KEPT_SOURCE = 1 << 20
 
@@ -193,7 +194,10 @@ class Runs:
     async def _in_cell(self, run: Run) -> Ending:
         loaded = await self._loader.load(run.request)
         self._ledger.record(Pinned(run.id, loaded.component, loaded.code))
-        run.cell = await loaded.cells.take()
+        try:
+            run.cell = await asyncio.wait_for(loaded.cells.take(), CELL_WITHIN_S)
+        except TimeoutError:
+            raise NoCells("none was free") from None
         if run.stopped:
             run.cell.kill()
         run.cell_us = time.time_ns() // 1000
@@ -330,6 +334,7 @@ class Runs:
             run.id, int(status), "" if result == "null" else result, "".join(run.output), run.output_cut,
             actor.seq if actor else 0, actor.refused if actor else 0, run.cell_us, began_us,
             time.time_ns() // 1000, fault, end.traceback[:65_536],
+            not run.manifest.present and actor is not None and actor.calls > 0,
         )  # fmt: skip
         try:
             await self._ledger.durable(self._ledger.record(ended))

@@ -18,7 +18,8 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
-from agentos.kernel import bounds, views
+from agentos.kernel import views
+from agentos.kernel.bounds import written
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import CallFailed, Servers
@@ -48,18 +49,18 @@ class Reach:
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
 
-    async def call(self, call: Call, given: Bounds) -> bytes:
+    async def call(self, call: Call, bounds: Bounds) -> bytes:
         try:
-            await self._servers.allow(call.rule.capability, roots(call, given))
+            await self._servers.allow(call.rule.capability, roots(call, bounds))
             request = call.request.SerializeToString()
-            return await self._servers.call(call.rule.capability, call.rule.method, request, context(call, given))
+            return await self._servers.call(call.rule.capability, call.rule.method, request, context(call, bounds))
         except CallFailed as failed:
             raise _failed(failed.error) from None
 
-    async def prepare(self, call: Call, given: Bounds) -> Targets:
+    async def prepare(self, call: Call, bounds: Bounds) -> Targets:
         try:
             found = await self._servers.prepare(
-                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, given)
+                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, bounds)
             )
         except CallFailed as failed:
             raise _failed(failed.error) from None
@@ -69,7 +70,7 @@ class Reach:
 def context(call: Call, given: Bounds) -> capability_pb2.CallContext:
     return capability_pb2.CallContext(
         idempotency_key=f"{call.run}:{call.seq}:{call.digest[:16]}",
-        bounds=bounds.written(given),
+        bounds=written(given),
         targets=views.targets(call.targets),
     )
 

@@ -73,6 +73,7 @@ def run(past: Past, end: RunEnded | None, ledger: Ledger) -> pb.Run:
         shown.status = pb.RunStatus.ValueType(end.status)
         shown.result, shown.output, shown.output_cut = end.result, end.output, end.output_cut
         shown.calls, shown.refused, shown.traceback = end.calls, end.refused, end.traceback
+        shown.manifest_offered = end.offered
         shown.timings_us.cell, shown.timings_us.first_line = end.cell_us, end.first_line_us
         shown.timings_us.ended = end.ended_us
         found = fault(end.fault)

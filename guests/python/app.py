@@ -9,8 +9,8 @@ from agentos.guests.python import preloaded
 
 preloaded.load()
 
-import wit_world  # noqa: E402  (made by componentize-py)
-from wit_world.imports import kernel  # noqa: E402
+import wit_world  # noqa: E402  # pyright: ignore[reportMissingImports]  (made by componentize-py)
+from wit_world.imports import kernel  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from agentos.guests.python import program, shims  # noqa: E402
 

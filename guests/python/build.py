@@ -1,7 +1,8 @@
 """Build guest.wasm: `python -m agentos.guests.python.build`. A second call does nothing unless an input changed.
 
 The inputs are the guest's own sources, the SDK, the WIT, and the versions of componentize-py and tzdata. Their digest
-is a custom section at the end of the component. After a build the component is read back: it must import the kernel and nothing else.
+is a custom section at the end of the component. After a build the component is read back: it must import the kernel
+and nothing else.
 """
 
 from __future__ import annotations

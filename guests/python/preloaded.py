@@ -12,7 +12,7 @@ import sys
 ABSENT = """antigravity this idlelib turtle turtledemo tkinter test lib2to3 ensurepip venv _pyrepl __hello__ __phello__
     _ios_support _android_support _apple_support _aix_support _osx_support""".split()
 
-# Their submodules are imported too: programs write `import os.path`, `import xml.dom.minidom`, `import email.mime.text`.
+# Their submodules are imported too: programs write `import os.path`, `import xml.dom.minidom`.
 PACKAGES = """asyncio collections compression concurrent concurrent.futures ctypes curses dbm email email.mime encodings
     html http importlib importlib.metadata importlib.resources json logging multiprocessing pathlib profiling re sqlite3
     string sysconfig tomllib unittest urllib wsgiref xml xml.dom xml.etree xml.parsers xml.sax xmlrpc zipfile

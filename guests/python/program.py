@@ -172,7 +172,7 @@ def _closed(answer: Answer) -> str:
     if fault:
         answer = {
             "status": "failed", "result": None, "traceback": "",
-            "error": {"code": "invalid", "reason": fault, "hint": "return numbers, text, lists and dicts", "detail": ""},
+            "error": {"code": "invalid", "reason": fault, "hint": "return numbers, text, lists, dicts", "detail": ""},
         }  # fmt: skip
     answer["out"] = wire.take_printed()
     return json.dumps(answer, ensure_ascii=False, allow_nan=False)

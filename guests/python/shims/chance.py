@@ -6,15 +6,13 @@ The seed is asked for at the first draw, never before; a program that draws noth
 
 from __future__ import annotations
 
+import _random
 import hashlib
 import random
 from base64 import b64decode
 from typing import Any
 
-import _random
-
 from agentos.guests.python.shims.failure import ask
-from agentos.guests.python.shims.replace import instead
 
 _SEED = 32
 _BLOCK = 1024
@@ -30,8 +28,7 @@ def begin() -> None:
     """Forget all randomness: the next draw asks for a new seed."""
     global _seed, _counter, _left
     _seed, _counter, _left = b"", 0, b""
-    for name in _LAZY:
-        _shared.__dict__[name] = _LAZY[name]
+    _shared.__dict__.update(_LAZY)
     _shared.gauss_next = None
 
 

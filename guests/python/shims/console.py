@@ -1,4 +1,4 @@
-"""The program's output and input: what it prints rides along with its calls, what it asks for is typed by the person."""
+"""The program's output and input: what it prints rides along with its calls, what it asks for the person types."""
 
 from __future__ import annotations
 

@@ -238,4 +238,3 @@ def cut(held: bytearray, size: int) -> None:
         del held[size:]
     else:
         held.extend(bytes(size - len(held)))
-

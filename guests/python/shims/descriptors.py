@@ -112,7 +112,7 @@ def _for_reading(path: str, flags: int) -> Content | None:
     if flags & os.O_DIRECTORY:
         ask("files.list", path, path=path)
         return None
-    return Reading(path)
+    return Reading(path)  # pyright: ignore[reportReturnType]  # it is read here, never written
 
 
 def read(opened: Opened, count: int) -> bytes:
@@ -179,4 +179,3 @@ def finish() -> None:
             failed = failed or error
     if failed is not None:
         raise failed
-

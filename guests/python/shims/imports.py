@@ -1,4 +1,4 @@
-"""Imports: all there is was imported when the guest was built. What is not there is refused with what to use instead."""
+"""Imports: all there is was imported when the guest was built. The rest is refused with what to use instead."""
 
 from __future__ import annotations
 

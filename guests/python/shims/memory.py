@@ -30,7 +30,7 @@ def begin() -> None:
 
 
 def holds(path: str) -> bool:
-    return path == ROOT or path.startswith(ROOT + "/") or path == NULL
+    return path in (ROOT, NULL) or path.startswith(ROOT + "/")
 
 
 def find(path: str) -> Node:

@@ -1,15 +1,14 @@
-"""`open` in all its modes: the buffers and the text layer are Python's own, what lies under them is a `FileIO` of ours."""
+"""`open` in all its modes: buffers and text layer are Python's own, what lies under them is a `FileIO` of ours."""
 
 from __future__ import annotations
 
+import _io
 import builtins
 import errno
 import io
 import os
 import weakref
 from typing import Any
-
-import _io
 
 from agentos.guests.python.shims import descriptors
 from agentos.guests.python.shims.contents import Appending

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _signal  # pyright: ignore[reportMissingImports]  # of CPython, where no stub names it
+import _socket
 import faulthandler
 import http.client
 import multiprocessing.context
@@ -13,9 +15,6 @@ import socket
 import subprocess
 import urllib.request
 from typing import Any, NoReturn
-
-import _signal
-import _socket
 
 from agentos.guests.python.shims import clock
 from agentos.guests.python.shims.failure import refuse

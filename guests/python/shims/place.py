@@ -50,8 +50,9 @@ def absolute(path: Any) -> str:
 def expanded(path: Any) -> Any:
     """`os.path.expanduser`: there is one home, and no environment to say where it is."""
     given = os.fspath(path)
-    tilde, slash, own = ("~", "/", home) if isinstance(given, str) else (b"~", b"/", os.fsencode(home))
-    return own.rstrip(slash) + given[1:] or slash if given == tilde or given.startswith(tilde + slash) else given
+    if isinstance(given, bytes):
+        return os.fsencode(expanded(os.fsdecode(given)))
+    return home.rstrip("/") + given[1:] or "/" if given == "~" or given.startswith("~/") else given
 
 
 def resolved(path: Any, *, strict: bool = False) -> Any:

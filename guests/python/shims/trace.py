@@ -1,4 +1,4 @@
-"""Tracebacks: the program's own lines, from memory; the frames of the standard library and of the shims are left out."""
+"""Tracebacks: the program's own lines, from memory; frames of the standard library and of the shims are left out."""
 
 from __future__ import annotations
 
