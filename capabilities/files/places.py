@@ -27,10 +27,11 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
 class Places:
-    """Opens what a grant covers. `forbidden` are real paths that are never opened, moved or listed."""
+    """Opens what a grant covers. Never opened, moved or listed: `forbidden`, real paths, and `never`, patterns."""
 
-    def __init__(self, forbidden: tuple[str, ...]) -> None:
+    def __init__(self, forbidden: tuple[str, ...], never: tuple[str, ...] = ()) -> None:
         self._forbidden = forbidden
+        self._never = never
 
     @contextmanager
     def pinned(self, path: str, patterns: tuple[str, ...]) -> Iterator[int]:
@@ -60,8 +61,9 @@ class Places:
             yield fd
 
     def outside(self, path: str) -> None:
-        """Raises Denied where a path is, or lies in, a forbidden folder."""
-        if any(path == place or path.startswith(place + "/") for place in self._forbidden):
+        """Raises Denied where a path is, or lies in, a place that no grant reaches."""
+        forbidden = any(path == place or path.startswith(place + "/") for place in self._forbidden)
+        if forbidden or any(matchers.reaches(pattern, path) for pattern in self._never):
             raise Denied(f"{path} is not reachable under any grant")
 
     def holds_nothing_forbidden(self, path: str) -> None:

@@ -15,8 +15,8 @@ from agentos.capabilities.files.entries import entry, version
 from agentos.capabilities.files.places import Places, movable, regular
 from agentos.capabilities.files.trash import Trash
 from agentos.capabilities.server import Capability
+from agentos.v1 import annotations_pb2, matchers
 from agentos.v1 import files_pb2 as pb
-from agentos.v1 import matchers
 
 READ_BYTES = 2**20
 WRITE_BYTES = 8 * 2**20
@@ -28,7 +28,9 @@ class Files(Capability):
     service = "agentos.v1.FilesService"
 
     async def start(self) -> None:
-        self._places = Places(self.boot.forbidden)
+        service = pb.DESCRIPTOR.services_by_name["FilesService"]
+        notes: annotations_pb2.Capability = service.GetOptions().Extensions[annotations_pb2.capability]
+        self._places = Places(self.boot.forbidden, tuple(notes.never))
         self._trash = Trash(self.boot.keeps["trash"])
 
     # ---- looking

@@ -141,13 +141,15 @@ class Server:
 
     async def call(self, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
         """Send one call under seal. The context has its deadline; the nonce is set here. Raises CallFailed."""
+        remaining = context.deadline_unix_ms / 1000 - time.time()
+        if remaining <= 0:
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"the call's time was up before {self.rule.name} was asked")
         self._nonce += 1
         context.nonce = seal.nonce(self._nonce)
         told = context.SerializeToString()
         sealed = ((seal.CONTEXT, told), (seal.SEAL, seal.seal(self._key, method, told, request)))
         self._under_way += 1
         try:
-            remaining = context.deadline_unix_ms / 1000 - time.time()
             return await self._method(method)(request, timeout=remaining, metadata=sealed)
         except aio.AioRpcError as problem:
             failure = failed(self.rule.name, problem)

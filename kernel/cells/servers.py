@@ -85,6 +85,7 @@ class Servers:
         self._forbidden = forbidden
         self._seats: dict[str, Seat] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._alive: set[Server] = set()
 
     async def call(self, capability: str, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
         """The reply to a request of this method, /agentos.v1.FilesService/Read. Raises CallFailed.
@@ -140,12 +141,12 @@ class Servers:
             await server.retire()
 
     async def close(self) -> None:
-        """End all servers now."""
-        running = [seat.server for seat in self._seats.values() if seat.server]
+        """End all servers now, those that are finishing their calls too."""
         self._seats.clear()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*(server.kill() for server in running), *self._tasks, return_exceptions=True)
+        ending = (server.kill() for server in tuple(self._alive))
+        await asyncio.gather(*ending, *self._tasks, return_exceptions=True)
 
     # ---- starting and restarting
 
@@ -186,6 +187,8 @@ class Servers:
         if seat.rule.folders != ("granted",):
             folders |= dict.fromkeys(map(_at_home, seat.rule.folders), "write")
         server = Server(seat.rule, folders)
+        self._alive.add(server)
+        server.ended.add_done_callback(lambda _: self._alive.discard(server))
         try:
             await server.start(self._runtime, keeps, self._forbidden)
         except CallFailed:

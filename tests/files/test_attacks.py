@@ -252,6 +252,15 @@ async def test_the_forbidden_place_is_not_nameable_under_any_grant() -> None:
         assert (kernel / "key").read_text() == "the kernel's own"
 
 
+async def test_places_that_are_never_reached_stay_closed_at_the_server_too() -> None:
+    async with world() as me:
+        for path in ("/proc/self/environ", "/proc/version", "/sys/kernel", "/dev/null", "/run/x"):
+            assert (await me.refused("files.read", ["/**"], path=path)).code == error_pb2.CODE_DENIED
+        names = {entry.name for entry in (await me.call("files.list", ["/**"], path="/")).entries}
+        assert "etc" in names
+        assert not names & {"proc", "sys", "dev", "run"}
+
+
 async def test_more_than_eight_mebibytes_in_one_call_are_refused(me: World) -> None:
     assert (await me.refused("files.write", path="a", data=bytes(8 * 2**20 + 1))).detail == "too_large"
     assert (await me.refused("files.write", path="a", data=bytes(9 * 2**20))).detail == "too_large"

@@ -215,6 +215,19 @@ async def test_closing_leaves_no_process_and_no_socket(me: World) -> None:
     assert not list((me.folder.parent / "run").iterdir())
 
 
+async def test_closing_ends_a_server_that_is_still_finishing_its_calls(hostile: World) -> None:
+    slow = asyncio.create_task(hostile.call("files.read", path="remain"))
+    await hostile.call("files.mkdir", path="awake")
+    first = hostile.servers.states()["files"].pid
+    other = hostile.folder.parent / "other"
+    other.mkdir()
+    await hostile.call("files.list", [f"{other}/**"], path=str(other))
+    await hostile.servers.close()
+    assert not psutil.pid_exists(first)
+    with pytest.raises(CallFailed):
+        await slow
+
+
 async def test_an_unknown_capability_and_the_kernels_own_have_no_server(me: World) -> None:
     for name in ("nothing", "clock"):
         with pytest.raises(CallFailed):
