@@ -69,8 +69,8 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()]
 
 
-async def opened(folder: Path, notices: list[str]) -> Image:
-    return await Images(folder, KEY, notices.append).open(component("echo"), own=False)
+async def opened(folder: Path, notices: list[str], *, own: bool = False) -> Image:
+    return await Images(folder, KEY, notices.append).open(component("echo"), own=own)
 
 
 async def test_an_image_is_kept_and_not_compiled_again(tmp_path: Path) -> None:
@@ -86,27 +86,37 @@ async def test_an_image_is_kept_and_not_compiled_again(tmp_path: Path) -> None:
     os.close(second.descriptor)
 
 
-@pytest.mark.parametrize("harm", ["truncated", "altered", "emptied", "of another component", "under another key"])
-async def test_an_image_that_is_not_ours_is_noticed_and_compiled_again(tmp_path: Path, harm: str) -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["our own guest", "a program"])
+@pytest.mark.parametrize(
+    "harm", ["truncated", "altered", "longer", "emptied", "of another component", "under another key"]
+)
+async def test_an_image_that_is_not_ours_is_noticed_and_compiled_again(tmp_path: Path, harm: str, own: bool) -> None:
     notices: list[str] = []
-    good = await opened(tmp_path, notices)
+    good = await opened(tmp_path, notices, own=own)
     (file,) = files(tmp_path)
     raw: bytes = file.read_bytes()
-    if harm == "altered":
-        raw = raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:]
-    elif harm == "of another component":
-        os.close((await Images(tmp_path, KEY).open(component("trap"), own=False)).descriptor)
+    if harm == "of another component":
+        os.close((await Images(tmp_path, KEY).open(component("trap"), own=own)).descriptor)
         raw = next(other for other in files(tmp_path) if other != file).read_bytes()
     elif harm == "under another key":
         elsewhere = tmp_path / "elsewhere"
-        os.close((await Images(elsewhere, bytes(32)).open(component("echo"), own=False)).descriptor)
+        os.close((await Images(elsewhere, bytes(32)).open(component("echo"), own=own)).descriptor)
         raw = files(elsewhere)[0].read_bytes()
-    file.write_bytes({"truncated": raw[:-100], "emptied": b""}.get(harm, raw))
-    again = await opened(tmp_path, notices)
+    flipped = raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:]
+    harmed = {"truncated": raw[:-100], "altered": flipped, "longer": raw + b"\0", "emptied": b""}
+    file.write_bytes(harmed.get(harm, raw))
+    again = await opened(tmp_path, notices, own=own)
     assert os.pread(again.descriptor, 1 << 24, 0) == os.pread(good.descriptor, 1 << 24, 0)
     assert notices == ["an image in the cache was altered; it is compiled anew"]
     os.close(good.descriptor)
     os.close(again.descriptor)
+
+
+async def test_the_image_of_a_program_is_not_on_disk_in_the_clear(tmp_path: Path) -> None:
+    image = await opened(tmp_path, [])
+    code = os.pread(image.descriptor, 1 << 24, 0)
+    os.close(image.descriptor)
+    assert code[:64] not in files(tmp_path)[0].read_bytes()
 
 
 async def test_an_image_cannot_be_written_once_it_is_open(images: Images) -> None:
