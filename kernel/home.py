@@ -18,6 +18,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 import msgspec
@@ -27,8 +28,10 @@ from agentos.kernel.keys import HomeError, Keys, Slot
 
 __all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
 
+T = TypeVar("T")
 VERSION = 1
 MAX_UNLOCK_FILE = 65_536
+FRESH = ("agentos.db.fresh", "unlock.json.fresh")
 
 
 class Unlocking(msgspec.Struct, frozen=True):
@@ -76,8 +79,8 @@ class Home:
 
     def write_credential(self, token: str) -> None:
         """Let the person's shells in: whoever can read this file can answer prompts."""
-        folder.write(self.path / "run" / "at", str(self.runtime))
-        folder.write(self.credential, token)
+        _refusing_disk(lambda: folder.write(self.path / "run" / "at", str(self.runtime)))
+        _refusing_disk(lambda: folder.write(self.credential, token))
 
     def close(self) -> None:
         """Leave nothing of this kernel behind, and let the next one in."""
@@ -103,26 +106,35 @@ def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = 
     """Make a home whose key is kept by a keyring, a passphrase (`secret`) or a key file; returns the recovery key."""
     path = _made(path)
     home_key, name = secrets.token_bytes(keys.KEY_BYTES), keys.home_id()
-    fresh = path / "agentos.db.new"
-    fresh.unlink(missing_ok=True)
-    _refusing_disk(lambda: chain.create(fresh, keys.derive(home_key).database))
+    _refusing_disk(lambda: chain.create(path / FRESH[0], keys.derive(home_key).database))
     slot = _slot(path, home_key, name, wrap, secret, key_file)
     recovery, shown = keys.recovery_slot(home_key, name)
-    unlocking = Unlocking(VERSION, name, (slot, recovery))
-
-    def commit() -> None:
-        fresh.rename(path / "agentos.db")
-        folder.write(path / "unlock.json", msgspec.json.format(msgspec.json.encode(unlocking)).decode())
-
-    _refusing_disk(commit)
+    try:
+        _refusing_disk(lambda: _commit(path, Unlocking(VERSION, name, (slot, recovery))))
+    except HomeError:
+        if slot.path:
+            Path(slot.path).unlink()  # it opens nothing, and would be in the way of the next try
+        raise
     return shown
+
+
+def _commit(path: Path, unlocking: Unlocking) -> None:
+    """From here on it is a home. What can fail for want of room comes before the first rename."""
+    database, unlocking_file = (path / name for name in FRESH)
+    folder.write(unlocking_file, msgspec.json.format(msgspec.json.encode(unlocking)).decode())
+    database.rename(path / "agentos.db")
+    unlocking_file.rename(path / "unlock.json")
+    folder.sync(path)
 
 
 def _made(path: Path) -> Path:
     """The folder of a new home: made now, or empty and ours."""
     _refusing_disk(lambda: path.mkdir(mode=0o700, parents=True, exist_ok=True))
     path = Path(os.path.realpath(path))
-    left = {each.name for each in path.iterdir()} - {"agentos.db.new"}
+    for each in path.iterdir():
+        if each.name.startswith(FRESH):  # of a try that failed
+            each.unlink()
+    left = {each.name for each in path.iterdir()}
     if "unlock.json" in left:
         raise HomeError("exists", f"there is a home already: {path}", "use it, or choose another folder: AGENTOS_HOME")
     if left:
@@ -164,10 +176,10 @@ def unlock(path: Path, secret: str = "") -> Home:
         raise HomeError(
             "broken", f"the journal of this home is gone: {path / 'agentos.db'}", "restore it from a backup"
         )
-    lock = folder.lock(path / "lock")
+    lock = _refusing_disk(lambda: folder.lock(path / "lock"))
     try:
         home_key = _home_key(unlocking, secret)
-        return Home(path, unlocking.home, keys.derive(home_key), lock)
+        return _refusing_disk(lambda: Home(path, unlocking.home, keys.derive(home_key), lock))
     except BaseException:
         os.close(lock)
         raise
@@ -240,9 +252,9 @@ def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
     return keys.passphrase_key(slot, secret) if slot.kind == "passphrase" and secret else None
 
 
-def _refusing_disk(step: Callable[[], None]) -> None:
+def _refusing_disk(step: Callable[[], T]) -> T:
     try:
-        step()
+        return step()
     except (OSError, apsw.Error):
         raise HomeError(
             "unavailable", "the home cannot be written", "make room, or choose a folder you can write to"

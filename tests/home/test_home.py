@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -121,11 +122,56 @@ def test_a_failed_start_leaves_no_home_and_can_be_repeated(tmp_path: Path) -> No
         pass
 
 
+FULL = """
+import sys
+from pathlib import Path
+from agentos.kernel import home
+from agentos.kernel.home import HomeError
+
+disk, key = Path(sys.argv[1]), Path(sys.argv[2])
+ballast = disk / "ballast"
+refused = 0
+for room in range(0, 200_000, 4096):
+    ballast.write_bytes(b"")
+    try:
+        with open(ballast, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+    except OSError:
+        pass
+    with open(ballast, "r+b") as file:
+        file.truncate(max(0, ballast.stat().st_size - room))
+    try:
+        home.initialise(disk / "h", "key-file", key_file=key)
+    except HomeError as error:
+        assert error.code == "unavailable", error
+        refused += 1
+        continue
+    ballast.unlink()
+    break
+home.unlock(disk / "h").close()
+print(refused)
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")
+def test_on_a_full_disk_no_home_is_made_and_nothing_is_in_the_way_of_the_next_try(tmp_path: Path) -> None:
+    disk, key = tmp_path / "disk", tmp_path / "key"
+    disk.mkdir()
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = f"mount -t tmpfs -o size=1m none {disk}"
+    if subprocess.run([*unshare, "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    run = [*unshare, "sh", "-c", f'{mount} && exec "$0" -c "$1" {disk} {key}', sys.executable, FULL]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert int(done.stdout) > 2, "each amount of room was tried"
+
+
 def test_a_key_file_is_not_kept_within_the_home(tmp_path: Path) -> None:
     path = tmp_path / "home"
     assert error_of(lambda: home.initialise(path, "key-file", key_file=path / "key")).code == "invalid"
     (tmp_path / "door").symlink_to(path)
-    (path / "agentos.db.new").unlink()
     assert error_of(lambda: home.initialise(path, "key-file", key_file=tmp_path / "door" / "key")).code == "invalid"
 
 
@@ -195,6 +241,7 @@ def test_a_second_kernel_is_refused_and_told_the_pid_of_the_first(made: Path) ->
 def test_sockets_of_a_killed_kernel_are_swept_away(made: Path) -> None:
     with opened(made) as held:
         runtime = held.runtime
+    runtime.mkdir(mode=0o700, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(runtime / "control.sock"))
     with opened(made):
@@ -209,7 +256,8 @@ def test_a_long_path_gets_a_short_private_folder_for_its_sockets(tmp_path: Path)
         assert held.runtime.stat().st_mode & 0o777 == 0o700
         held.write_credential("token")
         assert home.where(path).socket == str(held.runtime / "control.sock")
-    held.runtime.chmod(0o755)
+    assert not held.runtime.exists()
+    held.runtime.mkdir(mode=0o755)
     assert error_of(lambda: home.unlock(path)).code == "open_to_others"
     held.runtime.rmdir()
     held.runtime.symlink_to(tmp_path)

@@ -222,6 +222,7 @@ async def test_no_file_has_a_word_in_the_clear(tmp_path: Path) -> None:
     await journal.durable(journal.append(("call", "r-plain-run", MARKER)))
     files = {each.name: each.read_bytes() for each in tmp_path.iterdir()}  # noqa: ASYNC240
     assert set(files) == {"j", "j-wal", "j-shm"}
+    assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}  # noqa: ASYNC240
     await journal.close()
     files["closed"] = (tmp_path / "j").read_bytes()
     for raw in files.values():

@@ -85,6 +85,16 @@ def test_a_machine_without_a_keyring_says_what_to_do(tmp_path: Path) -> None:
     assert "--key-file" in said["error"]["hint"]
 
 
+def test_a_lost_key_file_is_answered_with_what_opens_the_home_instead(tmp_path: Path) -> None:
+    path, key = str(tmp_path / "h"), tmp_path / "key"
+    made = kernel("init", "--home", path, "--wrap", "key-file", "--key-file", str(key))[1]
+    key.unlink()
+    status, said = kernel("serve", "--home", path, AGENTOS_PASSPHRASE=made["recovery"][1:])
+    assert (status, said["error"]["code"]) == (5, "no_key_file")
+    assert "AGENTOS_PASSPHRASE" in said["error"]["hint"]
+    home.unlock(Path(path), made["recovery"]).close()
+
+
 def test_a_home_that_is_served_already_is_refused_with_the_pid(tmp_path: Path) -> None:
     path = tmp_path / "h"
     home.initialise(path, "key-file", key_file=tmp_path / "key")
