@@ -32,6 +32,14 @@ from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
 
 
+NOWHERE = (
+    ("manifest", "cannot name this place"),
+    ("grant", "none"),
+    ("effect", "none: nothing was opened"),
+    ("to allow", "nothing does: such places are out of reach for every program"),
+)
+
+
 class Allow(msgspec.Struct, frozen=True):
     """`grant` is the id of what allows it; empty for the kernel's own calls."""
 
@@ -87,9 +95,9 @@ def unreachable(case: Case) -> Verdict | None:
     never = case.catalog.capabilities[case.call.rule.capability].never
     for _, path in paths(case.call):
         if any(path == place or path.startswith(place + "/") for place in case.forbidden):
-            return _deny("the kernel's own home is not reachable", "", (("manifest", "cannot name this place"),))
+            return _deny("the kernel's own home is not reachable", "no grant changes that", NOWHERE)
         if any(matchers.reaches(pattern, path) for pattern in never):
-            return _deny("this place is not reachable under any grant", "", (("manifest", "cannot name this place"),))
+            return _deny("this place is not reachable under any grant", "no grant changes that", NOWHERE)
     return None
 
 

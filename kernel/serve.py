@@ -59,6 +59,7 @@ class Reach:
 
     async def prepare(self, call: Call, bounds: Bounds) -> Targets:
         try:
+            await self._servers.allow(call.rule.capability, roots(call, bounds))
             found = await self._servers.prepare(
                 call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, bounds)
             )
