@@ -31,7 +31,6 @@ from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
 
-
 NOWHERE = (
     ("manifest", "cannot name this place"),
     ("grant", "none"),
