@@ -231,6 +231,11 @@ class Path:
             value = await self._serve(actor, call, authorized.grant)
         except Failed as failed:
             fault, released = failed.fault, failed.released
+        except asyncio.CancelledError:
+            # The run ended in its middle: the effect may have happened, so the reservation stays.
+            cut = Fault(pb.CODE_UNAVAILABLE, "the run ended while this was under way", "", "interrupted")
+            settle(call, (time.perf_counter_ns() - began) // 1000, "", cut, False, self._ledger)
+            raise
         took_us = (time.perf_counter_ns() - began) // 1000
         seq = settle(call, took_us, _kept(value), fault, released, self._ledger)
         if not observes:
