@@ -160,14 +160,7 @@ RULES: tuple[Callable[[Case], Verdict | None], ...] = (
 # ---- what the rules are made of
 
 
-class Covering(msgspec.Struct):
-    """Anything with an action and bounds: a grant, a line of a manifest, a denial."""
-
-    action: str
-    bounds: Bounds
-
-
-def covers(catalog: Catalog, authority: Covering | ManifestLine | Denial | Held, call: Call) -> bool:
+def covers(catalog: Catalog, authority: ManifestLine | Denial | Held, call: Call) -> bool:
     """Whether the action is this one or implies it, and every target of the call lies within a bound."""
     given = authority.grant if isinstance(authority, Held) else authority
     if call.rule.name not in catalog.expand(given.action):
