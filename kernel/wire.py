@@ -30,7 +30,7 @@ CODES: dict[int, str] = {
 Arguments = dict[str, object]
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call as the guest words it. `line` is where its program says it is."""
 
     action: str
@@ -38,7 +38,7 @@ class Claim(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One request: what was printed since the last, and the calls to make side by side."""
 
     out: tuple[tuple[int, str], ...] = ()

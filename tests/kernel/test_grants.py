@@ -1,0 +1,118 @@
+"""The table of grants as a fold: never overdrawn, never longer lived than a parent, whatever the order of things."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentos.kernel.grants import Standing, Table
+from agentos.kernel.records import Record, Revoked
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.cases import WHO, at, grant, made, settled
+
+READ = at("/home/me/**")
+
+
+def ids(table: Table, who: Standing = WHO, now_ms: int = 0) -> set[str]:
+    return {held.grant.id for held in table.live(who, now_ms)}
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from(["call", "settle", "release"]), max_size=40))
+def test_a_grant_is_never_overdrawn(uses: int, steps: list[str]) -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, uses=uses)])
+    under_way: list[int] = []
+    used = 0
+    for seq, step in enumerate(steps, 1):
+        if step == "call" and ids(table):
+            table.fold([made(seq, "g1", amounts=(("bytes", 3),))])
+            under_way.append(seq)
+        elif step != "call" and under_way:
+            table.fold([settled(under_way.pop(0), released=step == "release")])
+            used += step == "settle"
+        held = table.held["g1"]
+        assert used + len(under_way) == held.uses <= uses
+        assert held.uses_left == uses - held.uses
+        assert held.spent.get(("r1", "bytes"), 0) == 3 * held.uses
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[int]:
+    """For each grant the number of its parent, which is older; -1 for none."""
+    return [draw(st.integers(-1, number - 1)) for number in range(draw(st.integers(1, 12)))]
+
+
+@given(trees(), st.data())
+def test_revoking_takes_the_subtree_and_nothing_else(parents: list[int], data: st.DataObject) -> None:
+    table = Table()
+    table.fold(
+        grant(f"g{number}", "files.read", READ, parent=f"g{parent}" if parent >= 0 else "")
+        for number, parent in enumerate(parents)
+    )
+    root = data.draw(st.integers(0, len(parents) - 1))
+    whole = data.draw(st.booleans())
+    taken = {root}
+    for number, parent in enumerate(parents):
+        taken |= {number} if parent in taken else set()
+    assert set(table.subtree(f"g{root}")) == {f"g{number}" for number in taken}
+    table.fold([Revoked(table.subtree(f"g{root}") if whole else (f"g{root}",))])
+    assert ids(table) == {f"g{number}" for number in range(len(parents)) if number not in taken}
+
+
+def test_a_child_never_outlives_its_parent() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, pb.CHOICE_UNTIL, until_ms=100)])
+    table.fold([grant("g2", "files.read", READ, parent="g1"), grant("g3", "files.read", READ, parent="g9")])
+    assert ids(table, now_ms=99) == {"g1", "g2"}
+    assert ids(table, now_ms=100) == set()
+    assert table.state(table.held["g2"], 100) == pb.GRANT_STATE_EXPIRED
+
+
+def test_terms_say_whom_a_grant_reaches() -> None:
+    table = Table()
+    table.fold(
+        [
+            grant("once", "files.read", READ, pb.CHOICE_ONCE, uses=1),
+            grant("run", "files.read", READ, pb.CHOICE_RUN),
+            grant("until", "files.read", READ, pb.CHOICE_UNTIL, until_ms=50),
+            grant("version", "files.read", READ),
+            grant("terminal", "files.read", READ, pb.CHOICE_TERMINAL, terminal=(7, 9)),
+            grant("unknown", "files.read", READ, pb.CHOICE_UNSPECIFIED),
+        ]
+    )
+    next_run = Standing("r2", WHO.program, WHO.path, WHO.digest)
+    next_version = Standing("r3", WHO.program, WHO.path, "d2", (7, 9))
+    namesake = Standing("r1", WHO.program, "/elsewhere/links.py", WHO.digest, (7, 9))
+    assert ids(table) == {"once", "run", "until", "version"}
+    assert ids(table, next_run) == {"until", "version"}
+    assert ids(table, next_run, now_ms=50) == {"version"}
+    assert ids(table, next_version) == {"terminal"}
+    assert ids(table, Standing("r3", WHO.program, WHO.path, "d2", (7, 8))) == set()
+    assert ids(table, namesake) == set()
+
+
+def test_what_is_unknown_keeps_its_reservation() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, uses=1), made(1, "g1")])
+    assert [call.seq for call in table.under_way(["g1"])] == [1]
+    table.fold([settled(1, released=False)])
+    assert table.held["g1"].uses_left == 0
+    assert not table.under_way(["g1"])
+
+
+def test_a_settling_counts_once() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, uses=2), made(1, "g1"), made(2, "g1")])
+    table.fold([settled(1, released=True), settled(1, released=True), settled(9, released=True)])
+    assert table.held["g1"].uses_left == 1
+
+
+def test_the_same_records_give_the_same_table() -> None:
+    records: list[Record] = [
+        grant("g1", "files.read", READ, uses=3), made(1, "g1"), settled(1), made(2, "g1"), settled(2, released=True)
+    ]  # fmt: skip
+    one, two = Table(), Table()
+    one.fold(records)
+    for record in records:
+        two.fold([record])
+    assert one.held == two.held

@@ -1,0 +1,135 @@
+"""What a guest sends is hostile JSON: it has one reading, or it is refused in words of our own."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentos.kernel import canonical, wire
+from agentos.kernel.call import redacted
+from agentos.manifest.rules import Catalog
+from tests.kernel.cases import call
+
+HOSTILE = {
+    "nothing": "",
+    "not JSON": "{",
+    "a number": "1",
+    "a list": "[]",
+    "a key twice": '{"calls":[],"calls":[]}',
+    "a key twice within": '{"calls":[{"action":"files.read","args":{"path":"/a","path":"/b"}}]}',
+    "a key twice by escapes": '{"calls":[{"action":"files.read","args":{"path":"/a","p\\u0061th":"/b"}}]}',
+    "NaN": '{"calls":[{"action":"files.read","args":{"offset":NaN}}]}',
+    "infinity": '{"calls":[{"action":"files.read","args":{"offset":-Infinity}}]}',
+    "nested deep": '{"calls":' + "[" * 100_000,
+    "nested deep and closed": '{"out":' + "[" * 50_000 + "]" * 50_000 + "}",
+    "half a character": '{"out":[[1,"\ud800"]]}',
+    "calls that are no list": '{"calls":{}}',
+    "args that are no table": '{"calls":[{"action":"files.read","args":[]}]}',
+    "a call without an action": '{"calls":[{"args":{}}]}',
+    "a line that is none": '{"calls":[{"action":"clock.now","args":{},"line":"x"}]}',
+    "an int of many digits": '{"calls":[{"action":"clock.now","args":{},"line":' + "9" * 5000 + "}]}",
+    "a field that no guest sends": '{"calls":[],"grant":"g1"}',
+    "a field that no call has": '{"calls":[{"action":"clock.now","args":{},"grant":"g1"}]}',
+    "many calls": json.dumps({"calls": [{"action": "clock.now", "args": {}}] * 65}),
+    "much output": json.dumps({"out": [[1, "x"]] * 257}),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_request_is_refused(text: str) -> None:
+    with pytest.raises(wire.BadRequest) as refused:
+        wire.read(text)
+    assert refused.value.fault.reason
+    assert "Traceback" not in refused.value.fault.reason
+
+
+@given(st.text())
+def test_no_text_at_all_raises_anything_else(text: str) -> None:
+    with suppress(wire.BadRequest):
+        wire.read(text)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner)
+       | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
+def test_no_argument_at_all_raises_anything_else(catalog: Catalog, value: object) -> None:
+    for name in ("path", "offset", "as_text", "no_such"):
+        with suppress(wire.BadRequest):
+            call(catalog, "files.read", **({"path": "/a"} | {name: value}))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"path": "/a", "unknown": 1},
+        {"path": "/a", "offset": 1 << 63},
+        {"path": "/a", "offset": "1e3x"},
+        {"path": "/a", "offset": 1.5},
+        {"path": "/a", "as_text": "true"},
+        {"path": "/a\ud800"},
+        {"path": ["/a"]},
+        {"path": None},
+        {"path": ""},
+        {"path": "/a/../b"},
+        {"path": "/a\0"},
+        {},
+    ],
+)
+def test_an_argument_that_does_not_fit_is_refused(catalog: Catalog, args: dict[str, object]) -> None:
+    with pytest.raises(wire.BadRequest):
+        call(catalog, "files.read", **args)
+
+
+def test_a_64_bit_number_is_one_as_text_too(catalog: Catalog) -> None:
+    as_text = call(catalog, "files.read", path="/a", offset="9007199254740993")
+    as_number = call(catalog, "files.read", path="/a", offset=9007199254740993)
+    assert as_text.digest == as_number.digest
+
+
+def test_an_unknown_action_is_answered_with_the_nearest(catalog: Catalog) -> None:
+    with pytest.raises(wire.BadRequest) as refused:
+        call(catalog, "files.reed", path="/a")
+    assert refused.value.fault.hint == "did you mean files.read?"
+
+
+# ---- digests
+
+
+def test_spellings_of_one_place_are_one_call(catalog: Catalog) -> None:
+    spellings = ["notes/a.md", "./notes//a.md", "/home/me/work/notes/a.md", "~/work/notes/a.md"]
+    assert len({call(catalog, "files.read", path=path).digest for path in spellings}) == 1
+
+
+def test_every_argument_counts_for_the_digest(catalog: Catalog) -> None:
+    variants: list[dict[str, object]] = [{}, {"offset": 1}, {"length": 1}, {"if_version": "1"}, {"as_text": True}]
+    found = {call(catalog, "files.read", path="/a", **more).digest for more in variants}
+    found |= {call(catalog, "files.read", path="/b").digest, call(catalog, "files.stat", path="/a").digest}
+    assert len(found) == 7
+
+
+def test_a_prepared_target_counts_for_the_digest(catalog: Catalog) -> None:
+    made = call(catalog, "files.move", path="/a", to="/b")
+    assert made.prepared((("to", "/c"),)).digest != made.digest
+    assert made.prepared(made.targets).digest == made.digest
+
+
+@given(st.lists(st.binary(max_size=8), max_size=5), st.lists(st.binary(max_size=8), max_size=5))
+def test_two_lists_never_frame_alike(one: list[bytes], other: list[bytes]) -> None:
+    assert (canonical.framed(*one) == canonical.framed(*other)) == (one == other)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_text_never_slips_from_one_field_to_the_next(catalog: Catalog, one: str, other: str) -> None:
+    first = call(catalog, "files.write", path="/a", text=one, data="")
+    second = call(catalog, "files.write", path="/a", text=other, data="")
+    assert (first.digest == second.digest) == (one == other)
+
+
+def test_content_is_recorded_by_size_and_digest_alone(catalog: Catalog) -> None:
+    made = call(catalog, "files.write", path="/a", text="a secret of mine")
+    shown = redacted(made.request, frozenset(field.field for field in made.rule.fields if field.content))
+    assert "secret" not in shown
+    assert "16 bytes" in json.loads(shown)["text"]
