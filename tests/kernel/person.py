@@ -41,8 +41,8 @@ FOR_RUN, FOR_VERSION = all_lines(pb.CHOICE_RUN), all_lines(pb.CHOICE_VERSION)
 
 def error_of(failure: grpc.RpcError) -> error_pb2.Error:
     """What the kernel said of a call to it that failed."""
-    trailing = dict(failure.trailing_metadata() or ())
-    return error_pb2.Error.FromString(trailing["agentos-error-bin"])
+    found = [value for key, value in failure.trailing_metadata() or () if key == "agentos-error-bin"]
+    return error_pb2.Error.FromString(bytes(found[0]))
 
 
 @dataclass
