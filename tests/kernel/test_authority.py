@@ -200,10 +200,8 @@ def test_a_program_of_the_same_name_elsewhere_has_nothing(person: Person) -> Non
 @pytest.mark.parametrize("place", [".bashrc", ".git/hooks/pre-commit", "evil.pth", "agent.toml"])
 def test_a_place_that_executes_is_asked_each_time_under_any_glob(person: Person, place: str) -> None:
     (person.folder / place).parent.mkdir(parents=True, exist_ok=True)
-    source = (
-        TRY
-        + f"from agentos.sdk import files\nresult = [attempt(lambda: files.write({place!r}, text=text)) for text in 'ab']"
-    )
+    write = f"lambda: files.write({place!r}, text=text)"
+    source = TRY + f"from agentos.sdk import files\nresult = [attempt({write}) for text in 'ab']"
     told = person.run(source, WRITE, policy=_whole_then(NO))
     assert told.result == ["refused"] * 2
     asked = [prompt for prompt in told.prompts if not prompt.review]
