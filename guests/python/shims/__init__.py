@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentos.guests.python.shims import (
+    audits,
     chance,
     clock,
     console,
@@ -10,6 +11,7 @@ from agentos.guests.python.shims import (
     dates,
     descriptors,
     imports,
+    library,
     locks,
     loop,
     memory,
@@ -23,11 +25,33 @@ from agentos.guests.python.shims import (
     zones,
 )
 
+PARTS = (
+    zones, clock, dates, chance, console, opening, posix, tree, locks, loop, outside, database, trace, library, audits,
+    imports,
+)  # fmt: skip
+
 
 def install() -> None:
     """Put all of them in place. After this nothing can be imported that was not."""
     zones.load()
-    for part in (zones, clock, dates, chance, console, opening, posix, tree, locks, loop, outside, database, trace):
+    parts = (
+        zones,
+        clock,
+        dates,
+        chance,
+        console,
+        opening,
+        posix,
+        tree,
+        locks,
+        loop,
+        outside,
+        database,
+        trace,
+        library,
+        audits,
+    )
+    for part in parts:
         part.install()
     imports.install()
     replace.everywhere()

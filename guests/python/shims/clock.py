@@ -106,7 +106,8 @@ def localtime(seconds: float | None = None, /) -> time.struct_time:
 def _struct(local: datetime) -> time.struct_time:
     offset = local.utcoffset() or timedelta(0)
     name = local.tzname()
-    return time.struct_time((*local.timetuple(), name, int(offset.total_seconds())))
+    fields = (*local.timetuple()[:8], int(bool(local.dst())))
+    return time.struct_time((*fields, name, int(offset.total_seconds())))
 
 
 def gmtime(seconds: float | None = None, /) -> time.struct_time:

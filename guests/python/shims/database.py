@@ -25,13 +25,34 @@ _plain: Any = None
 class Connection(_C_CONNECTION):
     """A connection to a database in memory."""
 
+    _own: Callable[..., int] | None = None
+    _restoring = False
+
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_checked(database), *args, **kwargs)
-        self.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        super().__init__(checked(database), *args, **kwargs)
         _prepare(self)
+        super().set_authorizer(self._authorize)
+
+    def set_authorizer(self, authorizer_callback: Any) -> None:
+        """The program's own, after ours."""
+        self._own = authorizer_callback
+
+    def deserialize(self, data: Any, /, *, name: str = "main") -> None:
+        """Load a database from its bytes, which SQLite does by attaching."""
+        self._restoring = True
+        try:
+            super().deserialize(data, name=name)
+        finally:
+            self._restoring = False
+
+    def _authorize(self, action: int, first: str | None, *rest: Any) -> int:
+        """No other database is attached but one in memory: `ATTACH` and `VACUUM INTO` would open a file."""
+        if action == sqlite3.SQLITE_ATTACH and first not in _MEMORY and not self._restoring:
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK if self._own is None else self._own(action, first, *rest)
 
 
-def _checked(database: Any) -> str:
+def checked(database: Any) -> str:
     name = database if isinstance(database, str) else str(database)
     if name in _MEMORY or (name.startswith("file:") and ("mode=memory" in name or ":memory:" in name)):
         return ":memory:"
@@ -83,12 +104,7 @@ def _computed(name: str, given: tuple[Any, ...]) -> Any:
 def _connect(database: Any, *args: Any, factory: Any = None, **kwargs: Any) -> Any:
     """Open a database in memory."""
     kwargs.pop("uri", None)
-    name = _checked(database)
-    if factory is not None and not issubclass(factory, Connection):
-        made = factory(name, *args, **kwargs)
-        made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        _prepare(made)
-        return made
+    name = checked(database)
     return (factory or Connection)(name, *args, **kwargs)
 
 

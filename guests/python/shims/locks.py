@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _queue
 import _thread
+import concurrent.futures
+import queue
 import threading
 from typing import Any, NoReturn
 
@@ -72,4 +75,7 @@ def install() -> None:
     for name in ("start_new_thread", "start_new", "start_joinable_thread"):
         instead(_thread, name, _no_thread)
     instead(threading, "Lock", lock)
+    for module in (_queue, queue):
+        module.SimpleQueue = queue._PySimpleQueue  # type: ignore[attr-defined]
+    concurrent.futures.ThreadPoolExecutor.submit = _no_thread  # type: ignore[method-assign]
     lock.__name__ = lock.__qualname__ = "lock"

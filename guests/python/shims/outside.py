@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # pyright: ignore[reportMissingImports]  # of CPython, where no stub names it
 import _socket
+import concurrent.futures
 import faulthandler
 import http.client
 import multiprocessing.context
@@ -126,6 +127,7 @@ def install() -> None:
         instead(module, "set_wakeup_fd", lambda fd, *, warn_on_full_buffer=True: -1)
     for name in [name for name in dir(faulthandler) if not name.startswith("__")]:
         instead(faulthandler, name, lambda *_, **__: _no_dump())
+    concurrent.futures.ProcessPoolExecutor.submit = lambda self, *_, **__: _no_process()  # type: ignore[method-assign]
     multiprocessing.process.BaseProcess.start = lambda self: _no_process()  # type: ignore[method-assign]
     for name in "Lock RLock Condition Semaphore BoundedSemaphore Event Barrier Queue Pool Manager Value Array".split():
         setattr(multiprocessing.context.BaseContext, name, lambda self, *_, **__: _no_process())

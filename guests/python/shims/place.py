@@ -55,9 +55,9 @@ def expanded(path: Any) -> Any:
     return home.rstrip("/") + given[1:] or "/" if given == "~" or given.startswith("~/") else given
 
 
-def resolved(path: Any, *, strict: bool = False) -> Any:
+def resolved(path: Any, *, strict: object = False) -> Any:
     """`os.path.realpath`: no path that can be opened has a link in it, so this is spelling, and makes no call."""
     whole = os.path.abspath(path)
-    if strict:
+    if strict is True:
         os.stat(whole)
     return whole

@@ -50,13 +50,14 @@ def _sweep(names: dict[str, Any], put: Callable[[str, object], None]) -> None:
         plain = value.__func__ if isinstance(value, staticmethod) else value
         pair = _pairs.get(id(plain))
         if pair is not None and pair[0] is plain:
-            put(name, staticmethod(pair[1]) if plain is not value else pair[1])  # type: ignore[arg-type]
+            put(name, pair[1])
 
 
-def _set(holder: type, name: str, new: object) -> None:
+def _set(holder: type, name: str, new: Any) -> None:
+    """As a class attribute: a function of C is no method there (`converter = time.localtime`), so ours may not be."""
     if not holder.__module__.startswith("agentos."):
         try:
-            setattr(holder, name, new)
+            setattr(holder, name, new if isinstance(new, type) else staticmethod(new))
         except TypeError:  # an immutable type of an extension module
             pass
 

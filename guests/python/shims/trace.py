@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 import traceback
@@ -20,6 +21,10 @@ def remember(name: str, source: str) -> None:
     _sources.clear()
     _sources[name] = source
     linecache.cache.clear()
+
+
+def has(name: str) -> bool:
+    return name in _sources
 
 
 def is_ours(filename: str) -> bool:
@@ -48,7 +53,8 @@ def _unraisable(unraisable: Any) -> None:
     """What goes wrong where nobody can catch it, such as a file that is refused when Python closes it."""
     error = unraisable.exc_value
     what = unraisable.err_msg or "Exception ignored"
-    print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)
+    with contextlib.suppress(Exception):
+        print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def text_of(error: BaseException) -> str:
@@ -56,17 +62,7 @@ def text_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _no_files(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse what the interpreter itself opens: for a SyntaxError it would look for the source on a disk.
-
-    The program's own `open` does not come this way. An audit hook is the one place before the C library's fopen.
-    """
-    if event == "open":
-        raise OSError("sources are not on a disk")
-
-
 def install() -> None:
-    sys.addaudithook(_no_files)
     linecache.updatecache = _lines
     linecache.checkcache = lambda filename=None: None
     linecache.lazycache = lambda filename, module_globals: False

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import glob
 import os
 import pathlib
 import posixpath
 import shutil
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from agentos.guests.python.shims import folders, memory, place
 from agentos.guests.python.shims.contents import Appending, Writing
+from agentos.guests.python.shims.entries import DirEntry, Scan
 from agentos.guests.python.shims.replace import instead
 
 
@@ -103,7 +107,65 @@ def _move(src: Any, dst: Any, copy_function: Any = None) -> Any:
     return dst
 
 
+def _walk(top: Any, topdown: bool = True, onerror: Any = None, followlinks: bool = False) -> Iterator[Any]:
+    """`os.walk`, with one call a folder: a link is no folder here, so there is none to be looked at first."""
+    try:
+        entries = folders.scan(os.fspath(top))
+    except OSError as error:
+        if onerror is not None:
+            onerror(error)
+        return
+    inner = [entry.name for entry in entries if entry.is_dir()]
+    files = [entry.name for entry in entries if not entry.is_dir()]
+    if topdown:
+        yield top, inner, files
+    for name in inner:
+        yield from _walk(os.path.join(top, name), topdown, onerror, followlinks)
+    if not topdown:
+        yield top, inner, files
+
+
+_listed: dict[Any, list[DirEntry]] = {}
+
+
+def _once(path: Any) -> Scan:
+    """A listing for a recursive glob, which asks for each folder twice: for what is in it, and for its folders."""
+    given = os.fspath(path) or "."
+    entries = _listed.pop(given, None)
+    if entries is None:
+        entries = _listed[given] = folders.scan(given)
+    return Scan(entries)
+
+
+def _fresh(function: Any) -> Any:
+    """A glob that begins with no listing of another."""
+
+    @functools.wraps(function)
+    def glob(*args: Any, **kwargs: Any) -> Any:
+        _listed.clear()
+        return function(*args, **kwargs)
+
+    return glob
+
+
+class _Os:
+    """`os` as the module `glob` sees it."""
+
+    scandir = staticmethod(_once)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+
+def _install_globs() -> None:
+    glob.__dict__["os"] = _Os()
+    glob.iglob, glob.glob = _fresh(glob.iglob), _fresh(glob.glob)
+    pathlib.Path.glob = _fresh(pathlib.Path.glob)  # type: ignore[method-assign]
+
+
 def install() -> None:
+    instead(os, "walk", _walk)
+    _install_globs()
     instead(os, "makedirs", _makedirs)
     instead(posixpath, "realpath", place.resolved)
     instead(posixpath, "expanduser", place.expanded)

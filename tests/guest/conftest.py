@@ -1,0 +1,127 @@
+"""Programs through the real guest in real cells; the SDK's kit answers their calls."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from agentos.guests.python.build import build
+from agentos.kernel.cells.images import Images
+from agentos.kernel.cells.pool import CellLimits, Cells, Ending
+from agentos.sdk.testing import Grant, Kit
+
+LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
+FOLDER = "/home/me/x"
+FILES: dict[str, str | bytes] = {
+    f"{FOLDER}/a.txt": "one\ntwo\nthree\n",
+    f"{FOLDER}/b.md": "# B\n",
+    f"{FOLDER}/table.csv": "name,age\nAda,36\nAlan,41\n",
+    f"{FOLDER}/bytes.bin": bytes(range(256)),
+    f"{FOLDER}/sub/c.txt": "see",
+    f"{FOLDER}/sub/deep/d.txt": "deep",
+    f"{FOLDER}/empty": "",
+    "/home/me/.ssh/id": "secret",
+}
+
+
+def kit(lines: tuple[str, ...] = (), files: dict[str, str | bytes] | None = None) -> Kit:
+    """A person who allowed everything in one folder, and nothing elsewhere."""
+    actions = "read", "write", "trash"
+    grants = [Grant(f"files.{action}", path=f"{FOLDER}/**") for action in actions]
+    grants += [Grant(f"files.{action}", path=FOLDER) for action in ("read", "write")]
+    grants.append(Grant("files.move", path=f"{FOLDER}/**", to=f"{FOLDER}/**"))
+    return Kit(FILES if files is None else files, grants, lines=lines, start=FOLDER, home="/home/me")
+
+
+@dataclass(frozen=True)
+class Played:
+    """One run of a program, with what it asked for."""
+
+    ending: Ending
+    answer: dict[str, Any]
+    kit: Kit
+    requests: list[str]
+
+    @property
+    def status(self) -> str:
+        return str(self.answer.get("status", self.ending.how))
+
+    @property
+    def result(self) -> Any:
+        return self.answer.get("result")
+
+    @property
+    def actions(self) -> list[str]:
+        return [made.action for made in self.kit.calls]
+
+    @property
+    def says(self) -> str:
+        error = self.answer.get("error", {})
+        return f"{error.get('reason', '')}; {error.get('hint', '')}"
+
+    @property
+    def out(self) -> list[tuple[int, str]]:
+        pieces = [json.loads(request).get("out", []) for request in self.requests if request]
+        return [(stream, text) for piece in [*pieces, self.answer.get("out", [])] for stream, text in piece]
+
+    def printed(self, stream: int = 1) -> str:
+        return "".join(text for number, text in self.out if number == stream)
+
+
+class Stage:
+    """The guest's cells, and what it takes to run a program in one."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+
+    async def compiled(self, source: str, name: str = "prog.py") -> dict[str, Any]:
+        request = json.dumps({"compile": {"source": source, "name": name}})
+        return await self._ask(request)
+
+    async def _ask(self, request: str) -> dict[str, Any]:
+        async def none(request: str) -> str:
+            raise AssertionError("compiling makes no call")
+
+        ending = await (await self.cells.take()).run(request, LIMITS, none)
+        assert ending.how == "returned", ending
+        answer: dict[str, Any] = json.loads(ending.reply)
+        return answer
+
+    async def play(self, source: str, world: Kit | None = None, *, limits: CellLimits = LIMITS, **more: Any) -> Played:
+        """Compile a program and run it."""
+        code = await self.compiled(source)
+        assert "code" in code, code
+        return await self.run(code["code"], source, world, limits=limits, **more)
+
+    async def run(
+        self, code: str, source: str, world: Kit | None = None, *, limits: CellLimits = LIMITS, **more: Any
+    ) -> Played:
+        world = world or kit()
+        requests: list[str] = []
+
+        async def invoke(request: str) -> str:
+            requests.append(request)
+            return world.invoke(request) if request else ""
+
+        asked = {"code": code, "source": source, "name": "prog.py", "arguments": ["one", "two"], "input": None}
+        asked |= {"has_input": "input" in more, "start_folder": FOLDER, "home_folder": "/home/me", **more}
+        ending = await (await self.cells.take()).run(json.dumps({"run": asked}), limits, invoke)
+        return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    folder = tmp_path_factory.getbasetemp().parent / "guest-images"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers: the first compiles, the others find it done
+        image = await Images(folder, bytes(32)).open(build().read_bytes(), own=True)
+    cells = await Cells.start(image)
+    yield Stage(cells)
+    await cells.close()

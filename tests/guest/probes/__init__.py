@@ -1,0 +1,11 @@
+"""The table of probes, by theme."""
+
+from __future__ import annotations
+
+from guest.probe import Probe
+from guest.probes import below, chance, clocks, console, endings, imports, opening, outside, paths, tree
+
+THEMES = (below, chance, clocks, console, endings, imports, opening, outside, paths, tree)
+ALL: dict[str, Probe] = {
+    f"{theme.__name__.rpartition('.')[2]}: {name}": probe for theme in THEMES for name, probe in theme.PROBES.items()
+}
