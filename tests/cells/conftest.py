@@ -10,7 +10,7 @@ import pytest
 
 from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import Cells
-from cells.components import component
+from tests.cells.components import component
 
 KEY = bytes(range(32))
 Open = Callable[..., Awaitable[Cells]]

@@ -14,8 +14,8 @@ import pytest
 from agentos.kernel.cells import held
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending, NoCells
-from cells.components import SPIN_AT_START, component
-from cells.conftest import Open, gone
+from tests.cells.components import SPIN_AT_START, component
+from tests.cells.conftest import Open, gone
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
 SHORT = CellLimits(memory_bytes=256 << 20, cpu_seconds=1)

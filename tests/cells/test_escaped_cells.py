@@ -16,7 +16,7 @@ import pytest
 from agentos.kernel.cells import spawner
 from agentos.kernel.cells.images import Image
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from cells.conftest import Open, gone
+from tests.cells.conftest import Open, gone
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
 Escape = Callable[[str], Awaitable[Cells]]

@@ -12,8 +12,8 @@ import wasmtime
 
 from agentos.kernel.cells.images import BadComponent, Image, Images
 from agentos.kernel.cells.pool import Cells, NoCells
-from cells.components import TEMPLATE, component
-from cells.conftest import KEY
+from tests.cells.components import TEMPLATE, component
+from tests.cells.conftest import KEY
 
 OTHER = '(component (import "wasi:cli/environment@0.2.0" (instance (export "get" (func (result string))))))'
 TWO = TEMPLATE.replace("(core module $Memory", '(import "agentos:guest/other" (instance))\n  (core module $Memory', 1)

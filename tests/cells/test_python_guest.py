@@ -11,7 +11,7 @@ import agentos.guests
 from agentos.kernel.cells import runtime
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from cells.conftest import gone
+from tests.cells.conftest import gone
 
 GUEST = Path(next(iter(agentos.guests.__path__))) / "python" / "guest.wasm"
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=10)

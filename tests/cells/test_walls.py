@@ -167,7 +167,7 @@ def test_everything_dies_with_the_kernel() -> None:
     )
     import tempfile
 
-    from cells.components import component
+    from tests.cells.components import component
 
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "spin.wasm"

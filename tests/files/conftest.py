@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from servers.world import World, world
+
+from tests.servers.world import World, world
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -7,11 +7,11 @@ import time
 from urllib.parse import unquote
 
 import pytest
-from servers.world import World, context
 
 from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2
 from agentos.v1 import files_pb2 as pb
+from tests.servers.world import World, context
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

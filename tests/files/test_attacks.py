@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from servers.world import World, context, world
 
 from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2, files_pb2
+from tests.servers.world import World, context, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

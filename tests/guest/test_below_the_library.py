@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from guest.conftest import Stage
+from tests.guest.conftest import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

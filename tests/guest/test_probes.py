@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from guest.conftest import Stage, kit
-from guest.probe import ANY, Probe
-from guest.probes import ALL
+from tests.guest.conftest import Stage, kit
+from tests.guest.probe import ANY, Probe
+from tests.guest.probes import ALL
 
 # Words that only the machine below could have said.
 HOST = re.compile(r"/0/agentos|/world/|/root/|/tmp/|wasm|libc|\[Errno|Traceback.*shims", re.DOTALL)

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from agentos.v1 import error_pb2
-from servers.world import ROOT, World, world
+from tests.servers.world import ROOT, World, world
 
 SHELF = ROOT / "docs" / "capability"
 pytestmark = pytest.mark.asyncio(loop_scope="module")

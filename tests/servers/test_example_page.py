@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from servers.world import ROOT
+from tests.servers.world import ROOT
 
 SHELF = ROOT / "docs" / "capability"
 

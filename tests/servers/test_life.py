@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from agentos.kernel.cells.servers import CallFailed, Seat, covers, delay, nearest_folder
 from agentos.v1 import error_pb2
-from servers.world import FILES, World, context, load, world
+from tests.servers.world import FILES, World, context, load, world
 
 HOSTILE = Path(__file__).parent / "hostile"
 
@@ -246,7 +246,7 @@ async def test_a_server_that_cannot_start_is_a_typed_failure(me: World, tmp_path
 def test_a_server_dies_with_its_kernel() -> None:
     code = """
 import asyncio, os
-from servers.world import world
+from tests.servers.world import world
 async def main():
     async with world() as me:
         await me.call("files.mkdir", path="awake")

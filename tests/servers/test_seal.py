@@ -13,7 +13,7 @@ import pytest_asyncio
 from grpc import aio
 
 from agentos.v1 import capability_pb2, error_pb2, files_pb2, seal
-from servers.world import World, context, world
+from tests.servers.world import World, context, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

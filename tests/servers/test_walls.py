@@ -12,7 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from servers.world import World, world
+from tests.servers.world import World, world
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guest.probe import Probe
-from guest.probes import below, chance, clocks, console, endings, imports, opening, outside, paths, tree
+from tests.guest.probe import Probe
+from tests.guest.probes import below, chance, clocks, console, endings, imports, opening, outside, paths, tree
 
 THEMES = (below, chance, clocks, console, endings, imports, opening, outside, paths, tree)
 ALL: dict[str, Probe] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import fails, refused, works
+from tests.guest.probe import fails, refused, works
 
 PROBES = {
     "posix.open": refused("import posix\nposix.open('/etc/passwd', 0)", "outside what", "files.read"),

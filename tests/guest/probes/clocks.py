@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import fails, works
+from tests.guest.probe import fails, works
 
 NOW = "clock.now"
 NOON = 1767268800

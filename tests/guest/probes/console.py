@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import fails, works
+from tests.guest.probe import fails, works
 
 LINE = "console.read_line"
 I = "import sys, io\n"  # noqa: E741

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import Probe, fails, refused, works
+from tests.guest.probe import Probe, fails, refused, works
 
 PROBES = {
     "nothing": works("x = 1; result = None", None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import Probe, fails, works
+from tests.guest.probe import Probe, fails, works
 
 USEFUL = (
     "json csv re math cmath statistics datetime zoneinfo collections itertools functools pathlib glob fnmatch os "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import ANY, fails, refused, works
+from tests.guest.probe import ANY, fails, refused, works
 
 READ, WRITE, APPEND = "files.read", "files.write", "files.append"
 OUTSIDE = "outside what the program may ever ask; add"

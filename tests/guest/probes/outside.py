@@ -3,7 +3,7 @@
 # ruff: noqa: S608  (the statements are the program's)
 from __future__ import annotations
 
-from guest.probe import fails, refused, works
+from tests.guest.probe import fails, refused, works
 
 NET = "the network is reached by a capability of agentos.sdk"
 PROCESS = "a program starts no other program"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import ANY, fails, refused, works
+from tests.guest.probe import ANY, fails, refused, works
 
 READ, WRITE, APPEND, STAT, LIST = "files.read", "files.write", "files.append", "files.stat", "files.list"
 MKDIR, MOVE, TRASH = "files.mkdir", "files.move", "files.trash"

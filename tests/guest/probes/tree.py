@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guest.probe import fails, refused, works
+from tests.guest.probe import fails, refused, works
 
 PROBES = {
     "sdk read": works("from agentos.sdk import files\nresult = files.read_text('a.txt')", "one\ntwo\nthree\n",
