@@ -20,10 +20,10 @@ from pathlib import Path
 
 import msgspec
 
-from agentos.kernel import home
+from agentos.home import home
+from agentos.home.chain import JournalBroken, JournalFull
+from agentos.home.home import HomeError
 from agentos.kernel.cells import walls
-from agentos.kernel.chain import JournalBroken, JournalFull
-from agentos.kernel.home import HomeError
 
 MAX_SECRET = 65_536
 NO_KERNEL = 5

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from agentos.home.journal import Journal
 from agentos.kernel import records
 from agentos.kernel.grants import Table
-from agentos.kernel.journal import Journal
 from agentos.kernel.records import (
     CallMade,
     CallSettled,

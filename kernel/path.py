@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from agentos.kernel import own, wire
 from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
@@ -250,7 +251,7 @@ class Path:
         raw = await self._reach.call(call, self._table.held[grant].grant.bounds)
         try:
             return wire.value(call.rule.response.FromString(raw))
-        except ValueError:
+        except DecodeError:
             raise Failed(Fault(pb.CODE_UNAVAILABLE, f"{call.rule.capability} answered nonsense"), False) from None
 
 

@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from agentos.home.journal import Journal
 from agentos.kernel.canonical import framed
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells
 from agentos.kernel.desk import Refusal
-from agentos.kernel.journal import Journal
 from agentos.v1 import control_pb2, error_pb2
 
 WASM = b"\0asm"

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from agentos.home.journal import JournalBroken, JournalFull
 from agentos.kernel import outcome, prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
@@ -23,7 +24,6 @@ from agentos.kernel.cells.pool import Cell, CellLimits, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Held, Standing
-from agentos.kernel.journal import JournalBroken, JournalFull
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_size

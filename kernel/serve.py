@@ -18,6 +18,9 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
+from agentos.home.home import Home
+from agentos.home.journal import Journal
+from agentos.home.keys import HomeError
 from agentos.kernel import views
 from agentos.kernel.bounds import written
 from agentos.kernel.call import Call
@@ -25,9 +28,6 @@ from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
-from agentos.kernel.home import Home
-from agentos.kernel.journal import Journal
-from agentos.kernel.keys import HomeError
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Path

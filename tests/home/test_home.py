@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from agentos.kernel import home
-from agentos.kernel.home import Home, HomeError
-from agentos.kernel.journal import Journal
+from agentos.home import home
+from agentos.home.home import Home, HomeError
+from agentos.home.journal import Journal
 
 HOLD = """
 import sys
 from pathlib import Path
-from agentos.kernel import home
+from agentos.home import home
 held = home.unlock(Path(sys.argv[1]))
 held.write_credential("token")
 print("held", flush=True)
@@ -125,8 +125,8 @@ def test_a_failed_start_leaves_no_home_and_can_be_repeated(tmp_path: Path) -> No
 FULL = """
 import sys
 from pathlib import Path
-from agentos.kernel import home
-from agentos.kernel.home import HomeError
+from agentos.home import home
+from agentos.home.home import HomeError
 
 disk, key = Path(sys.argv[1]), Path(sys.argv[2])
 ballast = disk / "ballast"

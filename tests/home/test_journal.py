@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentos.kernel import chain
-from agentos.kernel.journal import CACHE_ROWS, MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
+from agentos.home import chain
+from agentos.home.journal import CACHE_ROWS, MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
 
 KEY = b"k" * 32
 MARKER = b"the-plain-marker"

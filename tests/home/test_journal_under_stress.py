@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos.kernel.journal import Journal, JournalBroken, JournalFull
+from agentos.home.journal import Journal, JournalBroken, JournalFull
 
 KEY = b"k" * 32
 KILLS = 30
@@ -105,7 +105,7 @@ async def test_a_full_disk_passes_and_loses_nothing(tmp_path: Path) -> None:
 FILL = """
 import asyncio, sys
 from pathlib import Path
-from agentos.kernel.journal import Journal, JournalFull
+from agentos.home.journal import Journal, JournalFull
 
 async def main(folder):
     journal = Journal.open(folder / "j", b"k" * 32)

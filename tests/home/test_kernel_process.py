@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentos.kernel import home
+from agentos.home import home
 
 HARDENED = """
 import ctypes, os, resource

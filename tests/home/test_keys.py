@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backends import fail, null
 
-from agentos.kernel import keys
-from agentos.kernel.keys import HomeError, Slot
+from agentos.home import keys
+from agentos.home.keys import HomeError, Slot
 
 HOME_KEY = bytes(range(32))
 

@@ -306,7 +306,7 @@ def test_what_cannot_be_compiled_says_so(person: Person, source: str) -> None:
 
 def test_any_component_that_imports_only_the_kernel_runs(person: Person) -> None:
     told = person.run(component("echo"), name="echo.wasm")
-    assert told.ended.timings_us.first_line
+    assert told.ended.timings_us.first_line, told.ended
     assert person.run(component("trap"), name="trap.wasm").status == "failed"
     assert person.run(component("flood"), name="flood.wasm").status == "failed"
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import pytest
 
+from agentos.home.journal import Journal
 from agentos.kernel import bounds, prompts
 from agentos.kernel.admit import Authorized, admit
 from agentos.kernel.call import Call, read
 from agentos.kernel.decide import Ask, Case, Deny, decide
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
-from agentos.kernel.journal import Journal
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.records import Grant, Revoked, Terms
 from agentos.kernel.wire import BadRequest, Claim

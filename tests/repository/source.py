@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "kernel": "agentos.kernel",
+    "home": "agentos.home",
     "manifest": "agentos.manifest",
     "capabilities": "agentos.capabilities",
     "guests": "agentos.guests",

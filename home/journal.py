@@ -31,7 +31,7 @@ from typing import cast
 import apsw
 import msgspec
 
-from agentos.kernel.chain import JournalBroken, JournalFull, chained, connect, create, unopened, verified
+from agentos.home.chain import JournalBroken, JournalFull, chained, connect, create, unopened, verified
 
 __all__ = ["Entry", "Journal", "JournalBroken", "JournalFull"]
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from agentos.kernel.keys import HomeError
+from agentos.home.keys import HomeError
 
 MAX_SOCKET_PATH = 100
 SOCKET_NAME_BYTES = 40

@@ -23,8 +23,8 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from agentos.kernel import chain, folder, keys
-from agentos.kernel.keys import HomeError, Keys, Slot
+from agentos.home import chain, folder, keys
+from agentos.home.keys import HomeError, Keys, Slot
 
 __all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
 

@@ -1,0 +1,126 @@
+"""The order of things on the path of a call: what is on disk before what is done, and before what is said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agentos.kernel.call import Call
+from agentos.kernel.grants import Table
+from agentos.kernel.own import Failed, Powers
+from agentos.kernel.path import Actor, Path
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Fault, Grant, Record, Targets
+from agentos.manifest.rules import Catalog
+from agentos.v1 import error_pb2
+from tests.kernel.cases import HOME, START, VAULT, WHO, Paper, at, grant, manifest
+
+NOTES = "/home/me/work/notes/**"
+ALLOWED = grant("g1", "files.write", at(NOTES)), grant("g2", "files.read", at(NOTES))
+
+
+class Witness(Paper):
+    """A ledger and a capability that note in which order they were asked."""
+
+    def __init__(self, *granted: Grant) -> None:
+        super().__init__()
+        self.table = Table()
+        self.table.fold(granted)
+        self.order: list[str] = []
+        self.fails: Failed | None = None
+
+    def record(self, *records: Record) -> int:
+        self.order += [type(record).__name__ for record in records]
+        self.table.fold(records)
+        return super().record(*records)
+
+    async def durable(self, seq: int) -> None:
+        await super().durable(seq)
+        self.order.append("durable")
+
+    async def call(self, call: Call, bounds: Bounds) -> bytes:
+        self.order.append("effect")
+        if self.fails:
+            raise self.fails
+        return call.rule.response().SerializeToString()
+
+    async def prepare(self, call: Call, bounds: Bounds) -> Targets:
+        self.order.append("prepare")
+        return ()
+
+
+async def invoke(catalog: Catalog, on: Witness, *calls: tuple[str, dict[str, object]]) -> list[dict[str, object]]:
+    async def ask(asking: object) -> None:
+        return None
+
+    async def read_line(text: str) -> None:
+        return None
+
+    path = Path(catalog, on.table, on, on, Powers(), (VAULT,))
+    actor = Actor(
+        WHO, manifest(present=False), START, HOME, 0, ask, read_line, lambda stream, text: None,
+        lambda call, fault: None, lambda why: None,
+    )  # fmt: skip
+    request = {"calls": [{"action": action, "args": args} for action, args in calls]}
+    results: list[dict[str, object]] = json.loads(await path.invoke(actor, json.dumps(request)))["results"]
+    return results
+
+
+async def test_a_change_is_on_disk_before_it_is_made_and_before_it_is_told(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    [said] = await invoke(catalog, on, ("files.write", {"path": "notes/a", "text": "x"}))
+    assert "value" in said
+    assert on.order == ["CallMade", "durable", "effect", "CallSettled", "durable"]
+
+
+async def test_a_read_is_recorded_in_order_and_waits_for_no_disk(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    await invoke(catalog, on, ("files.read", {"path": "notes/a"}))
+    assert on.order == ["CallMade", "effect", "CallSettled"]
+
+
+@pytest.mark.parametrize(("released", "left"), [(True, 1), (False, 0)])
+async def test_a_use_comes_back_only_if_nothing_can_have_happened(catalog: Catalog, released: bool, left: int) -> None:
+    on = Witness(grant("g1", "files.write", at(NOTES), uses=1))
+    on.fails = Failed(Fault(error_pb2.CODE_UNAVAILABLE, "it is gone", detail="interrupted"), released)
+    [said] = await invoke(catalog, on, ("files.write", {"path": "notes/a", "text": "x"}))
+    assert said["error"] == {"code": "unavailable", "reason": "it is gone", "hint": "", "detail": "interrupted"}
+    assert on.table.held["g1"].uses_left == left
+
+
+async def test_slots_of_one_request_cannot_overdraw_a_use(catalog: Catalog) -> None:
+    on = Witness(grant("g1", "files.read", at(NOTES), uses=1))
+    said = await invoke(catalog, on, *[("files.read", {"path": "notes/a"})] * 50)
+    assert len([each for each in said if "value" in each]) == on.order.count("effect") == 1
+
+
+async def test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    bad: list[tuple[str, dict[str, object]]] = [
+        ("files.read", {"path": VAULT}), ("files.trash", {"path": "notes/a"}), ("files.fly", {}), ("files.read", {}),
+    ]  # fmt: skip
+    said = await invoke(catalog, on, *bad)
+    assert all("error" in each for each in said)
+    assert on.order == ["CallMade"] * 4
+    for record in on.records:
+        assert isinstance(record, CallMade)
+        assert record.fault is not None
+        assert record.fault.reason
+
+
+async def test_what_a_call_would_touch_is_not_looked_at_before_it_may_be(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    await invoke(catalog, on, ("files.move", {"path": VAULT, "to": "notes/a"}))
+    assert "prepare" not in on.order
+
+
+async def test_an_answer_that_is_no_message_is_a_failure_that_keeps_the_use(catalog: Catalog) -> None:
+    class Nonsense(Witness):
+        async def call(self, call: Call, bounds: Bounds) -> bytes:
+            return b"\xff\xff\xff"
+
+    on = Nonsense(grant("g1", "files.read", at(NOTES), uses=1))
+    [said] = await invoke(catalog, on, ("files.read", {"path": "notes/a"}))
+    assert "error" in said
+    assert isinstance(on.records[-1], CallSettled)
+    assert on.table.held["g1"].uses_left == 0
