@@ -67,7 +67,7 @@ class Played:
 
     @property
     def out(self) -> list[tuple[int, str]]:
-        pieces = [json.loads(request).get("out", []) for request in self.requests if request]
+        pieces = [json.loads(request).get("out", []) for request in self.requests]
         return [(stream, text) for piece in [*pieces, self.answer.get("out", [])] for stream, text in piece]
 
     def printed(self, stream: int = 1) -> str:
@@ -107,10 +107,11 @@ class Stage:
 
         async def invoke(request: str) -> str:
             requests.append(request)
-            return world.invoke(request) if request else ""
+            return world.invoke(request)
 
-        asked = {"code": code, "source": source, "name": "prog.py", "arguments": ["one", "two"], "input": None}
-        asked |= {"has_input": "input" in more, "start_folder": FOLDER, "home_folder": "/home/me", **more}
+        asked: dict[str, Any] = {"code": code, "source": source, "name": "prog.py", "arguments": ["one", "two"]}
+        asked |= {"start_folder": FOLDER, "home_folder": "/home/me", "input": None}
+        asked |= {"has_input": "input" in more, **more}
         ending = await (await self.cells.take()).run(json.dumps({"run": asked}), limits, invoke)
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
