@@ -20,7 +20,7 @@ import grpc
 
 from agentos.kernel import suggest, views
 from agentos.kernel.desk import Desk, Refusal
-from agentos.kernel.ledger import Ledger
+from agentos.kernel.ledger import Ledger, Past
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Fault, Revoked
 from agentos.kernel.runs import Run as ActiveRun
@@ -152,37 +152,37 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         kernel = self._kernel
         chosen = [
-            past for past in reversed(kernel.ledger.runs.values())
+            past for past in reversed(kernel.ledger.recent.values())
             if not request.active_only or past.began.run in kernel.runs.active
         ]  # fmt: skip
-        return pb.ListRunsResponse(runs=[self._view(past.began.run) for past in chosen[: request.limit or 50]])
+        return pb.ListRunsResponse(runs=[self._view(past) for past in chosen[: request.limit or 50]])
 
     async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
         kernel = self._kernel
-        run_id = await self._known(request.run, context)
-        calls = [views.call(made, settled, kernel.catalog) for made, settled in kernel.ledger.calls(run_id)]
-        return pb.ShowRunResponse(run=self._view(run_id), calls=calls)
+        past = await self._known(request.run, context)
+        calls = [views.call(made, settled, kernel.catalog) for made, settled in kernel.ledger.calls(past.began.run)]
+        return pb.ShowRunResponse(run=self._view(past), calls=calls)
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel
-        run_id = await self._known(request.run, context)
-        made = [call for call, _ in kernel.ledger.calls(run_id)]
-        return pb.SuggestManifestResponse(block=suggest.block(kernel.ledger.runs[run_id].began, made, kernel.catalog))
+        past = await self._known(request.run, context)
+        made = [call for call, _ in kernel.ledger.calls(past.began.run)]
+        return pb.SuggestManifestResponse(block=suggest.block(past.began, made, kernel.catalog))
 
-    def _view(self, run_id: str) -> pb.Run:
-        past = self._kernel.ledger.runs[run_id]
-        shown = views.run(past, past.end, self._kernel.ledger)
-        if past.end is None and run_id not in self._kernel.runs.active:
+    def _view(self, past: Past) -> pb.Run:
+        """A run; one that a crash cut off has no end and is not active: it failed."""
+        shown = views.run(past.began, past.end)
+        if past.end is None and past.began.run not in self._kernel.runs.active:
             shown.status = pb.RUN_STATUS_FAILED
             shown.error.code, shown.error.reason = error_pb2.CODE_UNAVAILABLE, "the kernel stopped while it ran"
         return shown
 
-    async def _known(self, name: str, context: Context) -> str:
-        runs = self._kernel.ledger.runs
-        run_id = next(reversed(runs), "") if name in ("last", "") else name
-        if run_id not in runs:
+    async def _known(self, name: str, context: Context) -> Past:
+        ledger = self._kernel.ledger
+        past = ledger.past(next(reversed(ledger.recent), "none") if name in ("last", "") else name)
+        if past is None:
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
-        return run_id
+        return past
 
     async def _active(self, name: str, context: Context) -> ActiveRun:
         run = self._kernel.runs.active.get(name)

@@ -6,6 +6,9 @@ the same records give the same table. A call that is admitted adds to the use an
 once (a reservation); a reply that says `released` takes it back. Since `fold` never waits and the kernel has one
 event loop, fifty slots of a gather cannot overdraw a grant that has one use left.
 
+What only a run could use, and what it spent, is forgotten when that run ends: a decision looks at what can still
+matter, however long a program's history is. The list of grants for the person keeps all.
+
 A grant lives while its terms hold, it has uses left, and its parent lives: revoking one takes the subtree without
 visiting it, and at the next call.
 """
@@ -17,8 +20,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Record, Revoked
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Record, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
+
+OF_ONE_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN)
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -53,6 +58,7 @@ class Table:
         self.held: dict[str, Held] = {}
         self.denials: dict[str, Denial] = {}
         self._of_path: defaultdict[str, list[Held]] = defaultdict(list)
+        self._of_run: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         self._admitted: dict[tuple[str, int], CallMade] = {}
 
     def fold(self, records: Iterable[Record]) -> None:
@@ -62,6 +68,8 @@ class Table:
                 held = Held(record, spent={})
                 self.held[record.id] = held
                 self._of_path[record.path].append(held)
+                if record.terms.choice in OF_ONE_RUN:
+                    self._of_run[record.run][record.id] = held
             elif isinstance(record, Denial):
                 self.denials[record.id] = record
             elif isinstance(record, Revoked):
@@ -73,13 +81,24 @@ class Table:
                 admitted = self._admitted.pop((record.run, record.seq), None)
                 if admitted and record.released:
                     self._use(admitted, -1)
+            elif isinstance(record, RunEnded):
+                self._end(record.run)
 
     def _use(self, call: CallMade, sign: int) -> None:
         held = self.held[call.grant]
         held.uses += sign
         held.last_used_ms = call.at_ms
         for bound, amount in call.amounts:
-            held.spent[call.run, bound] = held.spent.get((call.run, bound), 0) + sign * amount
+            spent = held.spent.get((call.run, bound))
+            if spent is not None or sign > 0:  # what is given back after the end was forgotten at the end
+                held.spent[call.run, bound] = (spent or 0) + sign * amount
+                self._of_run[call.run][held.grant.id] = held
+
+    def _end(self, run: str) -> None:
+        for held in self._of_run.pop(run, {}).values():
+            held.spent = {key: amount for key, amount in held.spent.items() if key[0] != run}
+            if held.grant.run == run and held.grant.terms.choice in OF_ONE_RUN:
+                self._of_path[held.grant.path].remove(held)
 
     def _revoke(self, record: Revoked) -> None:
         for each in record.ids:
@@ -134,7 +153,7 @@ def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:
         return terms.terminal == who.terminal != (0, 0)
     if grant.digest != who.digest:
         return False
-    if terms.choice in (pb.CHOICE_ONCE, pb.CHOICE_RUN):
+    if terms.choice in OF_ONE_RUN:
         return grant.run == who.run
     if terms.choice == pb.CHOICE_UNTIL:
         return now_ms < terms.until_ms

@@ -1,7 +1,8 @@
 """The ledger: the journal and what is folded from it, changed only together.
 
 `record` appends to the journal and brings the table of grants and the history of runs up to date in the same
-breath, so that what the kernel believes is always what the journal says, now and after a crash.
+breath, so that what the kernel believes is always what the journal says, now and after a crash. In memory are the
+newest runs, without what they printed and returned; all of a run is read from the journal when it is asked for.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from agentos.kernel.records import (
 )  # fmt: skip
 
 CALL_KINDS = ("call", "reply")
+RUN_KINDS = ("run.began", "run.pinned", "run.ended")
+RECENT = 1_000
 
 
 class Past(msgspec.Struct):
@@ -44,8 +47,8 @@ class Ledger:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.table = Table()
-        self.runs: dict[str, Past] = {}
-        self.programs: dict[str, ProgramSeen] = {}
+        self.recent: dict[str, Past] = {}
+        self.programs: set[str] = set()
         self.folders: dict[str, CapabilityAdded] = {}
         self._ids: defaultdict[str, int] = defaultdict(int)
         for entry in journal.entries():
@@ -66,6 +69,13 @@ class Ledger:
         self._ids[letter] += 1
         return f"{letter}{self._ids[letter]}"
 
+    def past(self, run: str) -> Past | None:
+        """All of a run but its calls; None where there was no such run."""
+        past = None
+        for entry in self.journal.entries(run=run, kinds=RUN_KINDS):
+            past = _told(past, records.decode(entry.body))
+        return past
+
     def calls(self, run: str) -> Iterator[tuple[CallMade, CallSettled | None]]:
         """The calls of a run in order, each with how it settled."""
         made: dict[int, CallMade] = {}
@@ -81,14 +91,14 @@ class Ledger:
     def _fold(self, record: Record) -> None:
         self.table.fold((record,))
         if isinstance(record, RunBegan):
-            self.runs[record.run] = Past(record)
             self._seen(record.run)
-        elif isinstance(record, Pinned):
-            self.runs[record.run].pinned = record
-        elif isinstance(record, RunEnded):
-            self.runs[record.run].end = record
+            if len(self.recent) >= RECENT:
+                del self.recent[next(iter(self.recent))]
+            self.recent[record.run] = Past(msgspec.structs.replace(record, input=""))
+        elif isinstance(record, RunEnded) and record.run in self.recent:
+            self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
         elif isinstance(record, ProgramSeen):
-            self.programs[record.digest] = record
+            self.programs.add(record.digest)
         elif isinstance(record, Grant | Denial):
             self._seen(record.id)
         elif isinstance(record, PromptAnswered):
@@ -100,3 +110,14 @@ class Ledger:
 
     def _seen(self, name: str) -> None:
         self._ids[name[0]] = max(self._ids[name[0]], int(name[1:]))
+
+
+def _told(past: Past | None, record: Record) -> Past | None:
+    """What is known of a run after one more record of it."""
+    if isinstance(record, RunBegan):
+        return Past(record)
+    if past and isinstance(record, Pinned):
+        past.pinned = record
+    elif past and isinstance(record, RunEnded):
+        past.end = record
+    return past

@@ -3,6 +3,8 @@
 A script runs in the Python guest and always enters as the stored code object, compiled once in a cell of its own
 kind and kept in the encrypted database. Any other component that imports only `agentos:guest/kernel` is compiled
 in a limited process and gets a zygote of its own. Either way a run is pinned to what it ran on.
+
+Two hundred first runs of one program compile it once: the first does the work and the others wait for it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -21,11 +27,12 @@ from agentos.kernel.cells.pool import CellLimits, Cells
 from agentos.kernel.desk import Refusal
 from agentos.v1 import control_pb2, error_pb2
 
+T = TypeVar("T")
 WASM = b"\0asm"
 COMPILE = CellLimits(memory_bytes=256 << 20, cpu_seconds=5)
 MAX_SCRIPT = 1 << 20
 MAX_COMPONENT = 64 << 20
-MAX_FOREIGN = 4
+IDLE_FOREIGN = 4
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -42,14 +49,74 @@ class CompileReply(msgspec.Struct):
     error: dict[str, str | int] = {}
 
 
+class Flights(Generic[T]):
+    """Work that many may want and one does. Who gives up waiting does not stop it; what failed is tried anew."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, asyncio.Task[T]] = {}
+
+    async def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.get_running_loop().create_task(work())
+            task.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(task)
+
+    def _landed(self, key: str, done: asyncio.Task[T]) -> None:
+        del self._under_way[key]
+        if not done.cancelled():
+            done.exception()  # whoever still waits hears of it; if nobody does, nobody has to
+
+
+class Foreign:
+    """The components that are not our guest, each with its zygote: those in use, and the last few that were."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+        self._cells: dict[str, Cells] = {}
+        self._users: Counter[str] = Counter()
+        self._flights: Flights[Cells] = Flights()
+        self._compiling = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lent(self, content: bytes) -> AsyncIterator[tuple[Cells, str]]:
+        """The cells of a component, for as long as the run that uses them; and its digest."""
+        digest = hashlib.sha256(content).hexdigest()
+        self._users[digest] += 1
+        try:
+            yield await self._flights.do(digest, lambda: self._started(digest, content)), digest
+        finally:
+            self._users[digest] -= 1
+            await self._tidy()
+
+    async def _started(self, digest: str, content: bytes) -> Cells:
+        cells = self._cells.pop(digest, None)
+        if cells is None:
+            async with self._compiling:
+                image = await self._images.open(content, own=False)
+            cells = await Cells.start(image, ready=1)
+        self._cells[digest] = cells  # the last in the order of use
+        return cells
+
+    async def _tidy(self) -> None:
+        self._users = +self._users
+        idle = [digest for digest in self._cells if digest not in self._users]
+        for digest in idle[: max(len(idle) - IDLE_FOREIGN, 0)]:
+            await self._cells.pop(digest).close()
+
+    async def close(self) -> None:
+        for cells in self._cells.values():
+            await cells.close()
+
+
 class Loader:
     def __init__(self, images: Images, journal: Journal, guest: Path, ready: int) -> None:
         self._images = images
         self._journal = journal
         self._guest = guest
         self._ready = ready
-        self._foreign: dict[str, Cells] = {}
-        self._compiling = asyncio.Lock()
+        self._foreign = Foreign(images)
+        self._flights: Flights[str] = Flights()
         self.python: Cells | None = None
         self.guest_digest = ""
 
@@ -69,63 +136,56 @@ class Loader:
         return self.python.missing if self.python else ()
 
     async def close(self) -> None:
-        for cells in (self.python, *self._foreign.values()):
-            if cells:
-                await cells.close()
+        await self._foreign.close()
+        if self.python:
+            await self.python.close()
 
-    async def load(self, request: control_pb2.RunRequest) -> Loaded:
-        """Everything a run needs before its cell is taken. Raises Refusal for what is no program."""
+    @asynccontextmanager
+    async def load(self, request: control_pb2.RunRequest) -> AsyncIterator[Loaded]:
+        """Everything a run needs before its cell is taken; its cells stay while it runs. Raises Refusal."""
         source = request.source
         name = PurePosixPath(source.path).name
         told: dict[str, object] = {
             "name": name,
             "arguments": list(request.arguments),
-            "input": json.loads(request.input) if request.input else None,
+            "input": msgspec.Raw(request.input.encode() or b"null"),
             "has_input": bool(request.input),
             "start_folder": request.start_folder,
             "home_folder": request.home_folder,
         }
         if source.content.startswith(WASM):
-            cells, digest = await self._component(source.content)
-            return Loaded(cells, digest, "", json.dumps({"run": told}))
-        text = source.content.decode()
-        code = await self._code(text, name)
-        told |= {"code": code, "source": text}
-        pinned = hashlib.sha256(code.encode()).hexdigest()
-        return Loaded(self._open(), self.guest_digest, pinned, json.dumps({"run": told}))
+            async with self._foreign.lent(source.content) as (cells, digest):
+                yield Loaded(cells, digest, "", _run(told))
+        else:
+            text = source.content.decode()
+            code = await self._code(text, name)
+            pinned = hashlib.sha256(code.encode()).hexdigest()
+            yield Loaded(self._open(), self.guest_digest, pinned, _run(told | {"code": code, "source": text}))
 
     async def _code(self, text: str, name: str) -> str:
         key = hashlib.sha256(framed(b"code", self.guest_digest.encode(), name.encode(), text.encode())).hexdigest()
         kept = self._journal.get_cached(key)
-        if kept is None:
-            kept = (await self._compile(text, name)).encode()
-            self._journal.put_cached(key, kept)
-        return kept.decode()
+        return kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, text, name))
 
-    async def _compile(self, text: str, name: str) -> str:
+    async def _compiled(self, key: str, text: str, name: str) -> str:
         cell = await self._open().take()
         ending = await cell.run(json.dumps({"compile": {"source": text, "name": name}}), COMPILE, _no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")
+        if ending.how in ("killed", "broke"):
+            raise Refusal(error_pb2.CODE_UNAVAILABLE, f"the cell that compiled {name} was lost", "run it again")
         try:
             reply = msgspec.json.decode(ending.reply, type=CompileReply)
         except msgspec.MsgspecError:
-            raise Refusal(error_pb2.CODE_INVALID, f"{name} cannot be compiled", "is it Python?") from None
+            raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes too much memory to compile", "make it smaller") from None
         if reply.error:
             raise Refusal(error_pb2.CODE_INVALID, str(reply.error.get("reason")), str(reply.error.get("hint", "")))
+        self._journal.put_cached(key, reply.code.encode())
         return reply.code
 
-    async def _component(self, content: bytes) -> tuple[Cells, str]:
-        async with self._compiling:
-            digest = hashlib.sha256(content).hexdigest()
-            cells = self._foreign.pop(digest, None)
-            if cells is None:
-                if len(self._foreign) >= MAX_FOREIGN:
-                    await self._foreign.pop(next(iter(self._foreign))).close()
-                image = await self._images.open(content, own=False)
-                cells = await Cells.start(image, ready=1)
-            self._foreign[digest] = cells
-            return cells, digest
+
+def _run(told: dict[str, object]) -> str:
+    return msgspec.json.encode({"run": told}).decode()
 
 
 async def _no_calls(request: str) -> str:

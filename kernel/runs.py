@@ -26,7 +26,7 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Held, Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
-from agentos.kernel.programs import Loader, check_size
+from agentos.kernel.programs import Loaded, Loader, check_size
 from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
@@ -45,8 +45,9 @@ KEPT_SOURCE = 1 << 20
 class Run:
     """A run under way: its state, and the events its follower reads."""
 
-    def __init__(self, run_id: str, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
-        self.id = run_id
+    def __init__(self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
+        self.id = began.run
+        self.began = began
         self.request = request
         self.manifest = manifest
         self.who = who
@@ -54,7 +55,6 @@ class Run:
         self.typed: asyncio.Queue[str | None] = asyncio.Queue()
         self.cell: Cell | None = None
         self.stopped = ""
-        self.queued_us = time.time_ns() // 1000
         self.cell_us = 0
         self.output: list[str] = []
         self.output_bytes = 0
@@ -123,12 +123,11 @@ class Runs:
         manifest, who = self._read(request.source, request.start_folder, request.home_folder, run_id, terminal)
         if request.input:
             _check_json(request.input)
-        run = Run(run_id, request, manifest, who)
-        self.active[run_id] = run
         began = RunBegan(
             run_id, who.program, who.path, who.digest, request.start_folder, request.home_folder,
-            tuple(request.arguments), request.input, run.queued_us,
+            tuple(request.arguments), request.input, time.time_ns() // 1000,
         )  # fmt: skip
+        run = self.active[run_id] = Run(began, request, manifest, who)
         seq = self._ledger.record(*self._unseen(request.source, who), began)
         task = asyncio.create_task(self._drive(run, seq))
         self._tasks.add(task)
@@ -164,8 +163,9 @@ class Runs:
         status, fault, end = pb.RUN_STATUS_FAILED, None, outcome.GuestEnd("failed")
         began_us = 0
         try:
-            run.tell(accepted=pb.RunAccepted(run=run.id, program=self._shown(run)))
-            await self._authority(run)
+            lines = self._lines(run.manifest, run.who)
+            run.tell(accepted=pb.RunAccepted(run=run.id, program=self._shown(run, lines)))
+            await self._authority(run, lines)
             ending = await self._in_cell(run)
             began_us = ending.began_us
             status, fault, end = outcome.of(ending, run.stopped)
@@ -188,12 +188,15 @@ class Runs:
             self._desk.void(run.prompt)
             await self._end(run, status, fault, end, began_us)
 
-    def _shown(self, run: Run) -> pb.Program:
-        return views.program(run.manifest, run.who, self._lines(run.manifest, run.who), self._catalog)
+    def _shown(self, run: Run, lines: Sequence[pb.Line]) -> pb.Program:
+        return views.program(run.manifest, run.who, lines, self._catalog)
 
     async def _in_cell(self, run: Run) -> Ending:
-        loaded = await self._loader.load(run.request)
-        self._ledger.record(Pinned(run.id, loaded.component, loaded.code))
+        async with self._loader.load(run.request) as loaded:
+            self._ledger.record(Pinned(run.id, loaded.component, loaded.code))
+            return await self._execute(run, loaded)
+
+    async def _execute(self, run: Run, loaded: Loaded) -> Ending:
         try:
             run.cell = await asyncio.wait_for(loaded.cells.take(), CELL_WITHIN_S)
         except TimeoutError:
@@ -247,9 +250,8 @@ class Runs:
             return []
         return [each for each in held if each.grant.digest == held[-1].grant.digest]
 
-    async def _authority(self, run: Run) -> None:
+    async def _authority(self, run: Run, lines: list[pb.Line]) -> None:
         """Before the first run of a version: one review of all lines that no grant covers yet."""
-        lines = self._lines(run.manifest, run.who)
         asking = [line for line in lines if prompts.asks(line)]
         if not asking:
             return
@@ -287,8 +289,9 @@ class Runs:
         self, run: Run, lines: list[pb.Line], calls: Sequence[str], why: str, review: bool
     ) -> dict[int, int]:
         """Lay a prompt on the desk, tell the follower, and wait for the answer; a timeout is a no."""
+        program = self._shown(run, self._lines(run.manifest, run.who))
         prompt = pb.Prompt(
-            id=self._ledger.next_id("p"), run=run.id, program=self._shown(run), review=review, lines=lines,
+            id=self._ledger.next_id("p"), run=run.id, program=program, review=review, lines=lines,
             asked_ms=time.time_ns() // 1_000_000, why=why,
         )  # fmt: skip
         waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
@@ -341,7 +344,7 @@ class Runs:
         except (JournalFull, JournalBroken) as broken:
             run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
         del self.active[run.id]
-        run.tell(ended=views.run(self._ledger.runs[run.id], ended, self._ledger))
+        run.tell(ended=views.run(run.began, ended))
         run.events.put_nowait(None)
 
     async def close(self) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from agentos.kernel import bounds
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, Table
-from agentos.kernel.ledger import Ledger, Past
-from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
+from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunBegan, RunEnded, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
@@ -62,9 +61,8 @@ def call(made: CallMade, settled: CallSettled | None, catalog: Catalog) -> pb.Ca
     )  # fmt: skip
 
 
-def run(past: Past, end: RunEnded | None, ledger: Ledger) -> pb.Run:
-    """A run, under way or ended. One that was cut off by a crash has no end and is not active: it failed."""
-    began = past.began
+def run(began: RunBegan, end: RunEnded | None) -> pb.Run:
+    """A run, under way or ended."""
     shown = pb.Run(
         id=began.run, program=began.program, path=began.path, digest=began.digest, status=pb.RUN_STATUS_ACTIVE,
         timings_us=pb.Timings(queued=began.queued_us),

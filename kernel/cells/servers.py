@@ -20,6 +20,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from agentos.kernel.cells.launch import CallFailed, Server
 from agentos.manifest.rules import CapabilityRule, Catalog
@@ -116,7 +117,7 @@ class Servers:
         raw = await self.call(capability, PREPARE, asked, context)
         try:
             return tuple(capability_pb2.PrepareResponse.FromString(raw).targets)
-        except ValueError:
+        except DecodeError:
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{capability} answered nonsense") from None
 
     async def allow(self, capability: str, roots: Mapping[str, str]) -> None:

@@ -311,6 +311,18 @@ def test_any_component_that_imports_only_the_kernel_runs(person: Person) -> None
     assert person.run(component("flood"), name="flood.wasm").status == "failed"
 
 
+def test_a_component_in_use_is_not_put_away_for_the_next_ones(person: Person) -> None:
+    def crowd(kind: str, event: pb.RunResponse, told: Told) -> None:
+        if kind == "accepted":
+            for number in range(6):
+                other = component("echo") + bytes([0, 2, 1, number])  # a section of its own: another component
+                assert person.run(other, name="other.wasm").ended.timings_us.first_line
+            person.cancel(told.id)
+
+    stream = person.start(person.source(component("spin"), name="spin.wasm"), ask=pb.ASK_DENY)
+    assert person.follow(stream, on=crowd).status == "cancelled"
+
+
 def test_the_kernel_is_well_after_all_that(person: Person, up: Up) -> None:
     assert person.run("result = 1").result == 1
     assert eventually(lambda: person.status().cells_busy == 0)

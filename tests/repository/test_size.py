@@ -6,14 +6,14 @@ import ast
 from pathlib import Path
 from statistics import median
 
-from tests.repository.source import imports, lines, modules, statements, tree, within
+from tests.repository.source import code_lines, imports, lines, modules, statements, tree, within
 
 KERNEL = "agentos.kernel"
 # Where a call enters: all that this module imports decides, or could.
 PATH_OF_A_CALL = "agentos.kernel.path"
 PATH_STATEMENTS = 1_200
-# The aim is 2,500. This is where it stands; it only ever goes down.
-KERNEL_LINES = 4_300
+# Lines of code: what explains them costs a reader nothing, and is not to be saved on.
+KERNEL_LINES = 2_500
 LONG, FEW, TOO_LONG = 400, 3, 500
 
 
@@ -37,7 +37,7 @@ def test_the_path_of_a_call_can_be_read_in_an_hour() -> None:
 
 def test_the_kernel_without_its_cells_stays_small() -> None:
     sizes = {
-        name: lines(path)
+        name: code_lines(path)
         for name, path in modules().items()
         if within(name, KERNEL) and not within(name, f"{KERNEL}.cells")
     }

@@ -1,0 +1,98 @@
+"""What the kernel holds in memory stays small, however much there is in its journal; nothing is lost to the person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agentos.home.journal import Journal
+from agentos.kernel.ledger import RECENT, Ledger
+from agentos.kernel.programs import Flights
+from agentos.kernel.records import RunBegan, RunEnded
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.cases import WHO, at, grant, made, settled
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = Journal.open(tmp_path / "db", bytes(32))
+    yield opened
+    await opened.close()
+
+
+def began(run: str) -> RunBegan:
+    return RunBegan(run, "prog", WHO.path, WHO.digest, "/home/me", "/home/me", (), '"a long input"', 1)
+
+
+def ended(run: str) -> RunEnded:
+    return RunEnded(run, pb.RUN_STATUS_DONE, '"result"', "printed", False, 0, 0, 2, 3, 4)
+
+
+async def test_an_old_run_is_read_from_the_journal_with_all_it_said(journal: Journal) -> None:
+    ledger = Ledger(journal)
+    for number in range(1, RECENT + 10):
+        ledger.record(began(f"r{number}"), ended(f"r{number}"))
+    assert len(ledger.recent) == RECENT
+    assert "r1" not in ledger.recent
+    for run in ("r1", f"r{RECENT}"):
+        past = ledger.past(run)
+        assert past is not None
+        assert past.end is not None
+        assert (past.began.input, past.end.result, past.end.output) == ('"a long input"', '"result"', "printed")
+    newest = ledger.recent[f"r{RECENT}"]
+    assert newest.end is not None
+    assert (newest.began.input, newest.end.output) == ("", "")
+    assert ledger.past("r0") is None
+    assert ledger.next_id("r") == f"r{RECENT + 10}"
+
+
+async def test_what_only_a_run_could_use_is_not_looked_at_when_it_is_over(journal: Journal) -> None:
+    ledger = Ledger(journal)
+    lasting = grant("g0", "files.write", at("/home/me/**"))
+    ledger.record(began("r1"), lasting)
+    ledger.record(*[grant(f"g{n}", "files.read", at("/x"), pb.CHOICE_ONCE, uses=1) for n in range(1, 50)])
+    ledger.record(made(1, "g0", amounts=(("bytes", 7),)), made(2, "g0", amounts=(("bytes", 7),)))
+    assert ledger.table.held["g0"].spent == {("r1", "bytes"): 14}
+    ledger.record(settled(1), ended("r1"), settled(2, released=True))
+    assert ledger.table.held["g0"].spent == {}
+    assert ledger.table.held["g0"].uses == 1
+    assert len(ledger.table.held) == 50
+    assert [held.grant.id for held in ledger.table.live(WHO, 0)] == ["g0"]
+    assert Ledger(journal).table.held["g0"].spent == {}
+
+
+async def test_what_many_want_at_once_is_done_once() -> None:
+    flights: Flights[int] = Flights()
+    done: list[int] = []
+    may_go = asyncio.Event()
+
+    async def work() -> int:
+        await may_go.wait()
+        done.append(1)
+        return 7
+
+    waiting = [asyncio.create_task(flights.do("a", work)) for _ in range(200)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    may_go.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert found[1:] == [7] * 199
+    assert done == [1]
+
+
+async def test_what_failed_is_tried_anew() -> None:
+    flights: Flights[int] = Flights()
+
+    async def fail() -> int:
+        raise OSError("no")
+
+    async def well() -> int:
+        return 1
+
+    with pytest.raises(OSError, match="no"):
+        await flights.do("a", fail)
+    assert await flights.do("a", well) == 1
