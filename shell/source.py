@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,6 +12,7 @@ from agentos.v1 import control_pb2 as pb
 
 # A whole Python guest is 31 MB; the kernel has its own, lower limit for scripts.
 LARGEST = 64 << 20
+LARGEST_INPUT = 4 << 20
 
 
 class Folders(TypedDict):
@@ -36,14 +38,42 @@ def read(program: str) -> pb.Source:
     return pb.Source(path=str(path), content=content, manifest=manifest, manifest_path=str(beside))
 
 
-def _bytes(path: Path, missing: str) -> bytes:
+def given(text: str | None) -> str:
+    """A run's input: JSON itself, or the text of @FILE or - (standard input). The kernel checks that it is JSON."""
+    if text is None or (text != "-" and not text.startswith("@")):
+        return text or ""
+    name = "standard input" if text == "-" else f"the input file {text[1:]}"
     try:
-        if path.is_dir():
-            raise Failure(f"{path} is a folder, not a program", "name the script itself: agentos run FOLDER/main.py")
-        if path.stat().st_size > LARGEST:
-            raise Failure(f"{path} is larger than 64 MiB", "that is no program; was another file meant?")
-        return path.read_bytes()
+        with open(0 if text == "-" else text[1:], "rb", closefd=text != "-") as stream:
+            content = stream.read(LARGEST_INPUT + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "this is no name of a file"
+        raise Failure(f"{name} cannot be read: {why}", "write it as --input @FILE, with the path of a file") from None
+    if len(content) > LARGEST_INPUT:
+        raise Failure(f"{name} is larger than 4 MiB", "put it in a file that the program is allowed to read")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Failure(f"{name} is not UTF-8 text", "save it as UTF-8") from None
+
+
+def _bytes(path: Path, missing: str) -> bytes:
+    """What a regular file holds, up to the limit: a device or a pipe could go on for ever, or never begin."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(kind):
+                raise Failure(f"{path} is not a file", "save the program in a file, and name that")
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise Failure(missing, "check the path; agentos runs a Python script or a Wasm component") from None
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}", "check who may read it: ls -l") from None
+    except IsADirectoryError:
+        raise Failure(
+            f"{path} is a folder, not a program", "name the script itself: agentos run FOLDER/main.py"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "this is no name of a file"
+        raise Failure(f"{path} cannot be read: {why}", "check the path, and who may read it: ls -l") from None
+    if len(content) > LARGEST:
+        raise Failure(f"{path} is larger than 64 MiB", "that is no program; was another file meant?")
+    return content

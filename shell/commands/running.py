@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,7 +64,7 @@ def run(
         request = pb.RunRequest(
             source=source.read(program),
             arguments=arguments,
-            input=_input(input_),
+            input=source.given(input_),
             grant_manifest=grant == "manifest",
             terminal=_terminal() if dev else None,
             interactive=input_ != "-" and _typed(),
@@ -92,20 +91,6 @@ def _follow(kernel: Kernel, request: pb.RunRequest, ask: str | None, quiet: bool
         for line, *colour in closing(ended):
             say(line, *colour)
     return ended
-
-
-def _input(given: str | None) -> str:
-    """The input as JSON text; the kernel checks that it is JSON."""
-    if given == "-":
-        return sys.stdin.read()
-    if given is None or not given.startswith("@"):
-        return given or ""
-    try:
-        return Path(given[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Failure(
-            f"the input file {given[1:]} cannot be read as text", "check its path; it must be UTF-8"
-        ) from None
 
 
 def _typed() -> bool:
