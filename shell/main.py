@@ -73,6 +73,7 @@ def run(tokens: Sequence[str]) -> int:
     try:
         line = ordered(tokens)
         result = application(*line[:1])(line, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
         return result if isinstance(result, int) else Exit.DONE
     except CycloptsError as wrong:
         return _fail(_wrong(wrong, tokens), tokens)
@@ -83,6 +84,18 @@ def run(tokens: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.FAILED
+    except OSError as wrong:
+        return _fail(_machine(wrong), ())
+
+
+def _machine(wrong: OSError) -> Failure:
+    """What this machine did not let us do: a full disk under our output, a working folder that is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return Failure("the folder you are in is not there any more", "go to another one: cd", Exit.USAGE)
+    where = f": {wrong.filename}" if isinstance(wrong.filename, str) else ""
+    return Failure(f"{wrong.strerror or wrong}{where}", "agentos cannot go on like that", Exit.FAILED, "unavailable")
 
 
 def _wrong(wrong: CycloptsError, tokens: Sequence[str]) -> Failure:
@@ -110,6 +123,7 @@ def _fail(failed: Failure, tokens: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    _stand_in()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
@@ -121,6 +135,14 @@ def main() -> None:
             stream.flush()
     # Without the interpreter's own end: a lock that one of grpc's threads holds then can make it wait forever.
     os._exit(code)
+
+
+def _stand_in() -> None:
+    """Whoever closed one of the three streams gets none of it; a file of ours must not take its place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, hence this one
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115  it stays open to the end
 
 
 def _stop(number: int, frame: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,27 @@ def test_an_address_becomes_an_ssh_command(address: str, ends: list[str]) -> Non
 def test_an_address_is_never_an_option_of_ssh(address: str) -> None:
     with pytest.raises(Failure):
         remote.command(address)
+
+
+def spoken(line: str, folder: Path) -> tuple[int, str]:
+    """A command line as sh runs it, which may close or fill a stream: its exit code, and what it complained of."""
+    command = ["sh", "-c", line.replace("agentos", f"{sys.executable} -m agentos.shell.main")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=folder)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("line", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_harms_nothing(line: str, tmp_path: Path) -> None:
+    assert spoken(f"agentos --version {line}", tmp_path) == (0, "")
+
+
+def test_a_full_disk_under_the_output_is_said(tmp_path: Path) -> None:
+    code, said = spoken("agentos --version > /dev/full", tmp_path)
+    assert code == 1
+    assert said.startswith("agentos: No space left on device")
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    code, said = spoken("mkdir gone; cd gone; rmdir ../gone; agentos explain x.py", tmp_path)
+    assert code == 2
+    assert said.startswith("agentos: the folder you are in is not there any more")
