@@ -39,9 +39,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> N
 
 
 def grid(rows: Iterable[Sequence[Cell]]) -> None:
-    """Rows without heads; the last column folds."""
+    """Rows without heads. A cell that is too wide folds: what is allowed is never cut short."""
     drawn = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
+        while len(drawn.columns) < len(row):
+            drawn.add_column(overflow="fold")
         drawn.add_row(*(text(cell) for cell in row))
     show(drawn)
 

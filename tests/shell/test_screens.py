@@ -133,3 +133,13 @@ def test_the_effect_of_a_call_is_said_in_words() -> None:
 
     known = set(annotations_pb2.Effect.values()) - {annotations_pb2.EFFECT_UNSPECIFIED}
     assert set(EFFECTS) == known
+
+
+def test_what_is_allowed_is_folded_and_never_cut_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "_PIPE_WIDTH", 60)
+    path = f"/home/me/{'deep/' * 12}**/*.md"
+    render.grid([["  read", path, "links.py:5"]])
+    shown = capsys.readouterr().out.splitlines()
+    assert "".join(line.removeprefix("  read").split("links.py:5")[0].strip() for line in shown) == path
