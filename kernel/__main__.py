@@ -1,12 +1,13 @@
 """`python -m agentos.kernel`: make a home, serve it, or say where its kernel is. For the shell, not for people.
 
     init  --home H --wrap keyring|passphrase|key-file [--key-file PATH] [--secret-fd N] [--ready-fd M]
-    serve --home H [--secret-fd N] [--ready-fd M] [--ready-cells N] [--require-walls]
+    serve --home H [--secret-fd N] [--ready-fd M] [--until-fd U] [--ready-cells N] [--require-walls]
     where --home H [--ready-fd M]
 
 Each says one line of JSON, on the descriptor M or else on standard output: what it made or found, or
 {"error": {"code", "reason", "hint"}} and exit status 5. A secret (passphrase, or recovery key) comes over descriptor
-N until its end, or from AGENTOS_PASSPHRASE; never from the command line, which everyone can read.
+N until its end, or from AGENTOS_PASSPHRASE; never from the command line, which everyone can read. A kernel that is
+given U, the reading end of a pipe, stops once the other end is closed, however that came, and no run is under way.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def harden() -> tuple[walls.Wall, ...]:
 def main() -> int:
     harden()
     options = _parser().parse_args()
-    for descriptor in (options.ready_fd, options.secret_fd):
+    for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
         if descriptor is not None:
             os.set_inheritable(descriptor, False)
     try:
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--home", default="")
         verb.add_argument("--ready-fd", type=int)
         verb.add_argument("--secret-fd", type=int)
+        verb.add_argument("--until-fd", type=int)
         if name == "init":
             verb.add_argument("--wrap", choices=("keyring", "passphrase", "key-file"), required=True)
             verb.add_argument("--key-file", type=Path)
@@ -106,7 +108,7 @@ def _serve(path: Path, secret: str, options: argparse.Namespace) -> None:
 
         # A descriptor of its own: serve closes it when all is well, and ours is still there for what is not.
         told = os.dup(options.ready_fd if options.ready_fd is not None else sys.stdout.fileno())
-        _run(serve(opened, Options(told, options.ready_cells, options.require_walls)))
+        _run(serve(opened, Options(told, options.ready_cells, options.require_walls, options.until_fd)))
     finally:
         opened.close()
 

@@ -23,7 +23,7 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import Ledger, Past
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Fault, Revoked
-from agentos.kernel.runs import Run as ActiveRun
+from agentos.kernel.run import Run as ActiveRun
 from agentos.kernel.runs import Runs
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
@@ -134,7 +134,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         except Refusal as refusal:
             await _abort(context, refusal.fault)
         try:
-            while (event := await run.events.get()) is not None:
+            while (event := await run.feed.next()) is not None:
                 yield event
         finally:
             if run.id in self._kernel.runs.active and request.ask != pb.ASK_WAIT:

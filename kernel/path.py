@@ -36,7 +36,8 @@ from agentos.v1 import annotations_pb2, control_pb2
 from agentos.v1 import error_pb2 as pb
 
 KEPT_WHOLE = 65_536
-OWN_CALLS_FOR_EACH = 100
+# The kernel's own calls, and requests: each is cheap, and none is free.
+OWN_CALLS_FOR_EACH = 200
 CALLS_BEYOND_LIMIT = 100
 MAX_QUESTIONS = 20
 
@@ -93,6 +94,7 @@ class Path:
     async def invoke(self, actor: Actor, request: str) -> str:
         """Answer one request of a guest. Never raises for what a guest can send."""
         try:
+            self._count(actor, inherent=True)
             batch = wire.read(request)
         except wire.BadRequest as bad:
             return wire.error(bad.fault)
@@ -115,27 +117,26 @@ class Path:
     def _decode(self, actor: Actor, claim: wire.Claim) -> Call | Fault:
         actor.seq += 1
         try:
-            call = read(claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder)
+            rule = self._catalog.actions.get(claim.action)
+            self._count(actor, inherent=rule is not None and rule.inherent)
+            return read(claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder)
         except wire.BadRequest as bad:
             self._refused_claim(actor, claim, bad.fault)
             return bad.fault
-        return self._over_limit(actor, call) or call
 
-    def _over_limit(self, actor: Actor, call: Call) -> Fault | None:
+    def _count(self, actor: Actor, inherent: bool) -> None:
+        """Count a call, or a request, against the limit. Raises OverLimit beyond it, and ends who does not heed it."""
         most = actor.manifest.limits.calls
-        if call.rule.inherent:
+        if inherent:
             actor.own_calls += 1
             over = actor.own_calls - most * OWN_CALLS_FOR_EACH
         else:
             actor.calls += 1
             over = actor.calls - most
-        if over <= 0:
-            return None
         if over > CALLS_BEYOND_LIMIT:
             actor.stop("calls")
-        return Fault(
-            pb.CODE_LIMIT, f"more than {most} calls in one run", "raise limits = { calls = … } in the manifest"
-        )
+        if over > 0:
+            raise wire.OverLimit(most)
 
     def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
         if actor.refused < CALLS_BEYOND_LIMIT:

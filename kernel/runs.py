@@ -12,22 +12,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 import msgspec
 
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.kernel import outcome, prompts, provenance, views
+from agentos.kernel import outcome, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
-from agentos.kernel.cells.pool import Cell, CellLimits, Ending, NoCells
+from agentos.kernel.cells.pool import CellLimits, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
-from agentos.kernel.grants import Held, Standing
+from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loaded, Loader, check_size
+from agentos.kernel.questions import Questions
 from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
+from agentos.kernel.run import Run
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
@@ -36,67 +37,8 @@ from agentos.manifest.toml import ManifestError
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
-ANSWER_WITHIN_S = 600
 CELL_WITHIN_S = 120
-WAIT_IN_INBOX_S = 7 * 86_400
 KEPT_SOURCE = 1 << 20
-
-
-class Run:
-    """A run under way: its state, and the events its follower reads."""
-
-    def __init__(self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
-        self.id = began.run
-        self.began = began
-        self.request = request
-        self.manifest = manifest
-        self.who = who
-        self.events: asyncio.Queue[pb.RunResponse | None] = asyncio.Queue()
-        self.typed: asyncio.Queue[str | None] = asyncio.Queue()
-        self.cell: Cell | None = None
-        self.stopped = ""
-        self.cell_us = 0
-        self.output: list[str] = []
-        self.output_bytes = 0
-        self.output_cut = False
-        self.prompt = ""
-        self.actor: Actor | None = None
-        self._wall_left = manifest.limits.wall_ms / 1000
-        self._wall: asyncio.TimerHandle | None = None
-        self._wall_from = 0.0
-
-    def tell(self, **event: object) -> None:
-        self.events.put_nowait(pb.RunResponse(**event))  # type: ignore[arg-type]  # one field of the oneof
-
-    def printed(self, stream: int, text: str) -> None:
-        """Keep and pass on what the program printed, up to its limit."""
-        left = self.manifest.limits.output_bytes - self.output_bytes
-        raw = text.encode(errors="replace")
-        if len(raw) > left:
-            self.output_cut = True
-            raw = raw[: max(left, 0)]
-            text = raw.decode(errors="ignore")
-        self.output_bytes += len(raw)
-        if text:
-            self.output.append(text)
-            self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=text))
-
-    def stop(self, why: str) -> None:
-        """End it from outside: cancelled, wall, calls. The first reason stays."""
-        self.stopped = self.stopped or why
-        if self.cell:
-            self.cell.kill()
-
-    def clock(self, running: bool) -> None:
-        """Let the wall clock run, or hold it while a person is asked."""
-        loop = asyncio.get_running_loop()
-        if running and not self._wall:
-            self._wall_from = loop.time()
-            self._wall = loop.call_later(max(self._wall_left, 0.001), self.stop, "wall")
-        elif not running and self._wall:
-            self._wall.cancel()
-            self._wall = None
-            self._wall_left -= loop.time() - self._wall_from
 
 
 class Runs:
@@ -106,6 +48,7 @@ class Runs:
         self._catalog = catalog
         self._ledger = ledger
         self._desk = desk
+        self._questions = Questions(catalog, ledger, desk)
         self._path = path
         self._loader = loader
 
@@ -114,7 +57,7 @@ class Runs:
     def explain(self, source: pb.Source, start: str, home: str) -> pb.Program:
         """What a program may ask, and how its lines stand. Raises Refusal."""
         manifest, who = self._read(source, start, home, "", (0, 0))
-        return views.program(manifest, who, self._lines(manifest, who), self._catalog)
+        return self._questions.program(manifest, who)
 
     def accept(self, request: pb.RunRequest) -> Run:
         """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name."""
@@ -163,9 +106,9 @@ class Runs:
         status, fault, end = pb.RUN_STATUS_FAILED, None, outcome.GuestEnd("failed")
         began_us = 0
         try:
-            lines = self._lines(run.manifest, run.who)
-            run.tell(accepted=pb.RunAccepted(run=run.id, program=self._shown(run, lines)))
-            await self._authority(run, lines)
+            program = self._questions.program(run.manifest, run.who)
+            run.tell(accepted=pb.RunAccepted(run=run.id, program=program))
+            await self._questions.review(run, program.lines)
             ending = await self._in_cell(run)
             began_us = ending.began_us
             status, fault, end = outcome.of(ending, run.stopped)
@@ -187,9 +130,6 @@ class Runs:
             run.clock(False)
             self._desk.void(run.prompt)
             await self._end(run, status, fault, end, began_us)
-
-    def _shown(self, run: Run, lines: Sequence[pb.Line]) -> pb.Program:
-        return views.program(run.manifest, run.who, lines, self._catalog)
 
     async def _in_cell(self, run: Run) -> Ending:
         async with self._loader.load(run.request) as loaded:
@@ -220,7 +160,7 @@ class Runs:
 
     def _actor(self, run: Run) -> Actor:
         async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
-            return await self._ask(run, actor, asking)
+            return await self._questions.ask(run, actor, asking)
 
         async def read_line(text: str) -> str | None:
             return await self._read_line(run, text)
@@ -233,82 +173,6 @@ class Runs:
             ask, read_line, run.printed, refused, run.stop,
         )  # fmt: skip
         return actor
-
-    # ---- authority
-
-    def _lines(self, manifest: Manifest, who: Standing) -> list[pb.Line]:
-        table, now = self._ledger.table, time.time_ns() // 1_000_000
-        return prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
-
-    def _earlier(self, who: Standing) -> list[Held]:
-        """The standing grants of the version before this one."""
-        held = [
-            held for held in self._ledger.table.held.values()
-            if held.grant.path == who.path and held.grant.terms.choice == pb.CHOICE_VERSION and not held.revoked
-        ]  # fmt: skip
-        if not held or held[-1].grant.digest == who.digest:
-            return []
-        return [each for each in held if each.grant.digest == held[-1].grant.digest]
-
-    async def _authority(self, run: Run, lines: list[pb.Line]) -> None:
-        """Before the first run of a version: one review of all lines that no grant covers yet."""
-        asking = [line for line in lines if prompts.asks(line)]
-        if not asking:
-            return
-        if run.request.grant_manifest:
-            await self._ledger.durable(self._desk.grant_lines(asking, run.who))
-            run.tell(granted=pb.Granted(lines=asking))
-        elif run.request.ask != pb.ASK_DENY:
-            await self._review(run, lines, asking)
-
-    async def _review(self, run: Run, lines: list[pb.Line], asking: list[pb.Line]) -> None:
-        changed = any(line.state in (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED) for line in lines)
-        why = f"{run.who.program} changed since you allowed it" if changed else "new program, you started it"
-        answer = await self._put(run, lines, (), why, review=True)
-        refused = [line for line in asking if answer.get(line.number) in (pb.CHOICE_NO, pb.CHOICE_NEVER)]
-        if not answer or len(refused) == len(asking):
-            hint = f"agentos explain {PurePosixPath(run.who.path).name} shows what it asks"
-            raise Refusal(error_pb2.CODE_DENIED, "you allowed nothing, so it did not start", hint)
-
-    async def _ask(self, run: Run, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
-        if run.request.ask == pb.ASK_DENY:
-            return None
-        source = run.request.source.content.decode(errors="replace")
-        name = PurePosixPath(run.who.path).name
-        lines = [
-            prompts.call_line(
-                number, call, ask, run.who, run.manifest, self._catalog,
-                provenance.origins(call, name, source, run.request.input, actor.replies),
-            )
-            for number, (call, ask) in enumerate(asking, 1)
-        ]  # fmt: skip
-        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, review=False)
-        return {call.digest for call, _ in asking}
-
-    async def _put(
-        self, run: Run, lines: list[pb.Line], calls: Sequence[str], why: str, review: bool
-    ) -> dict[int, int]:
-        """Lay a prompt on the desk, tell the follower, and wait for the answer; a timeout is a no."""
-        program = self._shown(run, self._lines(run.manifest, run.who))
-        prompt = pb.Prompt(
-            id=self._ledger.next_id("p"), run=run.id, program=program, review=review, lines=lines,
-            asked_ms=time.time_ns() // 1_000_000, why=why,
-        )  # fmt: skip
-        waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
-        run.prompt = prompt.id
-        run.tell(prompt=prompt)
-        run.clock(False)
-        within = WAIT_IN_INBOX_S if run.request.ask == pb.ASK_WAIT else ANSWER_WITHIN_S
-        try:
-            return await asyncio.wait_for(asyncio.shield(waiting.answer), within)
-        except TimeoutError:
-            return {}
-        finally:
-            self._desk.void(prompt.id)
-            run.prompt = ""
-            run.tell(settled=prompt.id)
-            if run.cell:
-                run.clock(True)
 
     async def _read_line(self, run: Run, text: str) -> str | None:
         if not run.request.interactive:
@@ -334,7 +198,7 @@ class Runs:
         actor = run.actor
         result = bytes(end.result).decode() if status == pb.RUN_STATUS_DONE else ""
         ended = RunEnded(
-            run.id, int(status), "" if result == "null" else result, "".join(run.output), run.output_cut,
+            run.id, int(status), "" if result == "null" else result, run.output.decode(), run.output_cut,
             actor.seq if actor else 0, actor.refused if actor else 0, run.cell_us, began_us,
             time.time_ns() // 1000, fault, end.traceback[:65_536],
             not run.manifest.present and actor is not None and actor.calls > 0,
@@ -345,7 +209,7 @@ class Runs:
             run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
         del self.active[run.id]
         run.tell(ended=views.run(run.began, ended))
-        run.events.put_nowait(None)
+        run.feed.end()
 
     async def close(self) -> None:
         """Cancel all that runs and wait until their ends are recorded."""

@@ -163,11 +163,26 @@ def _now_ms() -> int:
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How to serve. `ready_fd` gets one JSON line when the control service listens, or why it does not."""
+    """How to serve. `ready_fd` gets one JSON line when the control service listens, or why it does not.
+
+    `until_fd` is a pipe that whoever needs the kernel holds open; without it the kernel stays until it is told to stop.
+    """
 
     ready_fd: int
     ready_cells: int = 2
     require_walls: bool = False
+    until_fd: int | None = None
+
+
+async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) -> None:
+    """Stop once the other end of this pipe is closed and no run, of whomever, is under way."""
+    closed, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(descriptor, closed.set)
+    await closed.wait()
+    loop.remove_reader(descriptor)
+    while kernel.runs.active:  # noqa: ASYNC110  rare and short: runs need not know of this
+        await asyncio.sleep(0.1)
+    stop.set()
 
 
 async def serve(home: Home, options: Options) -> None:
@@ -183,6 +198,7 @@ async def serve(home: Home, options: Options) -> None:
         options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
         maximum_concurrent_rpcs=512,
     )
+    waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         await kernel.loader.open()
         missing = kernel.loader.missing()
@@ -206,5 +222,7 @@ async def serve(home: Home, options: Options) -> None:
         os.close(options.ready_fd)
         await stop.wait()
     finally:
+        for task in waiting:
+            task.cancel()
         await server.stop(0.5)
         await kernel.close()

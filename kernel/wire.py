@@ -53,6 +53,15 @@ class BadRequest(Exception):
         self.fault = Fault(pb.CODE_INVALID, reason, hint)
 
 
+class OverLimit(BadRequest):
+    """The run has made all the calls it may make."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("")
+        hint = "raise limits = { calls = … } in the manifest"
+        self.fault = Fault(pb.CODE_LIMIT, f"more than {most} calls in one run", hint)
+
+
 def _no_doubles(pairs: list[tuple[str, object]]) -> Arguments:
     found = dict(pairs)
     if len(found) != len(pairs):

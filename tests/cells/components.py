@@ -14,6 +14,9 @@ BODIES = {
     "echo": "(call $begin) (call $invoke (local.get $at) (local.get $length) (i32.const 8)) (i32.const 8)",
     "trap": "(call $begin) (unreachable)",
     "spin": "(call $begin) (loop $ever (br $ever)) (i32.const 8)",
+    # Sends what is no request, for ever.
+    "pester": "(call $begin) (loop $ever (call $invoke (i32.const 64) (i32.const 4) (i32.const 8)) (br $ever)) "
+    "(i32.const 8)",
     "dive": "(drop (call $deep (i32.const 0))) (i32.const 8)",
     # Grows its memory until that is refused, and then says "full".
     "grow": "(block $no (loop $more (br_if $no (i32.eq (memory.grow (i32.const 16)) (i32.const -1))) (br $more))) "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -213,7 +214,7 @@ for _ in range(100):
 def test_a_killed_cell_ends_its_run_alone(person: Person, up: Up) -> None:
     def kill(kind: str, event: pb.RunResponse, told: Told) -> None:
         if kind == "output":
-            busiest = max(_cells(up.pid), key=lambda cell: sum(cell.cpu_times()[:2]))
+            busiest = max(_cells(up.pid), key=_used)
             busiest.kill()
 
     stream = person.start(person.source("print('on', flush=True)\nx = 0\nwhile True: x += 1"))
@@ -223,11 +224,22 @@ def test_a_killed_cell_ends_its_run_alone(person: Person, up: Up) -> None:
     assert person.run("result = 1").result == 1
 
 
+def _used(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return float(sum(process.cpu_times()[:2]))
+    return 0.0
+
+
 def _cells(kernel: int) -> list[psutil.Process]:
     """The processes that a zygote forked: their parent runs the same command."""
-    found = [child for child in psutil.Process(kernel).children(recursive=True) if child.status() != "zombie"]
-    zygotes = {child.pid for child in found if "zygote" in " ".join(child.cmdline())}
-    return [child for child in found if child.ppid() in zygotes]
+    attributes = ["status", "cmdline", "ppid"]
+    found = list(psutil.Process(kernel).children(recursive=True))
+    seen: dict[psutil.Process, dict[str, object]] = {}
+    for child in found:
+        with contextlib.suppress(psutil.NoSuchProcess):  # cells come and go
+            seen[child] = child.as_dict(attributes)
+    zygotes = {child.pid for child, known in seen.items() if "zygote" in str(known["cmdline"])}
+    return [child for child, known in seen.items() if known["ppid"] in zygotes and known["status"] != "zombie"]
 
 
 # ---- who is no shell of this person
@@ -309,6 +321,14 @@ def test_any_component_that_imports_only_the_kernel_runs(person: Person) -> None
     assert told.ended.timings_us.first_line, told.ended
     assert person.run(component("trap"), name="trap.wasm").status == "failed"
     assert person.run(component("flood"), name="flood.wasm").status == "failed"
+
+
+def test_requests_that_are_none_count_too(person: Person) -> None:
+    source = person.source(component("pester"), name="pester.wasm")
+    source.manifest, source.manifest_path = b"limits = { calls = 2 }", str(person.folder / "agent.toml")
+    told = person.follow(person.start(source, ask=pb.ASK_DENY))
+    assert (told.status, told.ended.error.code) == ("limit", error_pb2.CODE_LIMIT)
+    assert "beyond its limit" in told.ended.error.reason
 
 
 def test_a_component_in_use_is_not_put_away_for_the_next_ones(person: Person) -> None:

@@ -12,6 +12,7 @@ from agentos.home.journal import Journal
 from agentos.kernel.ledger import RECENT, Ledger
 from agentos.kernel.programs import Flights
 from agentos.kernel.records import RunBegan, RunEnded
+from agentos.kernel.run import Feed
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 
@@ -62,6 +63,19 @@ async def test_what_only_a_run_could_use_is_not_looked_at_when_it_is_over(journa
     assert len(ledger.table.held) == 50
     assert [held.grant.id for held in ledger.table.live(WHO, 0)] == ["g0"]
     assert Ledger(journal).table.held["g0"].spent == {}
+
+
+async def test_text_that_waits_for_a_slow_follower_is_put_together() -> None:
+    feed = Feed()
+    for number in range(10_000):
+        feed.put(pb.RunResponse(output=pb.Output(stream=1 + number // 9_000, text="x")))
+    feed.put(pb.RunResponse(settled="p1"))
+    feed.put(pb.RunResponse(output=pb.Output(stream=2, text="y")))
+    feed.end()
+    heard = []
+    while event := await feed.next():
+        heard.append((event.output.stream, len(event.output.text), event.settled))
+    assert heard == [(1, 9_000, ""), (2, 1_000, ""), (0, 0, "p1"), (2, 1, "")]
 
 
 async def test_what_many_want_at_once_is_done_once() -> None:

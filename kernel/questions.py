@@ -1,0 +1,114 @@
+"""What is put to the person in the course of a run: the review before its first line, and what was left open.
+
+A question goes to the follower of the run and lies on the desk, so that it can be answered from either. The wall
+clock stands still meanwhile. A timeout, a run that ends, and a lost connection are all a no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from agentos.kernel import prompts, provenance, views
+from agentos.kernel.call import Call
+from agentos.kernel.decide import Ask
+from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.grants import Held, Standing
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.path import Actor
+from agentos.kernel.run import Run
+from agentos.manifest.lines import Manifest
+from agentos.manifest.rules import Catalog
+from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
+
+ANSWER_WITHIN_S = 600
+WAIT_IN_INBOX_S = 7 * 86_400
+CHANGED = (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED)
+
+
+class Questions:
+    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk) -> None:
+        self._catalog = catalog
+        self._ledger = ledger
+        self._desk = desk
+
+    def lines(self, manifest: Manifest, who: Standing) -> list[pb.Line]:
+        """The lines of a manifest, and how each stands now."""
+        table, now = self._ledger.table, time.time_ns() // 1_000_000
+        return prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
+
+    def program(self, manifest: Manifest, who: Standing) -> pb.Program:
+        return views.program(manifest, who, self.lines(manifest, who), self._catalog)
+
+    def _earlier(self, who: Standing) -> list[Held]:
+        """The standing grants of the version before this one."""
+        held = [
+            held for held in self._ledger.table.held.values()
+            if held.grant.path == who.path and held.grant.terms.choice == pb.CHOICE_VERSION and not held.revoked
+        ]  # fmt: skip
+        if not held or held[-1].grant.digest == who.digest:
+            return []
+        return [each for each in held if each.grant.digest == held[-1].grant.digest]
+
+    async def review(self, run: Run, lines: Sequence[pb.Line]) -> None:
+        """Before the first run of a version: one question for all lines that no grant covers yet. Raises Refusal."""
+        asking = [line for line in lines if prompts.asks(line)]
+        if not asking:
+            return
+        if run.request.grant_manifest:
+            await self._ledger.durable(self._desk.grant_lines(asking, run.who))
+            run.tell(granted=pb.Granted(lines=asking))
+        elif run.request.ask != pb.ASK_DENY:
+            await self._ask_for_lines(run, lines, asking)
+
+    async def _ask_for_lines(self, run: Run, lines: Sequence[pb.Line], asking: Sequence[pb.Line]) -> None:
+        changed = any(line.state in CHANGED for line in lines)
+        why = f"{run.who.program} changed since you allowed it" if changed else "new program, you started it"
+        answer = await self._put(run, lines, (), why, review=True)
+        refused = [line for line in asking if answer.get(line.number) in (pb.CHOICE_NO, pb.CHOICE_NEVER)]
+        if not answer or len(refused) == len(asking):
+            hint = f"agentos explain {PurePosixPath(run.who.path).name} shows what it asks"
+            raise Refusal(error_pb2.CODE_DENIED, "you allowed nothing, so it did not start", hint)
+
+    async def ask(self, run: Run, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
+        """One question for the calls of a request; the digests that were put, None where nobody can be asked."""
+        if run.request.ask == pb.ASK_DENY:
+            return None
+        source = run.request.source.content.decode(errors="replace")
+        name = PurePosixPath(run.who.path).name
+        lines = [
+            prompts.call_line(
+                number, call, ask, run.who, run.manifest, self._catalog,
+                provenance.origins(call, name, source, run.request.input, actor.replies),
+            )
+            for number, (call, ask) in enumerate(asking, 1)
+        ]  # fmt: skip
+        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, review=False)
+        return {call.digest for call, _ in asking}
+
+    async def _put(
+        self, run: Run, lines: Sequence[pb.Line], calls: Sequence[str], why: str, review: bool
+    ) -> dict[int, int]:
+        """Lay a prompt on the desk, tell the follower, and wait for the answer."""
+        prompt = pb.Prompt(
+            id=self._ledger.next_id("p"), run=run.id, program=self.program(run.manifest, run.who), review=review,
+            lines=lines, asked_ms=time.time_ns() // 1_000_000, why=why,
+        )  # fmt: skip
+        waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
+        run.prompt = prompt.id
+        run.tell(prompt=prompt)
+        run.clock(False)
+        within = WAIT_IN_INBOX_S if run.request.ask == pb.ASK_WAIT else ANSWER_WITHIN_S
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting.answer), within)
+        except TimeoutError:
+            return {}
+        finally:
+            self._desk.void(prompt.id)
+            run.prompt = ""
+            run.tell(settled=prompt.id)
+            if run.cell:
+                run.clock(True)

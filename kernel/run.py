@@ -1,0 +1,96 @@
+"""A run under way: its state, what it has printed, its wall clock, and the feed that its follower reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from agentos.kernel.cells.pool import Cell
+from agentos.kernel.grants import Standing
+from agentos.kernel.path import Actor
+from agentos.kernel.records import RunBegan
+from agentos.manifest.lines import Manifest
+from agentos.v1 import control_pb2 as pb
+
+
+class Feed:
+    """What happens to a run, in order, for one follower. Text that waits for a slow one is put together."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[pb.RunResponse] = deque()
+        self._news = asyncio.Event()
+        self._over = False
+
+    def put(self, event: pb.RunResponse) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        if last and last.HasField("output") and event.HasField("output") and last.output.stream == event.output.stream:
+            last.output.text += event.output.text
+        else:
+            self._waiting.append(event)
+        self._news.set()
+
+    def end(self) -> None:
+        self._over = True
+        self._news.set()
+
+    async def next(self) -> pb.RunResponse | None:
+        """The next event; None after the last."""
+        while not self._waiting and not self._over:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft() if self._waiting else None
+
+
+class Run:
+    """One run. `stopped` is why we ended it: cancelled, wall, calls, journal; empty if we did not."""
+
+    def __init__(self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
+        self.id = began.run
+        self.began = began
+        self.request = request
+        self.manifest = manifest
+        self.who = who
+        self.feed = Feed()
+        self.typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self.cell: Cell | None = None
+        self.stopped = ""
+        self.cell_us = 0
+        self.output = bytearray()
+        self.output_cut = False
+        self.prompt = ""
+        self.actor: Actor | None = None
+        self._wall_left = manifest.limits.wall_ms / 1000
+        self._wall: asyncio.TimerHandle | None = None
+        self._wall_from = 0.0
+
+    def tell(self, **event: object) -> None:
+        self.feed.put(pb.RunResponse(**event))  # type: ignore[arg-type]  # one field of the oneof
+
+    def printed(self, stream: int, text: str) -> None:
+        """Keep and pass on what the program printed, up to its limit."""
+        left = self.manifest.limits.output_bytes - len(self.output)
+        raw = text.encode(errors="replace")
+        if len(raw) > left:
+            self.output_cut = True
+            text = raw[:left].decode(errors="ignore")
+            raw = text.encode()
+        if text:
+            self.output += raw
+            self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=text))
+
+    def stop(self, why: str) -> None:
+        """End it from outside. The first reason stays."""
+        self.stopped = self.stopped or why
+        if self.cell:
+            self.cell.kill()
+
+    def clock(self, running: bool) -> None:
+        """Let the wall clock run, or hold it while a person is asked."""
+        loop = asyncio.get_running_loop()
+        if running and not self._wall:
+            self._wall_from = loop.time()
+            self._wall = loop.call_later(max(self._wall_left, 0.001), self.stop, "wall")
+        elif not running and self._wall:
+            self._wall.cancel()
+            self._wall = None
+            self._wall_left -= loop.time() - self._wall_from
