@@ -1,0 +1,1 @@
+"""What we compare ourselves with: the least that one could do instead."""

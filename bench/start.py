@@ -1,0 +1,63 @@
+"""start: from the kernel's `accepted` to a program's first line, against `python3 -c 1`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import figures
+from bench.figures import Figure, Part, against, percentile
+from bench.peers.python import Python
+from bench.person import Person, Ran
+
+PROGRAM = Path(__file__).parent / "programs" / "ledger.py"
+GOAL = 0.15
+ABOUT = "a 120-line program, walls on, records on, its code cached, a cell ready; from the kernel's clock"
+
+
+async def measure(person: Person, python: Python, quick: bool) -> Part:
+    count = 60 if quick else 500
+    load = figures.load()
+    for grant in (True, False, False):  # compiled, granted, and once for the way
+        _done(await person.run(PROGRAM, grant=grant))
+    ours, theirs = [], []
+    for _ in range(count):
+        await person.still()
+        ours.append(_done(await person.run(PROGRAM)))
+        await person.still()
+        theirs.append(python.once_ms())
+    return Part("start", ABOUT, load, tuple(_figures(ours, theirs)))
+
+
+def _done(ran: Ran) -> Ran:
+    if not ran.done:
+        sys.exit(f"a run failed: {ran.why}")
+    return ran
+
+
+def first_line_ms(ran: Ran) -> float:
+    return (ran.run.timings_us.first_line - ran.run.timings_us.queued) / 1e3
+
+
+def ended_ms(ran: Ran) -> float:
+    return (ran.run.timings_us.ended - ran.run.timings_us.queued) / 1e3
+
+
+def _figures(ours: list[Ran], theirs: list[float]) -> list[Figure]:
+    spans: list[tuple[str, Callable[[Ran], float], float | None]] = [
+        ("accepted → first line", first_line_ms, GOAL),
+        ("of it, accepted → cell", lambda ran: (ran.run.timings_us.cell - ran.run.timings_us.queued) / 1e3, None),
+        ("of it, cell → first line", lambda ran: (ran.run.timings_us.first_line - ran.run.timings_us.cell) / 1e3, None),
+        ("accepted → ended", ended_ms, None),
+        ("asked → first line, by the asker", lambda ran: (ran.run.timings_us.first_line - ran.asked_us) / 1e3, None),
+        ("asked → answer heard, by the asker", lambda ran: (ran.heard_us - ran.asked_us) / 1e3, None),
+    ]
+    return [
+        against(
+            f"{name}, p{percent}", percentile([of(ran) for ran in ours], percent), percentile(theirs, percent), "ms",
+            "python3 -c 1", len(ours), goal if percent == 50 else None,
+        )
+        for name, of, goal in spans
+        for percent in ((50, 99) if goal or "asker" in name else (50,))
+    ]  # fmt: skip
