@@ -214,13 +214,14 @@ for _ in range(100):
 def test_a_killed_cell_ends_its_run_alone(person: Person, up: Up) -> None:
     def kill(kind: str, event: pb.RunResponse, told: Told) -> None:
         if kind == "output":
-            busiest = max(_cells(up.pid), key=_used)
-            busiest.kill()
+            spinning: list[psutil.Process] = []
+            assert eventually(lambda: bool(spinning.extend(c for c in _cells(up.pid) if _used(c) > 0.3) or spinning))
+            spinning[0].kill()
 
     stream = person.start(person.source("print('on', flush=True)\nx = 0\nwhile True: x += 1"))
     told = person.follow(stream, on=kill)
-    assert told.status in ("failed", "limit")
-    assert "cell" in told.ended.error.reason
+    assert told.status == "failed"
+    assert "the cell ended" in told.ended.error.reason
     assert person.run("result = 1").result == 1
 
 
