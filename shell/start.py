@@ -29,22 +29,37 @@ STOP_SECONDS = 20.0
 
 
 class Serving:
-    """A kernel process that this shell started."""
+    """A kernel process that this shell started. It holds `pipe` open for as long as it needs it; -1: it stays."""
 
-    def __init__(self, process: subprocess.Popen[bytes], found: Found) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], found: Found, pipe: int) -> None:
         self.process = process
         self.found = found
+        self._pipe = pipe
 
     @property
     def fields(self) -> dict[str, object]:
         return {"home": self.found.home, "pid": self.found.pid, "socket": self.found.socket}
 
     def wait(self) -> None:
-        """Stay until it ends; Ctrl-C stops it."""
+        """Stay until it ends; what ends us stops it."""
         try:
-            self.process.wait()
-        except KeyboardInterrupt:
+            with contextlib.suppress(KeyboardInterrupt):
+                self.process.wait()
+        finally:
             self.stop()
+
+    def leave(self, kernel: Kernel) -> None:
+        """Let go of it, and see that it ends, unless somebody else came to use it."""
+        os.close(self._pipe)
+        until = time.monotonic() + STOP_SECONDS
+        while self.process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(Failure):
+                if kernel.call(kernel.stub.Status, pb.StatusRequest()).runs_active:
+                    say("another run uses this kernel now: it stops when that has ended", "yellow")
+                    return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+        self.stop()
 
     def stop(self) -> None:
         self.process.terminate()
@@ -86,7 +101,7 @@ def placed(home: str) -> list[str]:
     return ["--home", os.path.abspath(home)] if home else []
 
 
-def _start(arguments: Sequence[str], secret: str) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
+def _start(arguments: Sequence[str], secret: str, *inherited: int) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
     """Start a kernel command and read the line it says. It has a session of its own: Ctrl-C is for us alone."""
     ready, told = os.pipe()
     secrets, given = os.pipe()
@@ -97,7 +112,7 @@ def _start(arguments: Sequence[str], secret: str) -> tuple[subprocess.Popen[byte
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
-            pass_fds=(told, secrets),
+            pass_fds=(told, secrets, *inherited),
             start_new_session=True,
         )
         os.close(told)
@@ -158,7 +173,7 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
         try:
             yield kernel
         finally:
-            _leave(kernel, serving)
+            serving.leave(kernel)
 
 
 def _other(home: str, failed: Failure) -> Found:
@@ -171,12 +186,12 @@ def _other(home: str, failed: Failure) -> Found:
     return found
 
 
-def up(home: str, ready: int, require_walls: bool) -> Serving:
-    """Start a kernel that stays."""
+def up(home: str, ready: int, require_walls: bool, detach: bool) -> Serving:
+    """Start a kernel that stays: with `detach` for good, else as long as we do."""
     found = where(home)
     if found.socket:
         raise no_kernel(f"a kernel is up already for {found.home}", "use that one, or stop it: agentos down")
-    return served(found if found.exists else _made(home, found, True), ready, require_walls)
+    return served(found if found.exists else _made(home, found, True), ready, require_walls, detach)
 
 
 def gone(home: str) -> None:
@@ -196,13 +211,16 @@ def _made(home: str, found: Found, make_home: bool) -> Found:
     return where(home)
 
 
-def served(found: Found, ready: int, require_walls: bool = False) -> Serving:
+def served(found: Found, ready: int, require_walls: bool = False, detach: bool = False) -> Serving:
     """Start a kernel on a home that is there, asking for its passphrase where it needs one."""
+    closed, pipe = (-1, -1) if detach else os.pipe()
+    until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
+    options += [f"--until-fd={descriptor}" for descriptor in until]
     wrong = no_kernel("the home is locked", "agentos doctor")
     for secret in homes.secrets(found.locks):
         try:
-            process, said = _start(["serve", *options], secret)
+            process, said = _start(["serve", *options], secret, *until)
         except Failure as failed:
             if failed.code not in ("passphrase_needed", "wrong_passphrase"):
                 raise
@@ -211,14 +229,7 @@ def served(found: Found, ready: int, require_walls: bool = False) -> Serving:
         known = {name: said[name] for name in ("pid", "socket", "credential")}
         for wall in said.get("missing", []):  # type: ignore[attr-defined]
             say(f"missing wall: {wall}", "yellow")
-        return Serving(process, Found(found.home, True, found.locks, **known))  # type: ignore[arg-type]
+        for descriptor in until:
+            os.close(descriptor)
+        return Serving(process, Found(found.home, True, found.locks, **known), pipe)  # type: ignore[arg-type]
     raise wrong
-
-
-def _leave(kernel: Kernel, serving: Serving) -> None:
-    """Stop the kernel that this command started, unless somebody else came to use it."""
-    with contextlib.suppress(Failure):
-        if kernel.call(kernel.stub.Status, pb.StatusRequest()).runs_active:
-            say("another run uses this kernel now, so it stays: agentos down stops it", "yellow")
-            return
-    serving.stop()

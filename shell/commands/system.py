@@ -58,7 +58,7 @@ def up(
     require_walls
         Do not start where a wall of this machine is missing.
     """
-    serving = start.up(common.home, ready, require_walls)
+    serving = start.up(common.home, ready, require_walls, detach)
     if not common.answer(serving.fields):
         say(f"the kernel is up: pid {serving.found.pid}" + ("" if detach else " (Ctrl-C stops it)"))
     if not detach:

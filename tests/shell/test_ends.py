@@ -1,0 +1,107 @@
+"""What is left when a shell ends, however it ends: no kernel that it started for itself, and no run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.shell.conftest import SECONDS, Shell, environment
+
+
+def until(true: Callable[[], object], said: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
+
+
+def processes(home: Path) -> list[int]:
+    """The kernels of this home, by their command lines."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"agentos.kernel" in words and str(home).encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all of them: its first start prepares the guest."""
+    place = tmp_path_factory.mktemp("alone")
+    made = Shell(place, environment(place / "home"))("init", "--key-file", str(place / "key"))
+    assert made.code == 0, made.err
+    return place / "home"
+
+
+@pytest.fixture
+def alone(home: Path, tmp_path: Path) -> Shell:
+    """A home that no kernel serves."""
+    assert not processes(home)
+    return Shell(tmp_path, environment(home))
+
+
+def begun(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
+    """A command that has said its first line."""
+    running = subprocess.Popen(
+        shell.command(*arguments), cwd=shell.folder, env=shell.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    return running
+
+
+ENDLESS = ("import time", "print('begun', flush=True)", "while True:", "    time.sleep(0.05)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_kernel_that_was_started_for_one_run_ends_with_its_shell(
+    alone: Shell, home: Path, number: signal.Signals
+) -> None:
+    running = begun(alone, "run", alone.write("endless.py", *ENDLESS))
+    assert processes(home)
+    running.send_signal(number)
+    running.communicate(timeout=SECONDS)
+    until(lambda: not processes(home), "the kernel outlived its shell")
+    assert alone("ps", "--json").json[0]["status"] == "cancelled"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_kernel_in_the_foreground_ends_with_its_shell(alone: Shell, home: Path, number: signal.Signals) -> None:
+    running = begun(alone, "up")
+    assert processes(home)
+    running.send_signal(number)
+    running.communicate(timeout=SECONDS)
+    until(lambda: not processes(home), "the kernel outlived its shell")
+
+
+def test_a_kernel_stays_while_somebody_elses_run_is_under_way(alone: Shell, home: Path) -> None:
+    first = begun(alone, "run", alone.write("endless.py", *ENDLESS))
+    second = begun(alone, "run", alone.write("other.py", *ENDLESS))
+    first.kill()
+    first.communicate(timeout=SECONDS)
+    (kernel,) = processes(home)
+    assert second.poll() is None
+    second.send_signal(signal.SIGINT)
+    out, _ = second.communicate(timeout=SECONDS)
+    assert "was cancelled" in out
+    until(lambda: not os.path.exists(f"/proc/{kernel}"), "the kernel outlived the last run")
+
+
+def test_a_kernel_that_is_killed_in_mid_run_is_said(alone: Shell, home: Path) -> None:
+    running = begun(alone, "run", alone.write("endless.py", *ENDLESS))
+    (kernel,) = processes(home)
+    os.kill(kernel, signal.SIGKILL)
+    out, _ = running.communicate(timeout=SECONDS)
+    assert running.returncode == 5
+    assert "the connection to the kernel was lost" in out
