@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ COMMANDS = (
 )
 HELP = "Run the programs that your agent writes, and let each touch only what you allowed."
 MORE = "agentos COMMAND --help says more. Every command takes --json, --home PATH and --on ssh://HOST."
+_PR_SET_DUMPABLE = 4
 GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
 
 
@@ -123,6 +125,7 @@ def _fail(failed: Failure, tokens: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    _unreadable()
     _stand_in()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -135,6 +138,15 @@ def main() -> None:
             stream.flush()
     # Without the interpreter's own end: a lock that one of grpc's threads holds then can make it wait forever.
     os._exit(code)
+
+
+def _unreadable() -> None:
+    """Passphrases, recovery keys and credentials pass through here: no core, and no look into our memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _stand_in() -> None:

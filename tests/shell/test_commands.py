@@ -120,3 +120,14 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     code, said = spoken("mkdir gone; cd gone; rmdir ../gone; agentos explain x.py", tmp_path)
     assert code == 2
     assert said.startswith("agentos: the folder you are in is not there any more")
+
+
+def test_a_shell_leaves_no_core_and_lets_nobody_into_its_memory() -> None:
+    code = """
+import ctypes, resource
+from agentos.shell import main
+main.run = lambda tokens: print(ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE))
+main.main()
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert shown.stdout == "0 (0, 0)\n", shown.stderr
