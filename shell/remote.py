@@ -1,7 +1,8 @@
 """A kernel somewhere else, over ssh: its socket is forwarded to a socket in a 0700 folder of ours.
 
 The far side says where its kernel listens and hands over the credential, through ssh's own channel; nothing is
-written there, and nothing of it is kept here. The forwarding ends with the command.
+written there, and nothing of it is kept here. The forwarding ends with the command, however that ends: the far side
+runs `cat`, which ends with the pipe that we hold.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure, no_kernel
 
 SECONDS = 20.0
+_UNREACHED = 255
 # No leading hyphen anywhere: a host must never be read as an option of ssh.
 _ADDRESS = re.compile(r"ssh://((?:[A-Za-z0-9_][\w.-]*@)?(?:[A-Za-z0-9][\w.-]*|\[[0-9a-fA-F:]+\]))(?::(\d{1,5}))?/?")
 
@@ -29,7 +31,7 @@ def command(address: str) -> list[str]:
     if found is None:
         raise Failure(f"{address} is no address of a kernel", "write it as ssh://[user@]host[:port]")
     port = ["-p", found[2]] if found[2] else []
-    return ["ssh", "-o", "BatchMode=yes", *port, "--", re.sub(r"[\[\]]", "", found[1])]
+    return ["ssh", "-T", "-o", "BatchMode=yes", *port, "--", re.sub(r"[\[\]]", "", found[1])]
 
 
 @contextmanager
@@ -39,8 +41,14 @@ def reached(address: str) -> Iterator[Kernel]:
     there = _where(ssh, address)
     with tempfile.TemporaryDirectory(prefix="agentos-") as folder:
         local = Path(folder) / "control.sock"
-        forward = [*ssh[:-2], "-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{local}:{there['socket']}", *ssh[-2:]]
-        with subprocess.Popen(forward, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as tunnel:
+        forward = ["-o", "ExitOnForwardFailure=yes", "-L", f"{local}:{there['socket']}"]
+        with subprocess.Popen(
+            [*ssh[:-2], *forward, *ssh[-2:], "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as tunnel:
             try:
                 _await(local, tunnel, address)
                 kernel = Kernel(str(local), there["token"], local=False)
@@ -54,6 +62,7 @@ def reached(address: str) -> Iterator[Kernel]:
 
 def _where(ssh: list[str], address: str) -> dict[str, str]:
     """Where the far kernel listens, and its credential. Raises Failure with exit code 5."""
+    by_hand = " ".join(["ssh", *ssh[4:-2], ssh[-1], "agentos where"])
     try:
         told = subprocess.run(
             [*ssh, "agentos", "where", "--json"],
@@ -63,15 +72,16 @@ def _where(ssh: list[str], address: str) -> dict[str, str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        raise no_kernel(f"{address} did not answer", "try it by hand: ssh HOST agentos where") from None
+        raise no_kernel(f"{address} did not answer", f"try it by hand: {by_hand}") from None
+    said = told.stderr.decode("utf-8", "replace").strip().splitlines()
+    reason = said[-1] if said else "it said nothing"
+    if told.returncode == _UNREACHED:
+        raise no_kernel(f"{address} cannot be reached: {reason}", f"try it by hand: {by_hand}")
     try:
         there = json.loads(told.stdout)
     except ValueError:
-        said = told.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = said[-1] if said else "it said nothing"
-        raise no_kernel(
-            f"no agentos answers at {address}: {reason}", "is it installed there, and on its PATH?"
-        ) from None
+        hint = "is it installed there, and on the PATH of a shell without a terminal?"
+        raise no_kernel(f"no agentos answers at {address}: {reason}", hint) from None
     if "token" not in there:
         raise no_kernel(f"no kernel is up at {address}", "start it there: agentos up --detach")
     return {"socket": str(there["socket"]), "token": str(there["token"])}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from agentos.shell.failure import Failure
 from agentos.shell.paint import emit
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Common:
 
         with local(self.home, make_home, start) as kernel:
             yield kernel
+
+    def here(self, what: str) -> None:
+        """For what works on this machine alone. Raises Failure with --on, rather than do it to the wrong one."""
+        if self.on:
+            raise Failure(f"{what} works on this machine alone", "leave --on out, or run it there, over ssh")
 
     def answer(self, value: object) -> bool:
         """Print the value if JSON is wanted; says whether it was."""

@@ -61,6 +61,8 @@ def run(
         Offer grants for this path, whatever its version, until this terminal closes.
     """
     try:
+        if dev:
+            common.here("--dev")
         request = pb.RunRequest(
             source=source.read(program),
             arguments=arguments,

@@ -31,6 +31,7 @@ def init(
     key_file
         Keep it in this file, which must not exist yet; whoever can read the file can open the home.
     """
+    common.here("init")
     if sum((keyring, passphrase, bool(key_file))) > 1:
         raise Failure("a key is kept in one way", "choose one of --keyring, --passphrase and --key-file PATH")
     way = homes.Way("keyring" if keyring else "passphrase" if passphrase else "key-file" if key_file else "", key_file)
@@ -58,6 +59,7 @@ def up(
     require_walls
         Do not start where a wall of this machine is missing.
     """
+    common.here("up")
     serving = start.up(common.home, ready, require_walls, detach)
     if not common.answer(serving.fields):
         say(f"the kernel is up: pid {serving.found.pid}" + ("" if detach else " (Ctrl-C stops it)"))
@@ -125,6 +127,7 @@ def capabilities(
 
 def where(*, common: Common = DEFAULTS) -> int:
     """Where this home's kernel listens, with its credential: for --on, over ssh."""
+    common.here("where")
     found = start.where(common.home)
     if found.socket:
         told = {"home": found.home, "socket": found.socket, "token": token(found), "pid": found.pid}

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,24 @@ class Shell:
 def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AGENTOS_")}
     return kept | {"AGENTOS_HOME": str(home), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def begun(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
+    """A command that has said its first line."""
+    running = subprocess.Popen(
+        shell.command(*arguments), cwd=shell.folder, env=shell.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    return running
+
+
+def until(true: Callable[[], object], said: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

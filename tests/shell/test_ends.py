@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import SECONDS, Shell, environment
-
-
-def until(true: Callable[[], object], said: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline, said
-        time.sleep(0.02)
+from tests.shell.conftest import SECONDS, Shell, begun, environment, until
 
 
 def processes(home: Path) -> list[int]:
@@ -48,17 +38,6 @@ def alone(home: Path, tmp_path: Path) -> Shell:
     """A home that no kernel serves."""
     assert not processes(home)
     return Shell(tmp_path, environment(home))
-
-
-def begun(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
-    """A command that has said its first line."""
-    running = subprocess.Popen(
-        shell.command(*arguments), cwd=shell.folder, env=shell.environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert running.stdout is not None
-    assert running.stdout.readline()
-    return running
 
 
 ENDLESS = ("import time", "print('begun', flush=True)", "while True:", "    time.sleep(0.05)")

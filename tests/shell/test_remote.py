@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import SECONDS, Shell, begun, until
 
 STAND_IN = f"""#!{sys.executable}
 import os, socket, sys, threading
 words = sys.argv[1:]
-if "-N" not in words:
+if "-L" not in words:
     os.execvp(words[words.index("--") + 2], words[words.index("--") + 2 :])
 near, _, far = words[words.index("-L") + 1].partition(":")
+assert words[-1] == "cat"
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+with open(sys.argv[0] + ".pid", "w") as pid:
+    print(os.getpid(), file=pid)
 listening = socket.socket(socket.AF_UNIX)
 listening.bind(near)
 listening.listen()
@@ -63,4 +67,28 @@ def test_a_host_that_does_not_answer_is_explained(afar: Shell, tmp_path: Path) -
     )
     said = afar("ps", "--on", "ssh://box")
     assert said.code == 5
-    assert "Connection refused" in said.err
+    assert "ssh://box cannot be reached: ssh: connect to host box: Connection refused" in said.err
+    assert "try it by hand: ssh box agentos where" in said.err
+
+
+def test_a_host_without_agentos_is_explained(afar: Shell, tmp_path: Path) -> None:
+    (tmp_path / "tools" / "ssh").write_text("#!/bin/sh\necho 'sh: agentos: not found' >&2\nexit 127\n")
+    said = afar("ps", "--on", "ssh://box")
+    assert said.code == 5
+    assert "no agentos answers at ssh://box: sh: agentos: not found" in said.err
+
+
+@pytest.mark.parametrize("line", [["init"], ["up", "--detach"], ["run", "x.py", "--dev"]])
+def test_what_works_here_alone_is_not_done_here_instead_of_there(afar: Shell, line: list[str]) -> None:
+    said = afar(*line, "--on", "ssh://box")
+    assert said.code == 2
+    assert "works on this machine alone" in said.err
+
+
+def test_the_forwarding_ends_with_its_shell(afar: Shell, tmp_path: Path) -> None:
+    lines = ("import time", "print('begun', flush=True)", "while True:", "    time.sleep(0.05)")
+    running = begun(afar, "run", afar.write("endless.py", *lines), "--on", "ssh://box")
+    tunnel = int((tmp_path / "tools" / "ssh.pid").read_text())
+    running.kill()
+    running.communicate(timeout=SECONDS)
+    until(lambda: not Path(f"/proc/{tunnel}").exists(), "the forwarding outlived its shell")
