@@ -41,7 +41,7 @@ async def gone(condition: Callable[[], bool], within_s: float = 5.0) -> bool:
 @pytest.fixture
 async def open_cells(images: Images) -> AsyncIterator[Open]:
     """Cells of a component by the name of its body. At the end nothing may be left: no process, no descriptor."""
-    before = len(os.listdir("/dev/fd"))
+    before, others = len(os.listdir("/dev/fd")), _zygotes()
     opened: list[Cells] = []
 
     async def open_(body: str, start: str = "", *, ready: int = 1, most: int = 256, own: bool = False) -> Cells:
@@ -52,6 +52,11 @@ async def open_cells(images: Images) -> AsyncIterator[Open]:
     yield open_
     for cells in opened:
         await cells.close()
-    children = [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"]
-    assert not [child for child in children if "zygote" in " ".join(child.cmdline())]
+    assert not _zygotes() - others
     assert await gone(lambda: len(os.listdir("/dev/fd")) <= before)
+
+
+def _zygotes() -> set[psutil.Process]:
+    """The zygotes and cells that are children of this process: its other tests may keep some."""
+    children = [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"]
+    return {child for child in children if "zygote" in " ".join(child.cmdline())}
