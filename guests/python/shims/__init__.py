@@ -34,26 +34,8 @@ PARTS = (
 def install() -> None:
     """Put all of them in place. After this nothing can be imported that was not."""
     zones.load()
-    parts = (
-        zones,
-        clock,
-        dates,
-        chance,
-        console,
-        opening,
-        posix,
-        tree,
-        locks,
-        loop,
-        outside,
-        database,
-        trace,
-        library,
-        audits,
-    )
-    for part in parts:
+    for part in PARTS:
         part.install()
-    imports.install()
     replace.everywhere()
 
 

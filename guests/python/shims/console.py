@@ -8,7 +8,7 @@ import errno
 import io
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from agentos.guests.python.shims.failure import ask, os_error
 from agentos.guests.python.shims.replace import instead
@@ -175,7 +175,7 @@ def _input(prompt: object = "", /) -> str:
     return line
 
 
-def _no_debugger(*_: object, **__: object) -> None:
+def no_debugger(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("there is no debugger in a cell: print what you want to see")
 
 
@@ -189,5 +189,5 @@ def begin() -> None:
 
 def install() -> None:
     instead(builtins, "input", _input)
-    sys.breakpointhook = _no_debugger
+    sys.breakpointhook = no_debugger
     begin()

@@ -206,13 +206,21 @@ class Appending:
 
 
 def send(action: str, path: str, content: bytes, version: str = "") -> str:
-    """Write or append, in as many calls as the content needs; the file's new version."""
+    """Write or append, in as many calls as the content needs; the file's new version.
+
+    An error that comes of it is marked: where Python itself closed the file, nobody could catch it (see `trace`).
+    """
     reply: dict[str, Any] = {}
     for start in range(0, len(content) or 1, PIECE):
         args: dict[str, Any] = {"path": path, **_carried(content[start : start + PIECE])}
         if version and action == "files.write":
             args["if_version"] = version
-        reply = ask(action, path, **args)
+        try:
+            reply = ask(action, path, **args)
+        except OSError as error:
+            failed: Any = error
+            failed.unsent = True
+            raise
         action = "files.append"
     return str(reply.get("entry", {}).get("version", ""))
 

@@ -45,11 +45,14 @@ class Opened:
 
 
 table: dict[int, Opened] = {}
+unsent: list[BaseException] = []
+"""Why something a program wrote was not sent, where Python closed the file and so nobody could be told."""
 
 
 def begin() -> None:
     """Forget all open files; the console is always there."""
     table.clear()
+    unsent.clear()
     table[0] = Opened("/dev/stdin", os.O_RDONLY, console.Typed())
     for stream, name in ((1, "/dev/stdout"), (2, "/dev/stderr")):
         table[stream] = Opened(name, os.O_WRONLY | os.O_APPEND, console.Printed(stream))
@@ -163,8 +166,10 @@ def close(fd: int) -> None:
 
 
 def finish() -> None:
-    """At the end of the program: send what is still held, as Python does when it closes what was left open."""
-    failed: BaseException | None = None
+    """At the end of the program: send what is still held, as Python does when it closes what was left open.
+
+    A program that was never told of a write that failed has not done its work, whatever it thinks: it ends here.
+    """
     for fd in [fd for fd in table if fd > 2]:
         opened = table.get(fd)
         if opened is None or not opened.writes:
@@ -176,6 +181,6 @@ def finish() -> None:
             else:
                 close(fd)
         except Exception as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+            unsent.append(error)
+    if unsent:
+        raise unsent[0]

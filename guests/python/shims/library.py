@@ -12,6 +12,7 @@ import uuid
 from typing import Any, NoReturn
 
 from agentos.guests.python.shims import trace
+from agentos.guests.python.shims.console import no_debugger
 from agentos.guests.python.shims.failure import refuse
 from agentos.guests.python.shims.replace import instead
 
@@ -46,6 +47,8 @@ def install() -> None:
     mimetypes.knownfiles.clear()
     uuid._GETTERS[:] = []  # type: ignore[attr-defined]
     pdb.Pdb.__init__ = _debugger  # type: ignore[method-assign]
+    for name in ("set_trace", "post_mortem", "pm", "run", "runeval", "runcall"):
+        instead(pdb, name, no_debugger)
     cProfile.Profile.__init__ = _no_profile  # type: ignore[method-assign]
     inspect.getsourcefile = _sourcefile
     for name in ("license", "credits", "copyright"):

@@ -100,6 +100,13 @@ def chmod(path: Any, mode: int, *, dir_fd: int | None = None, follow_symlinks: b
 
 
 @shim
+def chown(path: Any, uid: int, gid: int, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> None:
+    """Content with the one owner that there is, or with -1 for "as it is"."""
+    if {uid, gid} - {-1, 1000}:
+        refuse("no program changes the owner of a file", "leave the owner as it is", str(path))
+
+
+@shim
 def utime(
     path: Any, times: Any = None, *, ns: Any = None, dir_fd: int | None = None, follow_symlinks: bool = True
 ) -> None:

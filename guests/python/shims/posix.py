@@ -97,6 +97,11 @@ def fpathconf(fd: int, name: Any, /) -> int:
 
 
 @shim
+def umask(mask: int, /) -> int:
+    return 0o022
+
+
+@shim
 def putenv(name: Any, value: Any, /) -> None:
     """`os.environ` holds it; there is no other environment."""
 
@@ -149,6 +154,8 @@ def _bland(answer: object) -> Callable[[], object]:
 def install() -> None:
     for name, function in table.items():
         instead(posix, name, function)
+        if not hasattr(os, name):
+            instead(os, name, function)
     instead(posix, "DirEntry", DirEntry)
     instead(os, "DirEntry", DirEntry)
     for name in _PROCESSES:

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from agentos.guests.python.shims import descriptors
+
 # Where componentize-py puts the standard library, the bindings and us.
 _OURS = ("/python/", "/0/", "/world/", "/bundled/", "<frozen ")
 
@@ -50,8 +52,14 @@ def _from_frames(frames: Iterable[Any], **named: Any) -> Any:
 
 
 def _unraisable(unraisable: Any) -> None:
-    """What goes wrong where nobody can catch it, such as a file that is refused when Python closes it."""
+    """What goes wrong where nobody can catch it, such as a file that is refused when Python closes it.
+
+    Python would have raised that where the file is opened. Here what is written goes out in one call, when the file is
+    closed, and `open(path, "w").write(text)` closes it where no exception can be raised: it is kept for the end.
+    """
     error = unraisable.exc_value
+    if getattr(error, "unsent", False):
+        descriptors.unsent.append(error)
     what = unraisable.err_msg or "Exception ignored"
     with contextlib.suppress(Exception):
         print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)

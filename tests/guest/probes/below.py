@@ -22,6 +22,8 @@ PROBES = {
     "os.readlink": fails("import os\nos.readlink('a.txt')", "is not a link"),
     "os.chmod as it is": works("import os\nos.chmod('a.txt', 0o644)", None),
     "os.chmod": refused("import os\nos.chmod('a.txt', 0o4777)", "no program changes the mode of a file"),
+    "os.chown": refused("import os\nos.chown('a.txt', 0, 0)", "no program changes the owner of a file"),
+    "os.umask": works("import os\nresult = os.umask(0o077)", 0o022),
     "os.utime": refused("import os\nos.utime('a.txt', (1, 1))", "no program changes the times", "files.stat"),
     "os.utime of now": works("import os\nos.utime('a.txt')", None, "files.stat"),
     "os.truncate": works("import os\nos.truncate('a.txt', 3)\nresult = open('a.txt').read()", "one",

@@ -70,5 +70,7 @@ PROBES = {
                       "unittest.main(argv=['prog.py'])", None, "clock.now clock.now clock.now clock.now"),
     "doctest": works("import doctest\nresult = doctest.testmod().failed", 0),
     "exec": works("n = {}\nexec('a = 1', n)\nresult = n['a']", 1),
+    "pdb.set_trace": fails("import pdb\npdb.set_trace()", "there is no debugger in a cell"),
+    "code.interact": works("import code\ncode.interact()\nresult = 1", 1, "console.read_line"),
     "breakpoint": fails("breakpoint()", "there is no debugger in a cell"),
 }  # fmt: skip

@@ -66,7 +66,19 @@ PROBES = {
     "write over a folder": fails("with open('sub', 'w') as f: f.write('x')", "/home/me/x/sub is a folder", WRITE),
     "refused once, not twice": works("try:\n    with open('/home/me/n', 'w') as f: f.write('x')\n"
                                      "except PermissionError: result = f.closed", True, WRITE),
-    "refused where nobody sees": works("open('/home/me/n', 'w').write('x')\nresult = 1", 1, WRITE),
+    "refused where nobody sees": refused("open('/home/me/n', 'w').write('x')\nresult = 1", OUTSIDE, WRITE),
+    "refused where nobody sees, and on": refused("open('/home/me/n', 'w').write('x')\nopen('n.txt', 'w').write('y')",
+                                                 '"files.write" = { path = ["/home/me/n"] }', f"{WRITE} {WRITE}"),
+    "refused where nobody sees, and out": refused("import sys\nopen('/home/me/n', 'a').write('x')\nsys.exit()", OUTSIDE,
+                                                  APPEND),
+    "refused where nobody sees, in bytes": refused("open('/home/me/n', 'wb', buffering=0).write(b'x')\nresult = 1",
+                                                   OUTSIDE, WRITE),
+    "refused where nobody sees, in a zip": refused("import zipfile\nzipfile.ZipFile('/home/me/n', 'w').writestr("
+                                                   "zipfile.ZipInfo('a'), 'x')\nresult = 1", OUTSIDE, WRITE),
+    "no folder where nobody sees": fails("open('no/n', 'w').write('x')\nresult = 1", "x/no is not there", WRITE),
+    "refused and caught": works("try:\n    f = open('/home/me/n', 'w')\n    f.write('x')\n    f.close()\n"
+                                "except PermissionError: result = 1", 1, WRITE),
+    "left open and refused": refused("f = open('/home/me/n', 'w')\nf.write('x')\nresult = 1", OUTSIDE, WRITE),
     "append": works("with open('a.txt', 'a') as f: f.write('four\\n')\nresult = open('a.txt').read()[-5:]", "four\n",
                     f"{APPEND} {READ}"),
     "append to nothing": works("open('n.txt', 'a').close()\n" + BACK, "", f"{APPEND} {READ}"),

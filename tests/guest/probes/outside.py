@@ -120,9 +120,28 @@ PROBES = {
     "sqlite3 temporary": works("import sqlite3\nresult = sqlite3.connect('').execute('select 1').fetchone()[0]", 1),
     "sqlite3 attach in memory": works(SQL + "c.execute(\"attach ':memory:' as x\")\nc.execute('create table x.t (a)')\n"
                                         "result = 1", 1),
-    "sqlite3 attach": fails(SQL + "c.execute(\"attach 'a.db' as x\")", "DatabaseError: not authorized"),
+    "sqlite3 bytes": works("import sqlite3\nresult = sqlite3.connect(b':memory:').execute('select 1').fetchone()", [1]),
+    "sqlite3 path": refused("import sqlite3, pathlib\nsqlite3.connect(pathlib.Path('a.db'))", "no database file: a.db"),
+    "sqlite3 of no path": fails("import sqlite3\nsqlite3.connect(5)", "TypeError"),
+    "sqlite3 shared memory": works("import sqlite3\nresult = sqlite3.connect('file::memory:?cache=shared', uri=True)"
+                                   ".execute('select 1').fetchone()[0]", 1),
+    "sqlite3 put aside": works("import sqlite3\nc = sqlite3.connect('')\nc.execute('pragma temp_store = file')\n"
+                               "c.execute(\"pragma temp_store_directory = '/tmp'\")\n"
+                               "c.execute('create temp table t (a)')\nc.execute('pragma temp.cache_size = 1')\n"
+                               "c.executemany('insert into t values (?)', (('x' * 500,) for i in range(5000)))\n"
+                               "c.commit()\nresult = c.execute('select count(*) from t').fetchone()[0]", 5000),
+    "sqlite3 cursor": works(SQL + "k = c.cursor()\nk.execute('create table t (a)')\nk.executemany('insert into t "
+                            "values (?)', [(1,), (2,)])\nk.executescript('delete from t where a = 1')\nresult = "
+                            "[isinstance(k, sqlite3.Cursor), repr(k)[:15], k.execute('select * from t').fetchall()]",
+                            [True, "<sqlite3.Cursor", [[2]]]),
+    "sqlite3 wrong": fails(SQL + "c.execute('selec 1')", 'OperationalError: near \"selec\": syntax error'),
+    "sqlite3 attach": refused(SQL + "c.execute(\"attach 'a.db' as x\")", "a program opens no database file: a.db"),
+    "sqlite3 attach by a cursor": refused(SQL + "c.cursor().executescript(\"attach 'a.db' as x\")", "file: a.db"),
+    "sqlite3 attach of what": refused(SQL + "c.execute('attach ? as x', ('a.db',))", "opens no database file"),
+    "sqlite3 set_authorizer": refused(SQL + "c.set_authorizer(None)\nc.execute(\"attach 'a.db' as x\")",
+                                      "a program opens no database file: a.db"),
     "sqlite3 vacuum": works(SQL + "c.execute('create table t (a)')\nc.execute('vacuum')\nresult = 1", 1),
-    "sqlite3 vacuum into": fails(SQL + "c.execute(\"vacuum into 'a.db'\")", "authorization denied"),
+    "sqlite3 vacuum into": refused(SQL + "c.execute(\"vacuum into 'a.db'\")", "a program opens no database file: a.db"),
     "sqlite3 now": works(SQL + "result = c.execute(\"select datetime('now'), date('now', '+1 day')\").fetchone()",
                          ["2026-01-01 12:00:00", "2026-01-02"], "clock.now clock.now"),
     "sqlite3 current_timestamp": works(SQL + "c.execute('create table t (a, b default current_timestamp)')\n"
