@@ -34,6 +34,7 @@ HEALTHY_AFTER_S = 60.0
 MAX_DELAY_S = 5.0
 MAX_ROOTS = 128
 ROOT_KEPT_S = 600.0
+NOTED_FOR_S = 1.0
 PREPARE = "/agentos.v1.CapabilityService/Prepare"
 
 
@@ -62,6 +63,8 @@ class Seat:
         self.places = asyncio.Semaphore(CALLS_AT_ONCE)
         # Path: how it may be reached, and when that was last asked for.
         self.roots: dict[str, tuple[str, float]] = {}
+        # (root, how): when the folders were last looked at for it.
+        self.noted: dict[tuple[str, str], float] = {}
         self.failures = 0
         self.restarts = 0
         self.not_before = 0.0
@@ -69,6 +72,7 @@ class Seat:
     def folders(self, now: float) -> dict[str, str]:
         """What a server started now may reach."""
         self.roots = {path: (how, used) for path, (how, used) in self.roots.items() if now - used < ROOT_KEPT_S}
+        self.noted = {asked: when for asked, when in self.noted.items() if now - when < ROOT_KEPT_S}
         newest = sorted(self.roots.items(), key=lambda item: -item[1][1])[:MAX_ROOTS]
         return {path: how for path, (how, _) in newest}
 
@@ -126,10 +130,13 @@ class Servers:
         if seat.rule.folders != ("granted",):
             return
         now = time.monotonic()
-        for root, how in roots.items():
+        fresh = [(root, how) for root, how in roots.items() if now - seat.noted.get((root, how), -1.0) >= NOTED_FOR_S]
+        for root, how in fresh:
             self._note(seat, nearest_folder(root), how, now)
-        if seat.server and not covers(seat.server.folders, seat.folders(now)):
+        if fresh and seat.server and not covers(seat.server.folders, seat.folders(now)):
             await self._widen(seat)
+        # Only now: who asks for the same while it is widened has to wait for that.
+        seat.noted.update(dict.fromkeys(fresh, now))
 
     def states(self) -> dict[str, State]:
         return {name: _state(seat) for name, seat in self._seats.items()}
