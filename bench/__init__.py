@@ -23,6 +23,8 @@ our figures has a **peer**, something that everyone knows the price of, doing th
   That leaves out what the shell does, so the time from asking to the first line, by the asker's clock, stands beside.
 * A call is measured from inside the guest, end to end: a program makes N calls, then 2N, and the difference of the two
   runs is N calls, free of what a run costs. Everything is in it: guest, frames, decision, record, server, reply.
+* CPU beside time: what the processes spent on a core (the scheduler's own count) says what a call costs where others
+  wait for the same cores, and hardly moves with their load.
 * A program is compiled once before anything is timed, its grants are given, its server is up: what is measured is the
   second time a person does something, and all later ones.
 * A sample of a start begins when the pool is full again, so that no fork of the refill runs beside it.

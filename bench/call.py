@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agentos.v1 import files_pb2
-from bench import figures
+from bench import figures, processes
 from bench.figures import Figure, Part, by_rounds, percentile
 from bench.peers import disk
 from bench.peers.echo import Echo, echo
@@ -18,11 +20,12 @@ PROGRAM = Path(__file__).parent / "programs" / "call.py"
 SIZE = 1024
 ABOUT = "from inside the guest, end to end: the difference between a run of N calls and one of 2N"
 ECHO, PAIR, DISK = "grpc.aio echo, Unix socket", "socketpair round trip", "the same write, bare"
+SYNCED = "1 kB; it pays for four disk syncs: the record before it, the file, its folder, the record after it"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One call to measure: how many in a run, and the sizes of its messages."""
+    """One call to measure: how many in a run, and the sizes of its messages; none for the kernel's own."""
 
     action: str
     count: int
@@ -31,17 +34,31 @@ class Kind:
     note: str = ""
 
 
+@dataclass
+class Rounds:
+    """What the rounds of one kind found, each list with one entry a round; microseconds a call."""
+
+    ours: list[float] = field(default_factory=list)
+    our_cpu: list[float] = field(default_factory=list)
+    echo_cpu: list[float] = field(default_factory=list)
+    peers: dict[str, list[float]] = field(default_factory=dict)
+    # The kernel's own account of serving each call.
+    served: list[float] = field(default_factory=list)
+
+
 async def measure(person: Person, quick: bool) -> Part:
     load = figures.load()
-    path = _prepare(person)
     rounds = 3 if quick else 15
-    kinds = _kinds(path, 60 if quick else 200)
+    kinds = _kinds(_prepare(person), 60 if quick else 200)
     found: list[Figure] = []
     async with echo() as echoing:
         with line() as pair:
             await _first_time(person, kinds, echoing, pair)
             for kind in kinds:
-                found += await _of_kind(person, kind, rounds, echoing, pair)
+                heard = Rounds()
+                for _ in range(rounds):
+                    await _round(person, kind, heard, echoing, pair)
+                found += _figures(kind, heard)
     return Part("call", ABOUT, load, tuple(found))
 
 
@@ -54,20 +71,17 @@ def _prepare(person: Person) -> str:
 
 def _kinds(path: str, count: int) -> tuple[Kind, ...]:
     """The sizes are those of the messages themselves, without what gRPC and the seal put around them."""
-    entry = files_pb2.FileEntry(name="kept.txt", size=SIZE, modified_ms=1 << 40, version="0" * 24)
+    text, version = "x" * SIZE, "0" * 24
+    entry = files_pb2.FileEntry(name="kept.txt", size=SIZE, modified_ms=1 << 40, version=version)
     stat = files_pb2.FilesStatRequest(path=path), files_pb2.FilesStatResponse(entry=entry)
-    text = "x" * SIZE
-    read = (
-        files_pb2.FilesReadRequest(path=path, as_text=True),
-        files_pb2.FilesReadResponse(text=text, size=SIZE, version="0" * 24),
-    )
+    kept = files_pb2.FilesReadResponse(text=text, size=SIZE, version=version)
+    read = files_pb2.FilesReadRequest(path=path, as_text=True), kept
     write = files_pb2.FilesWriteRequest(path=path, text=text), files_pb2.FilesWriteResponse(entry=entry)
-    synced = "pays for disk syncs: the record before it, the file, its folder, the record after it"
     return (
         Kind("files.stat", count, stat[0].ByteSize(), stat[1].ByteSize()),
         Kind("files.read", count, read[0].ByteSize(), read[1].ByteSize(), "1 kB"),
-        Kind("files.write", count, write[0].ByteSize(), write[1].ByteSize(), f"1 kB; {synced}"),
-        Kind("clock.now", 5 * count, note="the kernel's own: no server, no grant, recorded like all"),
+        Kind("files.write", count, write[0].ByteSize(), write[1].ByteSize(), SYNCED),
+        Kind("clock.now", 5 * count, note="the kernel's own: no server and no grant, recorded like all"),
     )
 
 
@@ -79,41 +93,56 @@ async def _first_time(person: Person, kinds: tuple[Kind, ...], echoing: Echo, pa
     pair.each_us(50)
 
 
-async def _run(person: Person, kind: Kind, count: int) -> tuple[float, str]:
-    """How long the program took from its first line to its end, in microseconds, and the run's id."""
+async def _run(person: Person, kind: Kind, count: int) -> tuple[float, float, str]:
+    """From the program's first line to its end, in µs; the CPU of kernel and server meanwhile; the run's id."""
     await person.still()
+    pids = [person.up.pid, *processes.servers(person.up.pid)]
+    before = processes.cpu_us(pids)
     ran = await person.run(PROGRAM, {"what": kind.action, "count": count}, grant=True)
     if not ran.done or ran.result != count:
         sys.exit(f"{kind.action} failed: {ran.why}")
-    return ran.run.timings_us.ended - ran.run.timings_us.first_line, ran.run.id
+    took_us = ran.run.timings_us.ended - ran.run.timings_us.first_line
+    return took_us, processes.cpu_us(pids) - before, ran.run.id
 
 
-async def _of_kind(person: Person, kind: Kind, rounds: int, echoing: Echo, pair: Line) -> list[Figure]:
-    ours: list[float] = []
-    peers: dict[str, list[float]] = {}
-    inside: list[float] = []
-    for _ in range(rounds):
-        once, _ = await _run(person, kind, kind.count)
-        for name, each in (await _peers(kind, person, echoing, pair)).items():
-            peers.setdefault(name, []).append(each)
-        twice, run = await _run(person, kind, 2 * kind.count)
-        ours.append((twice - once) / kind.count)
-        inside += [call.duration_us for call in await person.calls(run)]
-    samples = f"{rounds} rounds of {kind.count}"
-    found = [by_rounds(kind.action, ours, theirs, "µs", peer, kind.note) for peer, theirs in peers.items()]
-    median = percentile(inside, 50), percentile(inside, 99)
-    told = f"the kernel's own account of serving it, p99 {median[1]:.0f} µs; {samples}"
-    return [*found, Figure(f"of it, {_part(kind)}", median[0], "µs", len(inside), note=told)]
+async def _round(person: Person, kind: Kind, heard: Rounds, echoing: Echo, pair: Line) -> None:
+    once = await _run(person, kind, kind.count)
+    for peer, measured in _peers(kind, person, heard, echoing, pair).items():
+        heard.peers.setdefault(peer, []).append(await measured())
+    twice = await _run(person, kind, 2 * kind.count)
+    heard.ours.append((twice[0] - once[0]) / kind.count)
+    heard.our_cpu.append((twice[1] - once[1]) / kind.count)
+    heard.served += [call.duration_us for call in await person.calls(twice[2])]
 
 
-def _part(kind: Kind) -> str:
-    return f"{kind.action} in its server" if kind.request_bytes else f"{kind.action} itself"
+def _peers(
+    kind: Kind, person: Person, heard: Rounds, echoing: Echo, pair: Line
+) -> dict[str, Callable[[], Awaitable[float]]]:
+    async def echoed() -> float:
+        pids = [os.getpid(), echoing.pid]
+        before = processes.cpu_us(pids)
+        each = await echoing.each_us(kind.count, kind.request_bytes, kind.reply_bytes)
+        heard.echo_cpu.append((processes.cpu_us(pids) - before) / kind.count)
+        return each
 
+    async def paired() -> float:
+        return pair.each_us(kind.count)
 
-async def _peers(kind: Kind, person: Person, echoing: Echo, pair: Line) -> dict[str, float]:
+    async def written() -> float:
+        return disk.each_us(person.folder, kind.count, SIZE)
+
     if not kind.request_bytes:
-        return {PAIR: pair.each_us(kind.count)}
-    found = {ECHO: await echoing.each_us(kind.count, kind.request_bytes, kind.reply_bytes)}
-    if kind.action == "files.write":
-        found[DISK] = disk.each_us(person.folder, kind.count, SIZE)
+        return {PAIR: paired}
+    return {ECHO: echoed, DISK: written} if kind.action == "files.write" else {ECHO: echoed}
+
+
+def _figures(kind: Kind, heard: Rounds) -> list[Figure]:
+    found = [by_rounds(kind.action, heard.ours, theirs, "µs", peer) for peer, theirs in heard.peers.items()]
+    served = percentile(heard.served, 50), percentile(heard.served, 99)
+    note = f"by its record, p99 {served[1]:,.0f} µs; {len(heard.ours)} rounds of {kind.count} and {2 * kind.count}"
+    found.append(Figure(f"{kind.action}: of it, being served", served[0], "µs", len(heard.served), note=note))
+    found[0] = replace(found[0], note=kind.note)
+    cpu = f"{kind.action}: CPU of kernel and server"
+    if heard.echo_cpu:
+        found.append(by_rounds(cpu, heard.our_cpu, heard.echo_cpu, "µs", "CPU of both sides of the echo"))
     return found

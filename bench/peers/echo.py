@@ -42,7 +42,8 @@ async def serve(socket: str) -> None:
 class Echo:
     """The caller's side."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, pid: int) -> None:
+        self.pid = pid
         self._method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
     async def each_us(self, count: int, request_bytes: int, reply_bytes: int) -> float:
@@ -55,23 +56,23 @@ class Echo:
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The socket of an echo server that listens."""
+def served() -> Iterator[tuple[str, int]]:
+    """The socket and the pid of an echo server that listens."""
     with tempfile.TemporaryDirectory(prefix="agentos-bench-echo-") as place:
         socket = str(Path(place) / "s")
         command, pipe = [sys.executable, "-m", "bench.peers.echo", socket], subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
             assert process.stdout
             process.stdout.readline()
-            yield socket
+            yield socket, process.pid
             process.communicate()
 
 
 @asynccontextmanager
 async def echo() -> AsyncIterator[Echo]:
-    with served() as socket:
+    with served() as (socket, pid):
         async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
-            yield Echo(channel)
+            yield Echo(channel, pid)
 
 
 if __name__ == "__main__":
