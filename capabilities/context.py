@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from agentos.capabilities.failure import Denied, Invalid
 from agentos.v1 import annotations_pb2, capability_pb2, matchers
+from agentos.v1.names import BadName
 
 BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
 
@@ -58,7 +59,7 @@ def check_bounds(request: Message, context: Context) -> None:
 def _check_value(notes: annotations_pb2.Field, patterns: tuple[str, ...], name: str, value: str) -> None:
     try:
         canonical = matchers.canonical_value(notes.matcher, value, "", "")
-    except matchers.BadName as bad:
+    except BadName as bad:
         raise Invalid(f"{name}: {bad}", detail="bad_name") from None
     if canonical != value:
         raise Invalid(f"{name} is not in its canonical form", detail="bad_name")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from agentos.kernel.call import Call
 from agentos.kernel.records import Bounds
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule
-from agentos.v1 import capability_pb2, matchers
+from agentos.v1 import capability_pb2, matchers, patterns
 
 
 def of_call(call: Call, line: Bounds = ()) -> Bounds:
@@ -46,7 +46,7 @@ def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
 def _contains(matcher: int, wide: dict[str, tuple[str, ...]], narrow: dict[str, tuple[str, ...]], bound: str) -> bool:
     if matcher in BOUND_BY_VALUE:
         values = narrow.get(bound, ())
-        return bool(values) and all(any(matchers.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values)
+        return bool(values) and all(any(patterns.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values)
     limits = [int(value) for value in wide.get(bound, ())]
     amounts = [int(value) for value in narrow.get(bound, ()) if value.isascii() and value.isdigit()]
     return not limits or (bool(amounts) and min(amounts) <= min(limits))
@@ -55,7 +55,7 @@ def _contains(matcher: int, wide: dict[str, tuple[str, ...]], narrow: dict[str, 
 def overlaps(rule: ActionRule, one: Bounds, other: Bounds) -> bool:
     """Whether they meet at all, roughly: one value in common or one within the other. For showing, not deciding."""
     return any(
-        matchers.contains(field.matcher, a, b) or matchers.contains(field.matcher, b, a)
+        patterns.contains(field.matcher, a, b) or patterns.contains(field.matcher, b, a)
         for field in rule.fields
         if field.matcher in BOUND_BY_VALUE
         for a in dict(one).get(field.bound, ())

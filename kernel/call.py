@@ -13,6 +13,7 @@ from agentos.kernel import canonical, wire
 from agentos.kernel.records import Amounts, Targets
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
+from agentos.v1.names import BadName
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -62,7 +63,7 @@ def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str,
         raise wire.BadRequest(f"{rule.name} needs a {field.field}")
     try:
         values = [matchers.canonical_value(field.matcher, text, start, home) for text in written]
-    except matchers.BadName as bad:
+    except BadName as bad:
         raise wire.BadRequest(f"{rule.name}: {field.field}: {bad}") from None
     if isinstance(held, str):
         setattr(request, field.field, values[0])

@@ -36,7 +36,7 @@ from agentos.kernel.records import Bounds, CapabilityAdded, CapabilityRemoved, F
 from agentos.kernel.runs import Runs
 from agentos.manifest.catalog import load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
-from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers
+from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers, patterns
 
 ROOMS = FilePath(__file__).parent.parent
 GUEST = ROOMS / "guests" / "python" / "guest.wasm"
@@ -80,7 +80,7 @@ def roots(call: Call, given: Bounds) -> dict[str, str]:
     """The folders a server must be able to reach for this call, and how."""
     mode = "read" if call.rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
     paths = {field.bound for field in call.rule.fields if field.matcher == matchers.PATH}
-    return {matchers.root(pattern): mode for name, values in given if name in paths for pattern in values}
+    return {patterns.root(pattern): mode for name, values in given if name in paths for pattern in values}
 
 
 def _failed(error: error_pb2.Error) -> Failed:

@@ -11,6 +11,7 @@ from agentos.manifest.block import block as write_block
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
 from agentos.v1 import matchers
+from agentos.v1.patterns import contains
 
 FEW = 3
 
@@ -70,4 +71,4 @@ def _implied(line: ManifestLine, other: ManifestLine, catalog: Catalog) -> bool:
 
 
 def _covers(matcher: int, leads: bool, wide: str, narrow: str) -> bool:
-    return matchers.contains(matcher, wide, narrow) or (leads and matchers.leads(wide, narrow))
+    return contains(matcher, wide, narrow) or (leads and matchers.leads(wide, narrow))

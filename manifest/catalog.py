@@ -31,6 +31,8 @@ from agentos.manifest.rules import (
 )
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import matchers, own_pb2
+from agentos.v1.names import BadName
+from agentos.v1.patterns import canonical_pattern
 
 MAX_DESCRIPTORS = 4 << 20
 MAX_TOML = 64 << 10
@@ -182,8 +184,8 @@ def _guards(patterns: Iterable[str], where: str) -> tuple[str, ...]:
         if not pattern.startswith(("/", "**/")):
             raise CatalogError(f"{where}: {pattern} must begin with / or **/")
         try:
-            found.append(matchers.canonical_pattern(matchers.PATH, pattern, "/", "/"))
-        except matchers.BadName as bad:
+            found.append(canonical_pattern(matchers.PATH, pattern, "/", "/"))
+        except BadName as bad:
             raise CatalogError(f"{where}: {pattern}: {bad}") from None
     return tuple(found)
 

@@ -8,7 +8,8 @@ import msgspec
 
 from agentos.manifest.lines import Limits
 from agentos.manifest.toml import Document, shown
-from agentos.v1 import matchers
+from agentos.v1.names import BadName
+from agentos.v1.patterns import amount
 
 DAY_MS = 24 * 60 * 60 * 1000
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -60,8 +61,8 @@ def _count(value: object, limit: _Range) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
-        return matchers.amount(str(value))
-    except matchers.BadName:
+        return amount(str(value))
+    except BadName:
         return None
 
 

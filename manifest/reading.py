@@ -16,7 +16,8 @@ from agentos.manifest import script
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
-from agentos.v1 import matchers
+from agentos.v1 import matchers, patterns
+from agentos.v1.names import BadName
 
 __all__ = ["Limits", "Manifest", "ManifestError", "ManifestLine", "program_digest", "read", "stem"]
 
@@ -259,14 +260,14 @@ class _Reader:
 
     def _canonical(self, matcher: int, text: str, place: Place) -> str:
         try:
-            return matchers.canonical_pattern(matcher, text, self._start, self._home)
-        except matchers.BadName as bad:
+            return patterns.canonical_pattern(matcher, text, self._start, self._home)
+        except BadName as bad:
             raise self._wrong(place, f"{shown(text)}: {bad}" if text else str(bad)) from None
 
     def _reachable(self, rule: ActionRule, pattern: str, place: Place) -> None:
         """A line that no call could ever be under is a mistake of its author."""
         for never in self._catalog.capabilities[rule.capability].never:
-            if matchers.contains(matchers.PATH, never, pattern):
+            if patterns.contains(matchers.PATH, never, pattern):
                 raise self._wrong(place, f"no grant reaches {shown(never)}", "take it out")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from agentos.shell.text import plural
 from agentos.v1 import matchers
+from agentos.v1.patterns import root
 
 MOST = 20_000
 SECONDS = 0.5
@@ -54,7 +55,7 @@ def _single(action: str, path: str) -> str:
 
 def _walk(pattern: str) -> Iterator[bool]:
     """For each entry below the pattern's fixed beginning, whether it is a file that matches."""
-    beginning = matchers.root(pattern)
+    beginning = root(pattern)
     deep = "**" in pattern
     folders = [(beginning, beginning.rstrip("/").count("/") + 1)]
     while folders:

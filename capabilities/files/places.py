@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from agentos.capabilities.failure import Denied
 from agentos.capabilities.files import faults, syscalls
 from agentos.v1 import matchers
+from agentos.v1.patterns import root as root_of
 
 PIN = syscalls.O_PATH | os.O_NOFOLLOW
 FOLDER = os.O_RDONLY | os.O_DIRECTORY
@@ -94,7 +95,7 @@ class Places:
 
 def _anchor(path: str, patterns: tuple[str, ...]) -> str:
     """The deepest root of the patterns that this path lies in; else, for a folder on the way to one, its parent."""
-    roots = [root for root in map(matchers.root, patterns) if path.startswith(root.rstrip("/") + "/")]
+    roots = [root for root in map(root_of, patterns) if path.startswith(root.rstrip("/") + "/")]
     return max(roots, key=len, default=os.path.dirname(path))
 
 

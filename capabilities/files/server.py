@@ -17,6 +17,8 @@ from agentos.capabilities.files.trash import Trash
 from agentos.capabilities.server import Capability
 from agentos.v1 import annotations_pb2, matchers
 from agentos.v1 import files_pb2 as pb
+from agentos.v1.names import BadName
+from agentos.v1.paths import canonical_path
 
 READ_BYTES = 2**20
 WRITE_BYTES = 8 * 2**20
@@ -86,8 +88,8 @@ class Files(Capability):
     def _shows(self, path: str, patterns: tuple[str, ...], *, folder: bool, named: bool) -> bool:
         """Whether a listing shows this entry: nameable, covered, and not forbidden."""
         try:
-            self._places.outside(matchers.canonical_path(path, "", ""))
-        except (matchers.BadName, Denied):
+            self._places.outside(canonical_path(path, "", ""))
+        except (BadName, Denied):
             return False
         return named or any(
             matchers.matches(matchers.PATH, pattern, path) or (folder and matchers.leads(pattern, path))

@@ -23,7 +23,8 @@ from agentos.sdk.testing.manifest import asked_by
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Random
 from agentos.sdk.testing.rules import Grant, Rules
-from agentos.v1 import files_pb2, matchers, own_pb2
+from agentos.v1 import files_pb2, own_pb2
+from agentos.v1.paths import canonical_path
 
 Status = Literal["done", "failed", "refused", "limit"]
 NOON = 1_767_268_800_000
@@ -155,7 +156,7 @@ class Kit:
         return json_format.MessageToDict(reply, preserving_proto_field_name=True)
 
     def _path(self, path: str) -> str:
-        return matchers.canonical_path(path, self._start, self._home)
+        return canonical_path(path, self._start, self._home)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from agentos.sdk.errors import Denied, Invalid, LimitExceeded, NeedsApproval
 from agentos.sdk.generate.read import snake
 from agentos.v1 import annotations_pb2 as proto
 from agentos.v1 import matchers
+from agentos.v1.names import BadName
+from agentos.v1.patterns import canonical_pattern
 
 COUNTED = (proto.MATCHER_MAXIMUM, proto.MATCHER_BUDGET)
 
@@ -96,7 +98,7 @@ class Rules:
         bounds: dict[str, tuple[str, ...]] = {}
         for name, matcher, value, leads in asked.named:
             given = grant.bounds.get(name, ())
-            bounds[name] = tuple(matchers.canonical_pattern(matcher, one, start, home) for one in given)
+            bounds[name] = tuple(canonical_pattern(matcher, one, start, home) for one in given)
             if matcher not in COUNTED and not any(_within(matcher, one, value, leads) for one in bounds[name]):
                 return None
         return bounds
@@ -118,7 +120,7 @@ def _made_canonical(request: Message, name: str, matcher: int, start: str, home:
             return [getattr(request, name)]
         held[:] = [matchers.canonical_value(matcher, one, start, home) for one in held]
         return list(held)
-    except matchers.BadName as problem:
+    except BadName as problem:
         raise Invalid(f"{name}: {problem}", detail="bad_name") from None
 
 
@@ -127,7 +129,7 @@ def _within(matcher: int, pattern: str, value: str, leads: bool) -> bool:
 
 
 def _touches(asked: Asked, patterns: Iterable[str]) -> bool:
-    places = [matchers.canonical_pattern(matchers.PATH, pattern, "/", "/") for pattern in patterns]
+    places = [canonical_pattern(matchers.PATH, pattern, "/", "/") for pattern in patterns]
     return any(matchers.reaches(place, path) for place in places for path in asked.paths())
 
 

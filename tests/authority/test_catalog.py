@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2
 from agentos.manifest.catalog import load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2 as notes
-from agentos.v1 import files_pb2, matchers
+from agentos.v1 import files_pb2, matchers, patterns
 from tests.authority.letters import Field, add_field, add_method, post_service, shipped, write_capability
 
 File = descriptor_pb2.FileDescriptorProto
@@ -46,7 +46,7 @@ def test_a_grant_covers_the_actions_that_its_own_implies(catalog: Catalog) -> No
 def test_guarded_places_are_canonical_patterns(catalog: Catalog) -> None:
     files = catalog.capabilities["files"]
     assert "/**/.bashrc" in files.govern
-    assert all(matchers.canonical_pattern(matchers.PATH, p, "/", "/") == p for p in (*files.never, *files.govern))
+    assert all(patterns.canonical_pattern(matchers.PATH, p, "/", "/") == p for p in (*files.never, *files.govern))
 
 
 def test_a_capability_of_others_comes_from_its_descriptors_alone(catalog: Catalog) -> None:

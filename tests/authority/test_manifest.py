@@ -21,6 +21,8 @@ from agentos.manifest.reading import program_digest, read
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import Document, ManifestError, Place
 from agentos.v1 import matchers
+from agentos.v1.paths import canonical_path
+from agentos.v1.patterns import canonical_pattern
 from tests.authority.letters import HOME, REPOSITORY, START
 
 GOLDEN = REPOSITORY / "tests" / "golden"
@@ -291,7 +293,7 @@ def test_any_toml_is_a_manifest_or_a_manifest_error_with_a_line(catalog: Catalog
         for bound, patterns in line.bounds:
             kind = catalog.actions[line.action].matchers()[bound]
             assert patterns
-            assert all(matchers.canonical_pattern(kind, p, "/q", "/q") == p for p in patterns)
+            assert all(canonical_pattern(kind, p, "/q", "/q") == p for p in patterns)
         assert set(catalog.actions[line.action].needed()) <= dict(line.bounds).keys()
 
 
@@ -342,7 +344,7 @@ folders = st.sampled_from([START, HOME, "/", "/srv", "/home/me/w*rk"])
 def manifest_lines(draw: st.DrawFn) -> ManifestLine:
     paths = draw(st.sets(st.tuples(folders, places, st.sampled_from(["", "/**", "/*.md"])), min_size=1, max_size=3))
     written = tuple(
-        sorted(matchers.literal(matchers.PATH, matchers.canonical_path(f"{a}/{b}", "/", "/")) + c for a, b, c in paths)
+        sorted(matchers.literal(matchers.PATH, canonical_path(f"{a}/{b}", "/", "/")) + c for a, b, c in paths)
     )
     action = draw(st.sampled_from(["files.read", "files.write", "files.trash"]))
     bounds: tuple[tuple[str, tuple[str, ...]], ...] = (("path", written),)

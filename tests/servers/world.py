@@ -15,6 +15,7 @@ import pytest
 from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.manifest.catalog import load
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2, matchers
+from agentos.v1.patterns import root
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = ROOT / "capabilities" / "files"
@@ -44,7 +45,7 @@ class World:
         bounds = patterns if isinstance(patterns, Mapping) else dict.fromkeys(("path", "to"), patterns)
         how = "read" if rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
         paths = [field.bound for field in rule.fields if field.matcher == matchers.PATH]
-        roots = {matchers.root(p): how for name in paths for p in bounds.get(name, ())}
+        roots = {root(p): how for name in paths for p in bounds.get(name, ())}
         await self.servers.allow(rule.capability, roots)
         request = rule.request(**fields)
         raw = request.SerializeToString()

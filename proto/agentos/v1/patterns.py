@@ -1,0 +1,112 @@
+"""Patterns as people write them, and how two of them compare: for manifests, prompts, grants and the servers' walls.
+
+Here belongs what no call needs: to bring a bound's value into its one canonical form or refuse it with `BadName`, to
+read an amount, to say whether one pattern contains another, and where all that a pattern matches lies. What a pattern
+means is said in `matchers` and `globs`, and only there.
+
+Containment compares two patterns symbol by symbol, the narrow one read as if it were text: what a wildcard of the
+narrow pattern may stand for, only an equal or wider wildcard of the wide one covers. That is sound for any alphabet.
+A containment may be missed; none is seen where there is none.
+
+A pattern has at most 32 wildcards, and what is without them is bounded as a path is, so that no pattern is slow.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from agentos.v1.globs import MOST_KNOWN, ONE, RUN, Segment, parsed, read_segment, spans
+from agentos.v1.matchers import BUDGET, MAXIMUM, PATH, canonical_value, literal, matches
+from agentos.v1.names import BadName, domain, host, mail, visible
+from agentos.v1.paths import MOST_BYTES, anchored, fitting, join, segments, split
+
+_WILDCARDS = 32
+_AMOUNT_MOST = 2**63 - 1
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+
+
+def canonical_pattern(matcher: int, text: str, start: str, home: str) -> str:
+    """The canonical form of a bound's value, as a manifest gives it; for a counted matcher, of the count."""
+    match matcher:
+        case 1:
+            return _path_pattern(text, start, home)
+        case 2:
+            return _host_pattern(text)
+        case 3:
+            return _mail_pattern(text)
+        case _ if matcher in (MAXIMUM, BUDGET):
+            return str(amount(text))
+        case _:
+            return canonical_value(matcher, text, start, home)
+
+
+def amount(text: str) -> int:
+    """A count from 1: digits, `_` between them, and a unit of bytes: 500, 1_000, 10MiB, 2 GB."""
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    unit = text[len(digits) :].lower()
+    digits = digits.rstrip(" ")
+    plain = digits.replace("_", "")
+    well_formed = plain.isascii() and plain.isdigit() and len(plain) <= 19 and all(digits.split("_"))
+    if not well_formed or unit not in _UNITS:
+        raise BadName("not an amount: write a number such as 500, 1_000 or 10MiB")
+    value = int(plain) * _UNITS[unit]
+    if not 1 <= value <= _AMOUNT_MOST:
+        raise BadName("an amount is at least 1 and below 2^63")
+    return value
+
+
+def _path_pattern(text: str, start: str, home: str) -> str:
+    if text.startswith("~") and text != "~" and not text.startswith("~/"):
+        raise BadName("`~name` is not supported: write the folder, or ./~name for a name that begins with ~")
+    most = 2 * MOST_BYTES  # a `\` may stand before each character
+    written = segments(anchored(text, literal(PATH, start), literal(PATH, home), most), most)
+    read = [read_segment(s) for s in written if s != "**"]
+    fitting([s.replace(RUN, "") for s in read])
+    if sum(map(_wildcards, read)) + written.count("**") > _WILDCARDS:
+        raise BadName(f"a pattern has at most {_WILDCARDS} wildcards")
+    return join([s for i, s in enumerate(written) if s != "**" or written[i - 1 : i] != ["**"]])
+
+
+def _wildcards(segment: Segment) -> int:
+    return segment.count(RUN) + segment.count(ONE)
+
+
+def _host_pattern(text: str) -> str:
+    if "*" not in text:
+        return host(text)
+    if not text.startswith("*.") or "*" in text[2:]:
+        raise BadName("only the first label of a host may be a wildcard: *.example.com")
+    below = host(text[2:])
+    if "." not in below or ":" in below or below.replace(".", "").isdigit():
+        raise BadName("a wildcard needs a domain below it of at least two labels: *.example.com")
+    return "*." + below
+
+
+def _mail_pattern(text: str) -> str:
+    if not text.startswith("*@"):
+        return mail(text)
+    return "*@" + domain(visible(text, 254, "the address")[2:])
+
+
+def contains(matcher: int, wide: str, narrow: str) -> bool:
+    """Whether every value that `narrow` matches is matched by `wide`. Never wrongly true."""
+    match matcher:
+        case 1:
+            return spans(parsed(wide), _symbols(narrow))
+        case 2 | 3 if narrow.startswith("*"):
+            return wide == narrow
+        case _:
+            return matches(matcher, wide, narrow)
+
+
+@lru_cache(MOST_KNOWN)
+def _symbols(pattern: str) -> tuple[str | None, ...]:
+    """A pattern read as text, as the names that a wider one may cover."""
+    symbols = [None if s == "**" else read_segment(s) for s in split(pattern)]
+    return (*symbols, RUN) if symbols[-1:] == [None] else tuple(symbols)  # at the end `**` is at least one name
+
+
+def root(pattern: str) -> str:
+    """The folder that everything a path pattern matches lies in: its literal beginning, without the last segment."""
+    return join(parsed(pattern).folder())
