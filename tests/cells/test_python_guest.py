@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-import agentos.guests
 from agentos.kernel.cells import runtime
-from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
 from tests.cells.conftest import gone
+from tests.guest.conftest import cached_image
 
-GUEST = Path(next(iter(agentos.guests.__path__))) / "python" / "guest.wasm"
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=10)
-
-pytestmark = pytest.mark.skipif(not GUEST.exists(), reason="the guest is not built")
 
 
 async def no_calls(request: str) -> str:
@@ -34,9 +29,7 @@ async def run(cells: Cells, source: str) -> Ending:
 async def test_recursion_however_deep_is_an_exception_and_never_a_trap(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / "guest-images"
-    image = await Images(folder, bytes(32)).open(GUEST.read_bytes(), own=True)
-    cells = await Cells.start(image)
+    cells = await Cells.start(await cached_image(tmp_path_factory))
     dives = [
         "import json\njson.loads('[' * 100_000)",
         "def f(): f()\nf()",

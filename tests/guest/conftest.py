@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from agentos.guests.python.build import build
-from agentos.kernel.cells.images import Images
+from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
 from agentos.sdk.testing import Grant, Kit
 
@@ -116,13 +116,17 @@ class Stage:
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def cached_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The guest's image. Of several workers the first compiles it, and the others find it done."""
     folder = tmp_path_factory.getbasetemp().parent / "guest-images"
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers: the first compiles, the others find it done
-        image = await Images(folder, bytes(32)).open(build().read_bytes(), own=True)
-    cells = await Cells.start(image)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return await Images(folder, bytes(32)).open(build().read_bytes(), own=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    cells = await Cells.start(await cached_image(tmp_path_factory))
     yield Stage(cells)
     await cells.close()

@@ -34,6 +34,30 @@ PIECES = [
         "{n}.update(kept_{n})\nseen.append([kept_{n}.index(o) for o in {n}])"
     ),
     "import json\nseen.append(json.dumps({{str(k): k for k in {{len, print, {i}}}}}, default=str))",
+    "import gc\nseen.append([gc.get_count(), gc.get_stats()[0], len(gc.get_objects())])",
+    "import sys\nseen.append(sys.getallocatedblocks())",
+    "import threading, sys\nseen.append([threading.get_ident(), sys.thread_info.name, len(sys.modules)])",
+    "seen.append([repr(lambda: 0), repr(open), repr(type('{n}', (), {{}})())])",
+    "import traceback\ntry: {n}\nexcept NameError as error: seen.append(traceback.format_exc())",
+    "def {n}(k):\n    try: return {n}(k + 1)\n    except RecursionError: return k\nseen.append({n}(0))",
+    "{n} = []\nfor _ in range(3000): {n} = [{n}]\ntry: repr({n})\nexcept RecursionError as e: seen.append(str(e))",
+    (
+        "import asyncio\nasync def {n}():\n"
+        "    for k in range({i} % 9): asyncio.create_task(asyncio.sleep(0), name=str(k))\n"
+        "    return [t.get_name()[-3:] for t in asyncio.all_tasks()]\nseen.append(asyncio.run({n}()))"
+    ),
+    (
+        "import sqlite3\n{n} = sqlite3.connect(':memory:')\n{n}.execute('create table t (a)')\n"
+        "{n}.executemany('insert into t values (?)', [(k,) for k in range({i})])\n"
+        "seen.append({n}.execute(\"select a, datetime('now') from t order by random()\").fetchall())"
+    ),
+    "import zipfile\nwith zipfile.ZipFile('{n}.zip', 'w') as z: z.writestr('a', 'b' * {i})",
+    "import logging\nlogging.basicConfig(format='%(asctime)s %(process)d %(message)s')\nlogging.warning('{n}')",
+    "import weakref\nclass {n}: pass\nfor k in range({i}): weakref.finalize({n}(), lambda k=k: seen.append(k))",
+    "import builtins\nseen.append([str(k) for k in {{v for v in vars(builtins).values() if callable(v)}}][:{i}])",
+    "import typing, enum, dataclasses\nseen.append(str({{enum.Enum, typing.Any, dataclasses.field}}))",
+    "import sys\nprint('x' * {i}00, file=sys.stderr)",
+    "eval(compile('seen.append([*{{object, int, None, 5, \"{n}\"}}])', '{n}', 'exec'))",
 ]
 
 
