@@ -102,7 +102,7 @@ class Demo:
             wanted = kernel.call(kernel.stub.Explain, asked).program
         prompt = pb.Prompt(program=wanted, review=True, lines=wanted.lines, why="new program, you started it")
         self.say()
-        self.say(sheet.review(prompt, {}, counts=True, colour=self._colour))
+        self.say(sheet.review(prompt, {}, counts=True, colour=self._colour, width=self._width))
         self.say("\n".join(folded(MENU, self._width)))
         self.say("  > nobody is at a terminal, so the demo says: I have read it, --grant manifest", "yellow")
 
@@ -119,7 +119,7 @@ class Demo:
         refused = Counter(_reason(call) for call in found.calls if call.decision == pb.CALL_DECISION_REFUSED)
         told = [["allowed", ", ".join(f"{count}× {action}" for action, count in granted.items()) or "nothing"]]
         told += [["refused" if not place else "", why] for place, why in enumerate(map(_counted, refused.items()))]
-        told += [["ended", _ended(found.run)], ["took", _took(found.run)]]
+        told += [["ended", _ended(found.run)], ["took", _took(found.run, self._somebody)]]
         self.say()
         for line in columns(told):
             self.say(line, "dim")
@@ -194,12 +194,13 @@ def _ended(run: pb.Run) -> str:
     return f"{status}: {quoted(run.error.reason)}" if run.error.reason else status
 
 
-def _took(run: pb.Run) -> str:
+def _took(run: pb.Run, asked: bool) -> str:
     timings = run.timings_us
     if not timings.first_line:
         return span(timings.ended - timings.cell)
     start, rest = timings.first_line - timings.cell, timings.ended - timings.first_line
-    return f"{span(start)} to start, {span(rest)} to run (your answers included), {plural(run.calls, 'call')}"
+    answers = " (your answers included)" if asked else ""
+    return f"{span(start)} to start, {span(rest)} to run{answers}, {plural(run.calls, 'call')}"
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from collections import deque
 from agentos.shell import sheet
 from agentos.shell.connect import Events, Kernel
 from agentos.shell.failure import Failure, no_kernel
-from agentos.shell.paint import coloured, paint, say
+from agentos.shell.paint import coloured, columns, paint, say, width_of
 from agentos.shell.prompt import Asking, Settled
 from agentos.shell.terminal import Terminal
 from agentos.shell.text import plural, printable, quoted
@@ -183,8 +183,9 @@ class Follower:
 
     def _granted(self, granted: pb.Granted) -> None:
         self._tell(f"granted what {sheet.name(self._program)} asks, while this version lives:", "bold")
-        for line in granted.lines:
-            self._tell(f"  {sheet.verb(line)}  {', '.join(sheet.objects(line.bounds))}")
+        rows = [[sheet.verb(line), each] for line in granted.lines for each in sheet.objects(line.bounds)]
+        for row in columns(rows):
+            self._tell(row)
 
     def _tell(self, text: str, *styles: str) -> None:
         if not self._quiet:
@@ -219,12 +220,12 @@ class Follower:
 
 def question(prompt: pb.Prompt, counts: bool) -> str:
     """A prompt as it would be asked, without the keys."""
-    colour = coloured(sys.stderr)
+    colour, width = coloured(sys.stderr), width_of(sys.stderr)
     if prompt.review:
-        return sheet.review(prompt, {}, counts, colour)
+        return sheet.review(prompt, {}, counts, colour, width)
     if len(prompt.lines) == 1:
-        return sheet.call(prompt, prompt.lines[0], counts, colour)
-    return sheet.batch(prompt, colour)
+        return sheet.call(prompt, prompt.lines[0], counts, colour, width)
+    return sheet.batch(prompt, colour, width)
 
 
 def closing(run: pb.Run) -> list[tuple[str, str]]:

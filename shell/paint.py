@@ -17,6 +17,14 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def width_of(stream: TextIO) -> int:
+    """Columns of the terminal behind a stream; 0 where there is none, and nothing has to fit."""
+    try:
+        return max(40, os.get_terminal_size(stream.fileno()).columns)
+    except (OSError, ValueError):
+        return 0
+
+
 def paint(text: str, *styles: str, on: bool) -> str:
     """Text in these styles, or as it is."""
     codes = [_CODES[style] for style in styles if style]
@@ -33,6 +41,17 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ", gap: str = "  ") 
         (indent + gap.join([*(cell.ljust(widths[place]) for place, cell in enumerate(row[:-1])), row[-1]])).rstrip()
         for row in rows
     ]
+
+
+def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Columns; where one does not fit, the last cells go below the ones before them. No width: one line each."""
+    lines = columns(rows)
+    if not width or all(len(line) <= width for line in lines):
+        return lines
+    parted: list[list[str]] = []
+    for *row, last in rows:
+        parted += [row, [*[""] * (len(row) - 1), "  " + last]] if last else [row]
+    return columns(parted)
 
 
 def folded(parts: Sequence[str], width: int, indent: str = "  ", gap: str = " · ") -> list[str]:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from agentos.shell import sheet
-from agentos.shell.paint import columns, folded
+from agentos.shell import sheet, source
+from agentos.shell.paint import fitted, folded
 from agentos.shell.sheet import Bounds
 from agentos.shell.terminal import Terminal, Unanswered
+from agentos.shell.text import quoted
 from agentos.v1 import capability_pb2
 from agentos.v1 import control_pb2 as pb
 from agentos.v1.control_pb2 import Choice
@@ -85,13 +86,13 @@ class Asking:
                     self._edit()
                     self._show()
                 case "?":
-                    self._terminal.say(sheet.details(self._prompt, self._edited))
+                    self._terminal.say(sheet.details(self._prompt, self._edited, self._terminal.width))
 
     def _show(self) -> None:
         if self._prompt.review:
-            shown = sheet.review(self._prompt, self._edited, self._counts, self._terminal.colour)
+            shown = sheet.review(self._prompt, self._edited, self._counts, self._terminal.colour, self._terminal.width)
         else:
-            shown = sheet.batch(self._prompt, self._terminal.colour)
+            shown = sheet.batch(self._prompt, self._terminal.colour, self._terminal.width)
         self._terminal.say(shown)
 
     def _menu(self, keys: Sequence[str]) -> list[str]:
@@ -109,7 +110,7 @@ class Asking:
         if not self._prompt.review:
             return self._single(line)
         bounds = self._edited.get(line.number, line.bounds)
-        self._terminal.say("\n".join(columns(sheet.rows(line, bounds, self._counts))))
+        self._terminal.say("\n".join(fitted(sheet.rows(line, bounds, self._counts), self._terminal.width)))
         keys = [key for key in KEYS if _offered(line, KEYS[key])]
         while True:
             key, _ = self._key([*(WORDS[key] for key in keys), "[n]o", "never"])
@@ -121,28 +122,34 @@ class Asking:
     # ---- one call, with its scopes
 
     def _single(self, line: pb.Line) -> pb.Decision:
-        self._terminal.say(sheet.call(self._prompt, line, self._counts, self._terminal.colour))
+        self._terminal.say(sheet.call(self._prompt, line, self._counts, self._terminal.colour, self._terminal.width))
         scopes = sheet.scopes(line)
         keys = [key for key in KEYS if _offered(line, KEYS[key])]
-        wide = [f"  with a number for its scope: {key}2" for key in keys[-1:] if len(scopes) > 1]
+        wide = [f"  a number after the letter picks the scope: {key}2" for key in keys[-1:] if len(scopes) > 1]
         while True:
             key, number = self._key([*(WORDS[key] for key in keys), "[n]o", "never", "[?]"], *wide)
             if key in ("n", "never"):
                 return self._decision(line, pb.CHOICE_NO if key == "n" else pb.CHOICE_NEVER)
             if key == "?":
-                self._terminal.say(sheet.details(self._prompt, {}))
-            elif key in keys and (scope := _scope(line, KEYS[key], scopes, number)) is not None:
-                return self._decision(line, KEYS[key], scope, self._until(key))
+                self._terminal.say(sheet.details(self._prompt, {}, self._terminal.width))
+            elif key in keys:
+                if (scope := _scope(line, KEYS[key], scopes, number)) is not None:
+                    return self._decision(line, KEYS[key], scope, self._until(key))
+                self._terminal.say(f"  scope {number} is not on offer for {key}")
 
     # ---- what the keys need
 
     def _key(self, menu: Sequence[str], *more: str) -> tuple[str, int]:
         """The key that was typed, and the number after it (1 where there is none)."""
         shown = "\n".join([*folded(menu, self._terminal.width), *more])
-        typed = _ANSWER.fullmatch(self._terminal.line(shown + "\n  > ").lower())
-        if typed is None:
-            return "", 1
-        return _SPOKEN.get(typed[1], typed[1]), int(typed[2] or 1)
+        said = self._terminal.line(shown + "\n  > ")
+        typed = _ANSWER.fullmatch(said.lower())
+        key = _SPOKEN.get(typed[1], typed[1]) if typed else ""
+        if typed and key in _answers(menu):
+            return key, int(typed[2] or 1)
+        if said:
+            self._terminal.say(f"  {quoted(said, 40)} is no answer here: type a letter that stands in brackets")
+        return "", 1
 
     def _until(self, key: str) -> int:
         """The moment a grant ends, where the key is `u`."""
@@ -150,6 +157,7 @@ class Asking:
             typed = self._terminal.line("  until when? (30m, 2h, 3d, or a time as 18:00) > ")
             if moment := until(typed, datetime.now().astimezone()):
                 return moment
+            self._terminal.say(f"  {quoted(typed, 40)} is no time")
         return 0
 
     def _edit(self) -> None:
@@ -159,7 +167,7 @@ class Asking:
             return
         narrowed = []
         for bound in self._edited.get(line.number, line.bounds):
-            typed = [self._terminal.edit(f"  {bound.name}: ", value) for value in bound.values]
+            typed = [_placed(self._terminal.edit(f"  {bound.name}: ", value), value) for value in bound.values]
             narrowed.append(capability_pb2.Bound(name=bound.name, values=[value for value in typed if value]))
         if all(bound.values for bound in narrowed):
             self._edited[line.number] = narrowed
@@ -172,6 +180,20 @@ class Asking:
 
     def _decision(self, line: pb.Line, choice: Choice.ValueType, bounds: Bounds = (), until_ms: int = 0) -> pb.Decision:
         return pb.Decision(number=line.number, choice=choice, bounds=bounds, until_ms=until_ms)
+
+
+def _answers(menu: Sequence[str]) -> set[str]:
+    """The answers that a menu offers: its letters in brackets, and never."""
+    letters = set(re.findall(r"\[(.)\]", " ".join(menu)))
+    return letters | ({"v"} if "a" in letters else set()) | ({"never"} & set(menu))
+
+
+def _placed(typed: str, before: str) -> str:
+    """A path that was typed as a shell takes it, from `~` or from this folder, in place of a whole one."""
+    if not typed or not before.startswith("/") or typed.startswith("/"):
+        return typed
+    here = source.folders()
+    return here["home_folder"] + typed[1:] if typed.startswith("~/") else f"{here['start_folder']}/{typed}"
 
 
 def _offered(line: pb.Line, choice: Choice.ValueType) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from agentos.shell.count import covered
-from agentos.shell.paint import columns, paint
+from agentos.shell.paint import columns, fitted, paint
 from agentos.shell.text import plural, quoted
 from agentos.v1 import annotations_pb2, capability_pb2
 from agentos.v1 import control_pb2 as pb
@@ -70,7 +71,7 @@ def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
     return [[str(line.number), verb(line), first, note(line, bounds, counts)], *(["", "", each, ""] for each in rest)]
 
 
-def review(prompt: pb.Prompt, edited: dict[int, Bounds], counts: bool, colour: bool) -> str:
+def review(prompt: pb.Prompt, edited: dict[int, Bounds], counts: bool, colour: bool, width: int = 0) -> str:
     """The screen before the first run of a version."""
     asked = [line for line in prompt.lines if line.state != pb.LINE_STATE_GRANTED]
     update = any(line.state != pb.LINE_STATE_NEW for line in prompt.lines)
@@ -82,25 +83,25 @@ def review(prompt: pb.Prompt, edited: dict[int, Bounds], counts: bool, colour: b
         cells += [first, *rest]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
     head = paint(f"{name(prompt.program)} wants", "bold", "yellow", on=colour)
-    return "\n".join([f"{head}{why}:", *columns(cells)])
+    return "\n".join([f"{head}{why}:", *fitted(cells, width)])
 
 
-def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool) -> str:
+def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: int = 0) -> str:
     """The screen of one call that asks: the resolved object, where it came from, and the scopes on offer."""
     head = paint(f"{name(prompt.program)} wants to {quoted(line.summary, 400)}", "bold", "yellow", on=colour)
     about = [["what", f"{quoted(line.action)} · {EFFECTS.get(line.effect, 'of unknown effect')}"]]
     about += [["from", quoted(origin, 400)] for origin in line.origins]
     about += [["why", quoted(prompt.why)]] if prompt.why else []
     wide = [[str(place), *_scope(line, bounds, counts)] for place, bounds in enumerate(scopes(line), 1)]
-    return "\n".join([head, *columns(about), *(columns(wide) if len(wide) > 1 else [])])
+    return "\n".join([head, *columns(about), *(fitted(wide, width) if len(wide) > 1 else [])])
 
 
-def batch(prompt: pb.Prompt, colour: bool) -> str:
+def batch(prompt: pb.Prompt, colour: bool, width: int = 0) -> str:
     """The screen of several calls made at once: one line each."""
     head = f"{name(prompt.program)} wants {plural(len(prompt.lines), 'thing')} at once"
     cells = [[str(line.number), quoted(line.summary), _from(line)] for line in prompt.lines]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
-    return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *columns(cells)])
+    return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *fitted(cells, width)])
 
 
 def _from(line: pb.Line) -> str:
@@ -125,7 +126,7 @@ def _scope(line: pb.Line, bounds: Bounds, counts: bool) -> list[str]:
     ]
 
 
-def details(prompt: pb.Prompt, edited: dict[int, Bounds]) -> str:
+def details(prompt: pb.Prompt, edited: dict[int, Bounds], width: int) -> str:
     """All there is to know, for `?`: exactly what would be minted, and for which version."""
     told = [
         f"program   {quoted(prompt.program.path, 4096)}",
@@ -143,4 +144,9 @@ def details(prompt: pb.Prompt, edited: dict[int, Bounds]) -> str:
     told += ["no        not this time; never: not again, until `agentos grants --denied` undoes it"]
     told.append("A yes mints a grant for this program alone, with these bounds: nothing else becomes possible.")
     told.append("Take it back any time: agentos grants, agentos revoke ID.")
-    return "\n".join("  " + each for each in told)
+    return "\n".join(piece for each in told for piece in _hanging("  " + each, width))
+
+
+def _hanging(line: str, width: int) -> list[str]:
+    """A line in pieces of that width, each but the first below the text of the first; every blank of it is kept."""
+    return textwrap.wrap(line, width, subsequent_indent=" " * 12, drop_whitespace=False, break_on_hyphens=False)

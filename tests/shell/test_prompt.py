@@ -50,8 +50,10 @@ def test_the_review_counts_what_a_pattern_covers_now(screen: Screen, tmp_path: P
     lines = wanted(1, "files.read", f"{tmp_path}/*.md"), wanted(2, "files.write", f"{tmp_path}/new.md")
     asked = ask(screen, review(*lines), counts=True)
     shown = screen.until("> ")
-    assert f"{tmp_path}/*.md    2 files now\n" in shown
-    assert f"{tmp_path}/new.md  new file\n" in shown
+    assert " ".join(shown.split()).startswith(
+        "links wants (new program, you started it): "
+        f"1 read {tmp_path}/*.md 2 files now 2 write {tmp_path}/new.md new file [a]ll"
+    )
     screen.type("n\n")
     assert choices(asked.answer()) == ["no", "no"]
 
@@ -142,7 +144,7 @@ def test_a_call_shows_where_its_argument_came_from_and_its_scopes(screen: Screen
         "  1  /out/a.md  only this\n"
         "  2  /out/*     this folder\n"
         "  [o]nce · this [r]un · while this [v]ersion lives · [n]o · never · [?]\n"
-        "  with a number for its scope: v2\n"
+        "  a number after the letter picks the scope: v2\n"
         "  > "
     )
     screen.type("r2\n")
@@ -184,6 +186,55 @@ def test_several_calls_at_once_are_one_question(screen: Screen) -> None:
     assert "1  write /out/a.md  path written in links.py:12" in shown
     screen.type("o\n")
     assert choices(asked.answer()) == ["once", "once"]
+
+
+def test_what_does_not_fit_goes_below_and_is_not_broken(screen: Screen) -> None:
+    long = f"/home/me/{'deep/' * 11}**/*.md"
+    asked = ask(screen, review(wanted(1, "files.read", long), wanted(2, "files.trash", "/a/*", always=True)))
+    shown = screen.until("> ")
+    assert f"  1  read   {long}\n  2  trash  /a/*\n              asked each time\n" in shown
+    screen.type("?\n")
+    details = screen.until("  > ")
+    assert all(len(line) <= 80 for line in details.splitlines())
+    assert "until `agentos\n" in details
+    screen.type("n\n")
+    asked.answer()
+
+
+@pytest.mark.parametrize("typed", ["y", "o", "w2"])
+def test_what_is_no_answer_is_said_to_be_none(screen: Screen, typed: str) -> None:
+    asked = ask(screen, review(wanted(1, "files.read", "/notes/*")))
+    screen.until("> ")
+    screen.type(typed + "\n")
+    assert f"  {typed} is no answer here: type a letter that stands in brackets\n" in screen.until("  > ")
+    screen.type("n\n")
+    assert choices(asked.answer()) == ["no"]
+
+
+def test_a_scope_that_is_not_on_offer_is_said(screen: Screen) -> None:
+    asked = ask(screen, calls(made(1, "/out/a.md", folder="/out/*")))
+    screen.until("  > ")
+    screen.type("o2\n")
+    assert "  scope 2 is not on offer for o\n" in screen.until("  > ")
+    screen.type("n\n")
+    assert choices(asked.answer()) == ["no"]
+
+
+def test_an_edited_path_may_begin_here_or_at_home(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ask(screen, review(wanted(1, "files.read", "/notes/*", "/other/*")))
+    screen.until("  > ")
+    screen.type("e\n")
+    for typed in ("a/b.md", "~/c.md"):
+        screen.until("  path: /")
+        screen.type(f"\x15{typed}\n")
+    screen.until("  > ")
+    screen.type("r\n")
+    (decision,) = asked.answer()
+    home = os.path.realpath(Path.home())
+    assert list(decision.bounds[0].values) == [f"{os.path.realpath(tmp_path)}/a/b.md", f"{home}/c.md"]
 
 
 def test_editing_narrows_a_line_in_place(screen: Screen) -> None:
