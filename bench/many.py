@@ -20,6 +20,7 @@ ABOUT = "runs of a small program that reads a 1 kB file"
 PORTIONS = 5
 COUNTED = "descriptors of kernel and zygote, processes, files in the run folder"
 NOTHING = Goal(0, of_ratio=False)
+GROWING = {"the kernel's own memory": "kernel_uss", "the zygote's own": "zygote_uss", "the journal": "journal_bytes"}
 Between = Callable[[], None]
 
 
@@ -31,8 +32,8 @@ def _nothing() -> None:
 class Many:
     """What so many runs did: how long each took, what failed, and what there was before and after."""
 
-    before: Standing
-    after: Standing
+    # At still moments: before all of it, and after each portion.
+    standings: list[Standing]
     runs: list[Ran] = field(default_factory=list)
     # Of each portion: all of it in ms, its count.
     portions: list[tuple[float, int]] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Many:
 
     @property
     def left(self) -> dict[str, int]:
-        return left_behind(self.before, self.after)
+        return left_behind(self.standings[0], self.standings[-1])
 
 
 async def prepare(person: Person) -> None:
@@ -62,7 +63,7 @@ async def prepare(person: Person) -> None:
 async def at_once(person: Person, count: int, times: int, between: Between = _nothing) -> Many:
     """So many runs at the same time, so many times; `between` them comes the peer's turn."""
     await person.still()
-    many = Many(standing(person.up), standing(person.up))
+    many = Many([standing(person.up)])
     for _ in range(times):
         await person.still()
         began = time.perf_counter_ns()
@@ -70,23 +71,23 @@ async def at_once(person: Person, count: int, times: int, between: Between = _no
             many.keep(number, ran)
         many.portions.append(((time.perf_counter_ns() - began) / 1e6, count))
         await person.still()
+        many.standings.append(standing(person.up))
         between()
-    many.after = standing(person.up)
     return many
 
 
 async def in_a_row(person: Person, count: int, portions: int = 1, between: Between = _nothing) -> Many:
     """So many runs one after the other; `between` portions comes the peer's turn."""
     await person.still()
-    many = Many(standing(person.up), standing(person.up))
+    many = Many([standing(person.up)])
     for portion in range(portions):
         began = time.perf_counter_ns()
         for number in range(portion, count, portions):
             many.keep(number, await person.run(PROGRAM, number))
         many.portions.append(((time.perf_counter_ns() - began) / 1e6, len(range(portion, count, portions))))
         await person.still()
+        many.standings.append(standing(person.up))
         between()
-    many.after = standing(person.up)
     return many
 
 
@@ -95,14 +96,15 @@ async def measure(person: Person, python: Python, quick: bool, row: int = 0) -> 
     await prepare(person)
     once, times = (60, 3) if quick else (200, 7)
     row = row or (300 if quick else 5000)
-    # What the first crowd leaves warm (allocators, streams, threads) is not a leak; what a second one adds is.
-    await at_once(person, once, 2)
-    pythons: list[float] = []
-    crowd = await at_once(person, once, times, lambda: pythons.append(python.at_once_ms(once)))
     singles: list[float] = []
+    pythons: list[float] = []
+    # In a row first: a crowd leaves the kernel with room to grow in, and its growth would not show.
     line = await in_a_row(
         person, row, PORTIONS, lambda: singles.append(percentile([python.once_ms() for _ in range(40)], 50))
     )
+    # What the first crowd leaves warm (allocators, streams, threads) is not a leak; what a later one adds is.
+    await at_once(person, once, 2)
+    crowd = await at_once(person, once, times, lambda: pythons.append(python.at_once_ms(once)))
     return Part("many", ABOUT, load, (*_crowd(crowd, once, pythons), *_line(line, row, singles)))
 
 
@@ -125,7 +127,7 @@ def _line(line: Many, row: int, singles: list[float]) -> list[Figure]:
         Figure(f"{name}: runs per second", _rate(line), "/s", row),
         *_spread(line, name),
         *_outcome(line, name),
-        *_growth(line, row),
+        *_growth(line),
     ]
 
 
@@ -147,7 +149,7 @@ def _spread(many: Many, name: str) -> list[Figure]:
 def _outcome(many: Many, name: str) -> list[Figure]:
     tried = len(many.runs) + len(many.failures)
     what = ", ".join(f"{count} {of.replace('_', ' ')}" for of, count in many.left.items())
-    seen = many.after.kernel_descriptors is not None
+    seen = many.standings[-1].kernel_descriptors is not None
     counted = COUNTED if seen else "processes and files; descriptors are not readable here: needs root"
     return [
         Figure(f"{name}: failed", len(many.failures), "", tried, goal=NOTHING, note="; ".join(many.failures[:3])),
@@ -155,17 +157,16 @@ def _outcome(many: Many, name: str) -> list[Figure]:
     ]
 
 
-def _growth(line: Many, row: int) -> list[Figure]:
-    def per_thousand(of: str) -> float | None:
-        then, now = getattr(line.before, of), getattr(line.after, of)
-        return None if None in (then, now) else (now - then) / row * 1000 / 1024
-
-    found = {
-        "kernel's memory (PSS)": per_thousand("kernel_pss"),
-        "zygote's memory (PSS)": per_thousand("zygote_pss"),
-        "journal on disk": per_thousand("journal_bytes"),
-    }
-    return [
-        Figure(f"growth per 1,000 runs: {name}", kib or 0.0, "KiB", row, note="" if kib is not None else "needs root")
-        for name, kib in found.items()
-    ]
+def _growth(line: Many) -> list[Figure]:
+    """Growth from the first portion's end to the last one's: what the first runs warm up is not counted."""
+    first, last = line.standings[1], line.standings[-1]
+    runs = sum(count for _, count in line.portions[1:])
+    found = []
+    for name, of in GROWING.items():
+        then, now = getattr(first, of), getattr(last, of)
+        if then is None or now is None:
+            found.append(Figure(f"growth per 1,000 runs: {name}", 0.0, "KiB", 0, note="not readable here: needs root"))
+        else:
+            grown = (now - then) / 1024 / runs * 1000
+            found.append(Figure(f"growth per 1,000 runs: {name}", grown, "KiB", runs))
+    return found

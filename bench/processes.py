@@ -73,8 +73,8 @@ class Standing:
     kernel_descriptors: int | None
     zygote_descriptors: int | None
     files: int
-    kernel_pss: int | None
-    zygote_pss: int | None
+    kernel_uss: int | None
+    zygote_uss: int | None
     journal_bytes: int
 
 
@@ -86,8 +86,8 @@ def standing(up: Up) -> Standing:
         kernel_descriptors=descriptors(up.pid),
         zygote_descriptors=descriptors(zygote),
         files=sum(len(list(folder.rglob("*"))) for folder in {up.home / "run", Path(up.socket).parent}),
-        kernel_pss=ours.pss if ours else None,
-        zygote_pss=theirs.pss if theirs else None,
+        kernel_uss=ours.uss if ours else None,
+        zygote_uss=theirs.uss if theirs else None,
         journal_bytes=sum(file.stat().st_size for file in up.home.glob("agentos.db*")),
     )
 
