@@ -1,0 +1,80 @@
+"""A kernel that is killed the moment it has said something: what it said is so when the next one starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.person import FOR_VERSION, Person, Told, make_home
+
+pytestmark = pytest.mark.slow
+
+READ = '"files.read" = { path = ["**"] }'
+
+
+@contextmanager
+def doomed(home: Path, folder: Path) -> Iterator[tuple[Person, int]]:
+    """A kernel on this home, and its pid. It is killed at the end, if it was not before."""
+    told, tell = os.pipe()
+    command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home), "--ready-fd", str(tell)]
+    with open(told) as ready, subprocess.Popen(command, pass_fds=(tell,), stdin=subprocess.DEVNULL) as process:
+        os.close(tell)
+        said = json.loads(ready.readline())
+        person = Person(said["socket"], Path(said["credential"]).read_text().strip(), folder)
+        try:
+            yield person, process.pid
+        finally:
+            process.kill()
+            person.close()
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_home(tmp_path_factory.mktemp("doomed"))
+
+
+def ended(person: Person, run: str) -> pb.Run:
+    return person.control.ShowRun(pb.ShowRunRequest(run=run), metadata=person.metadata).run
+
+
+def test_what_was_acknowledged_survives(home: Path, tmp_path: Path) -> None:
+    """In turn: the grants of `--grant manifest`, a run's end, a revoked grant, the grant of an answer."""
+    (tmp_path / "a.txt").write_text("a")
+    with doomed(home, tmp_path) as (person, pid):
+        waits = person.source("input()\nopen('a.txt').read()", READ)
+        for event in person.start(waits, grant_manifest=True, ask=pb.ASK_DENY, interactive=True):
+            if event.WhichOneof("event") == "granted":
+                kill(pid)
+                break
+    with doomed(home, tmp_path) as (person, pid):
+        [granted] = person.grants()
+        assert granted.action == "files.read"
+        done = Told()
+        for event in person.start(person.source("result = 'done'"), ask=pb.ASK_DENY):
+            if done.hear(event) == "ended":
+                kill(pid)
+    with doomed(home, tmp_path) as (person, pid):
+        assert ended(person, done.id).result == '"done"'
+        person.revoke(granted.id)
+        kill(pid)
+    with doomed(home, tmp_path) as (person, pid):
+        assert person.grants() == []
+        other = person.source("open('a.txt').read()", READ, name="other.py")
+        with pytest.raises(grpc.RpcError):
+            person.follow(person.start(other), FOR_VERSION, on=lambda kind, event, told: kind == "prompt" and kill(pid))
+    with doomed(home, tmp_path) as (person, _):
+        assert [(grant.action, grant.path) for grant in person.grants()] == [("files.read", other.path)]

@@ -1,0 +1,1 @@
+"""The checks that are taken out, by where they stand."""

@@ -1,0 +1,75 @@
+"""Taken out of where the person's answer becomes a grant: the digest, the desk, what contains what."""
+
+from __future__ import annotations
+
+from tests.sabotage.mutation import Mutation, never, out
+
+DESK, RULES, WIRE = "kernel/test_desk.py", "kernel/test_rules.py", "kernel/test_wire.py"
+
+CHECKS = (
+    # ---- 2: shown, approved, executed
+    never(2, "an answer is to what was shown, by digest", "kernel",
+        "request.digest != waiting.prompt.digest", f"{DESK}::test_an_answer_is_bound_to_what_was_shown"),
+    out(2, "an answer is taken once", "kernel",
+        "del self.open[request.prompt]", "pass",
+        f"{DESK}::test_an_answer_is_taken_once"),
+    out(2, "a prompt's digest is over all that it shows", "kernel",
+        "canonical.encode(prompt)).hexdigest()", "prompt.id.encode()).hexdigest()",
+        f"{DESK}::test_the_digest_is_over_all_that_is_shown"),
+    out(2, "a grant for one call is good for one use", "kernel",
+        "uses=int(once),", "uses=0,",
+        f"{DESK}::test_an_answer_mints_what_was_shown"),
+    out(2, "every argument counts for a call's digest", "kernel",
+        "encode(request), *named)", "*named)",
+        f"{WIRE}::test_every_argument_counts_for_the_digest"),
+    out(2, "what a call would touch counts for its digest", "kernel",
+        "encode(request), *named)", "encode(request))",
+        f"{WIRE}::test_a_prepared_target_counts_for_the_digest"),
+    out(2, "no two lists of parts frame alike", "kernel",
+        'return b"".join(len(part).to_bytes(8, "big") + part for part in parts)', 'return b"".join(parts)',
+        f"{WIRE}::test_two_lists_never_frame_alike"),
+    out(2, "the object of a call is the canonical one", "kernel",
+        "setattr(request, field.field, values[0])", "pass",
+        f"{WIRE}::test_spellings_of_one_place_are_one_call"),
+    out(2, "a name like a pattern is approved as itself", "kernel",
+        "values = tuple(matchers.literal(field.matcher, v) for name, v in call.targets if name == field.field)",
+        "values = tuple(v for name, v in call.targets if name == field.field)",
+        f"{RULES}::test_a_file_named_like_a_pattern_is_approved_as_itself"),
+    # ---- 7: no more than the person was offered
+    never(7, "no wider scope than was offered", "kernel",
+        "not any(wanted == scope or bounds.contains(rule, scope, wanted) for scope in offered)",
+        f"{DESK}::test_wider_than_offered_is_refused"),
+    out(7, "no other choice than was offered", "kernel",
+        "for offer in line.offers if offer.choice == decision.choice]", "for offer in line.offers]",
+        f"{DESK}::test_a_choice_that_was_not_offered_is_refused"),
+    never(7, "a time lies ahead and within a year", "kernel",
+        "not self._now_ms() < decision.until_ms <= self._now_ms() + YEAR_MS",
+        f"{DESK}::test_a_time_must_lie_ahead_and_within_a_year"),
+    never(7, "a line is answered once", "kernel",
+        "len({decision.number for decision in decisions}) != len(decisions)",
+        f"{DESK}::test_a_line_is_answered_once_and_must_be_there"),
+    out(7, "what always asks is offered for once alone", "kernel",
+        "pb.LINE_STATE_WIDER) and not line.ask_always", "pb.LINE_STATE_WIDER)",
+        f"{DESK}::test_granting_the_manifest_mints_no_line_that_always_asks"),
+    out(7, "a call that always asks is offered for once alone", "kernel",
+        "    if ask.once:\n        return offers\n", "",
+        "kernel/test_bounds.py::test_what_asks_each_time_is_offered_for_once_alone"),
+    out(7, "the middle scope lies within the manifest", "kernel",
+        "(ask.line is None or bounds.contains(call.rule, ask.line.bounds, middle))", "True",
+        f"{DESK}::test_the_middle_scope_is_not_offered_beyond_the_manifest"),
+    out(7, "a question of a run that ended is a no", "kernel",
+        "waiting = self.open.pop(prompt_id, None)", "waiting = self.open.get(prompt_id)",
+        f"{DESK}::test_a_voided_question_is_a_no"),
+    # ---- 9: a child never exceeds
+    never(9, "bounds that are not known contain nothing", "kernel",
+        "not set(wanted) <= {field.bound for field in rule.fields}", f"{DESK}::test_what_contains_what"),
+    out(9, "a missing bound is not contained", "kernel",
+        "return bool(values) and all(any(patterns.contains(", "return all(any(patterns.contains(",
+        f"{DESK}::test_what_contains_what"),
+    out(9, "an amount lies within the wider one's", "kernel",
+        "return not limits or (bool(amounts) and min(amounts) <= min(limits))", "return True",
+        f"{DESK}::test_what_contains_what"),
+    Mutation(9, "a pattern is contained where all that it matches is", "proto/agentos/v1", (
+        ("return spans(parsed(wide), _symbols(narrow))", "return True"),
+    ), ("authority/test_patterns.py::test_containment_refuses_what_is_wider",)),
+)  # fmt: skip

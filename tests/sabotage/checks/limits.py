@@ -1,0 +1,81 @@
+"""Taken out of what a guest could fill on our side: requests, replies, output, calls, questions, memory, time."""
+
+from __future__ import annotations
+
+from tests.sabotage.mutation import Mutation, never, out
+
+CELLS, FRAMES, JOURNAL = "cells/test_cells.py", "cells/test_frames.py", "home/test_journal.py"
+WIRE, LIMITS, ATTACKS = "kernel/test_wire.py", "kernel/test_limits.py", "files/test_attacks.py"
+
+CHECKS = (
+    never(14, "calls and output of one request", "kernel",
+        "len(batch.calls) > MAX_CALLS or len(batch.out) > MAX_OUT", f"{WIRE}::test_a_hostile_request_is_refused"),
+    never(14, "calls of one run", "kernel", "over > 0", f"{LIMITS}::test_a_run_makes_no_more_calls_than_it_may"),
+    out(14, "who goes on calling is ended", "kernel", 'actor.stop("calls")', "pass",
+        f"{LIMITS}::test_who_does_not_heed_the_limit_of_calls_is_ended"),
+    out(14, "requests that hold no call count", "kernel",
+        "            self._count(actor, inherent=True)\n            batch", "            batch",
+        f"{LIMITS}::test_requests_count_though_they_hold_no_call"),
+    out(14, "questions of one run", "kernel",
+        "if not fresh or actor.questions > MAX_QUESTIONS:", "if not fresh:",
+        f"{LIMITS}::test_a_run_asks_no_more_than_twenty_times"),
+    out(14, "refused claims that are recorded", "kernel",
+        "if actor.refused < CALLS_BEYOND_LIMIT:", "if True:",
+        f"{LIMITS}::test_nonsense_fills_no_journal"),
+    never(14, "questions that wait", "kernel", "len(self.open) >= MAX_OPEN",
+        "kernel/test_desk.py::test_questions_that_wait_have_a_limit"),
+    never(14, "output that is kept", "kernel", "len(raw) > left", f"{LIMITS}::test_output_is_kept_up_to_its_limit"),
+    out(14, "a run's wall clock", "kernel",
+        'self._wall = loop.call_later(max(self._wall_left, 0.001), self.stop, "wall")', "pass",
+        f"{LIMITS}::test_the_wall_clock_ends_a_run_and_stands_while_a_person_is_asked"),
+    never(14, "a run's result", "kernel", "len(bytes(end.result)) > MAX_RESULT",
+        f"{LIMITS}::test_a_result_has_a_limit"),
+    never(14, "the size of a program", "kernel", "len(source.content) > most", f"{LIMITS}::test_a_program_has_a_size"),
+    never(14, "how long a sleep is", "kernel", "not 0 <= request.ms <= DAY_MS",
+        f"{LIMITS}::test_the_kernels_own_calls_have_limits"),
+    never(14, "how many random bytes", "kernel", "not 1 <= request.count <= MAX_RANDOM",
+        f"{LIMITS}::test_the_kernels_own_calls_have_limits"),
+    # ---- cells
+    out(14, "a frame from a cell", "kernel/cells",
+        "if not 1 <= length <= MAX_BODY + 1 or head[4] not in kinds:", "if head[4] not in kinds:",
+        f"{FRAMES}::test_a_breach_is_seen_at_once"),
+    never(14, "a frame to a cell", "kernel/cells", "len(body) > MAX_BODY",
+        f"{FRAMES}::test_a_body_that_is_too_large_is_not_sent"),
+    out(14, "the guest's memory", "kernel/cells",
+        "self._store.set_limits(memory_bytes, _TABLE_ELEMENTS, _INSTANCES, _TABLES, _MEMORIES)", "pass",
+        "cells/test_each_wall.py::test_a_guest_has_the_memory_of_its_run_and_no_more"),
+    Mutation(14, "the processor time of a run", "kernel/cells", (
+        ("    resource.setrlimit(resource.RLIMIT_CPU, (ceiling, ceiling + 1))\n", ""),
+        ("    signal.setitimer(signal.ITIMER_PROF, cpu_s)\n", ""),
+    ), (f"{CELLS}::test_an_endless_loop_ends_within_twice_its_cpu_limit",)),
+    out(14, "how many cells live", "kernel/cells", "AT_ONCE - coming, self._most - self.live)", "AT_ONCE - coming)",
+        f"{CELLS}::test_no_more_cells_live_than_are_allowed"),
+    # ---- servers
+    out(14, "a request to a server", "capabilities",
+        '    ("grpc.max_receive_message_length", seal.REQUEST_BYTES),\n',
+        '    ("grpc.max_receive_message_length", -1),\n',
+        "servers/test_seal.py::test_a_request_beyond_the_limit_is_not_even_read"),
+    out(14, "what is read from a file at once", "capabilities/files",
+        "min(request.length or READ_BYTES, READ_BYTES)", "request.length or READ_BYTES",
+        "files/test_actions.py::test_reads_at_most_a_mebibyte_and_says_how_much_there_is"),
+    never(14, "what is written to a file at once", "capabilities/files",
+        "len(content) > WRITE_BYTES", f"{ATTACKS}::test_more_than_eight_mebibytes_in_one_call_are_refused"),
+    never(14, "entries of a folder", "capabilities/files",
+        "count >= LOOKED_AT or len(reply.entries) >= ENTRIES",
+        f"{ATTACKS}::test_a_folder_with_too_many_entries_is_refused_as_a_whole"),
+    # ---- the journal and manifests
+    never(14, "a record of the journal", "home", "len(body) > MAX_RECORD",
+        f"{JOURNAL}::test_a_record_that_is_too_large_is_refused_and_takes_no_place"),
+    never(14, "records that wait for the disk", "home", "self._queued + size > MAX_QUEUED",
+        f"{JOURNAL}::test_more_than_the_disk_takes_is_refused_whole"),
+    out(14, "what is kept beside the chain", "home",
+        'db.execute("DELETE FROM cache WHERE at <= (SELECT max(at) FROM cache) - ?", (CACHE_ROWS,))', "pass",
+        f"{JOURNAL}::test_what_is_kept_beside_the_chain_comes_back_and_stays_few"),
+    never(14, "the limits that a manifest may ask for", "manifest",
+        "not limit.least <= count <= limit.most",
+        "authority/test_manifest.py::test_a_limit_may_be_its_least_and_its_most_and_no_more"),
+    never(14, "the size of a manifest", "manifest", "len(text) > MAX_BYTES",
+        "authority/test_manifest.py::test_a_manifest_made_to_be_slow_or_deep_is_refused_quickly"),
+    never(14, "the depth of a manifest's keys", "manifest", "deep",
+        "authority/test_manifest.py::test_a_manifest_made_to_be_slow_or_deep_is_refused_quickly"),
+)  # fmt: skip

@@ -1,0 +1,13 @@
+"""All mutations, in the order of the rules, and the rules that there is nothing to take out for yet."""
+
+from __future__ import annotations
+
+from tests.sabotage.checks import answers, decisions, home, limits, manifest, path, places, servers, walls
+
+_ALL = [
+    *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
+    *manifest.CHECKS, *home.CHECKS, *limits.CHECKS,
+]  # fmt: skip
+MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
+LATER = {10: "labels come later", 12: "there are no secrets to inject before there is a network"}
+RULES = tuple(rule for rule in range(1, 15) if rule not in LATER)
