@@ -141,7 +141,7 @@ def details(prompt: pb.Prompt, edited: dict[int, Bounds], width: int) -> str:
         told += [f"          {quoted(origin, 4096)}" for origin in line.origins]
     offered = {offer.choice for line in prompt.lines for offer in line.offers}
     told += [said for choice, said in TERMS if choice in offered]
-    told += ["no        not this time; never: not again, until `agentos grants --denied` undoes it"]
+    told += ["no        not this time; never: not again (agentos grants --denied lists it, revoke undoes it)"]
     told.append("A yes mints a grant for this program alone, with these bounds: nothing else becomes possible.")
     told.append("Take it back any time: agentos grants, agentos revoke ID.")
     return "\n".join(piece for each in told for piece in _hanging("  " + each, width))

@@ -6,7 +6,7 @@ import os
 from typing import Annotated, Literal
 
 from agentos.shell import homes, pages, start, values
-from agentos.shell.failure import Failure
+from agentos.shell.failure import Exit, Failure
 from agentos.shell.found import token
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
@@ -17,7 +17,7 @@ def init(
     *,
     keyring: Annotated[bool, Flag] = False,
     passphrase: Annotated[bool, Flag] = False,
-    key_file: Annotated[str, Optional] = "",
+    key_file: Annotated[str | None, Optional] = None,
     common: Common = DEFAULTS,
 ) -> int:
     """Make a home: a random key, an encrypted database, and a recovery key that is shown once.
@@ -32,10 +32,16 @@ def init(
         Keep it in this file, which must not exist yet; whoever can read the file can open the home.
     """
     common.here("init")
+    if key_file is not None and not key_file:
+        raise Failure("--key-file needs a path", "choose one that is free, outside of the home")
     if sum((keyring, passphrase, bool(key_file))) > 1:
         raise Failure("a key is kept in one way", "choose one of --keyring, --passphrase and --key-file PATH")
-    way = homes.Way("keyring" if keyring else "passphrase" if passphrase else "key-file" if key_file else "", key_file)
-    made = homes.make(common.home, way)
+    kind = "keyring" if keyring else "passphrase" if passphrase else "key-file" if key_file else ""
+    try:
+        made = homes.make(common.home, homes.Way(kind, key_file or ""))
+    except Failure as failed:
+        # It was no kernel that was wanted: what is wrong is what was asked for.
+        raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
     if not common.answer(made.fields):
         homes.show(made)
     return 0

@@ -43,6 +43,8 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         (["run", "."], "is a folder, not a program"),
         (["capabilities", "add"], "agentos capabilities add FOLDER"),
         (["init", "--keyring", "--passphrase"], "a key is kept in one way"),
+        (["init", "--key-file", ""], "--key-file needs a path"),
+        (["init", "--home", "/proc/home", "--key-file", "/proc/key"], "cannot be"),
         (["ps", "--on", "http://host"], "ssh://[user@]host[:port]"),
     ],
 )
