@@ -22,8 +22,11 @@ def of_call(call: Call, line: Bounds = ()) -> Bounds:
 
 
 def broader(call: Call, exact: Bounds) -> Bounds:
-    """The middle scope: this folder, this recipient's domain. The same as exact where there is none."""
-    by_bound = {field.bound: field.matcher for field in call.rule.fields}
+    """The middle scope: this folder, this recipient's domain. The same as exact where there is none.
+
+    A field that leads names a folder as such: its siblings are no wider scope of it.
+    """
+    by_bound = {field.bound: field.matcher for field in call.rule.fields if not field.leads}
     return tuple((name, tuple(_widen(by_bound.get(name, 0), value) for value in values)) for name, values in exact)
 
 

@@ -232,6 +232,8 @@ def test_the_middle_scope_is_this_folder(catalog: Catalog) -> None:
     assert bounds.broader(made, exact) == at("/home/me/work/notes/*")
     top = call(catalog, "files.read", path="/a")
     assert bounds.broader(top, bounds.of_call(top)) == at("/a")
+    listed = call(catalog, "files.list", path="notes/2026")  # its siblings are no wider scope of a folder
+    assert bounds.broader(listed, bounds.of_call(listed)) == at("/home/me/work/notes/2026")
 
 
 def test_the_middle_scope_is_not_offered_beyond_the_manifest(catalog: Catalog) -> None:
