@@ -80,7 +80,7 @@ $(DONE)/uv:
 
 $(DONE)/installed: $(DONE)/uv requirements.lock pyproject.toml
 	@echo 'installing what requirements.lock names'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
