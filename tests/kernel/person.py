@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 
@@ -20,6 +21,12 @@ from agentos.v1 import control_pb2_grpc, error_pb2
 Policy = Callable[[pb.Prompt], Iterable[pb.Decision] | None]
 SECONDS = 60.0
 TALK = [("grpc.max_send_message_length", 80 << 20), ("grpc.use_local_subchannel_pool", 1)]
+
+
+class Stream(Iterator[pb.RunResponse], Protocol):
+    """What a run tells, until its follower hangs up."""
+
+    def cancel(self) -> object: ...
 
 
 def nobody(prompt: pb.Prompt) -> None:
@@ -41,8 +48,8 @@ FOR_RUN, FOR_VERSION = all_lines(pb.CHOICE_RUN), all_lines(pb.CHOICE_VERSION)
 
 def error_of(failure: grpc.RpcError) -> error_pb2.Error:
     """What the kernel said of a call to it that failed."""
-    found = [value for key, value in failure.trailing_metadata() or () if key == "agentos-error-bin"]
-    return error_pb2.Error.FromString(bytes(found[0]))
+    found = [pair.value for pair in failure.trailing_metadata() or () if pair.key == "agentos-error-bin"]
+    return error_pb2.Error.FromString(found[0])
 
 
 @dataclass
@@ -114,7 +121,7 @@ class Person:
         folder = str(self.folder)
         return pb.RunRequest(source=source, start_folder=folder, home_folder=folder, **more)  # type: ignore[arg-type]
 
-    def start(self, source: pb.Source, **more: object) -> grpc.CallIterator[pb.RunResponse]:
+    def start(self, source: pb.Source, **more: object) -> Stream:
         return self.control.Run(self.request(source, **more), metadata=self.metadata, timeout=SECONDS)
 
     def follow(
@@ -175,6 +182,10 @@ class Person:
         """The recorded calls of a run: what `why` is made of."""
         shown = self.control.ShowRun(pb.ShowRunRequest(run=run), metadata=self.metadata)
         return [call for call in shown.calls if call.action.startswith(action)]
+
+    def record(self, run: str) -> pb.Run:
+        """What the kernel knows of a run."""
+        return self.control.ShowRun(pb.ShowRunRequest(run=run), metadata=self.metadata).run
 
     def why(self, run: str, seq: int) -> dict[str, str]:
         call = next(call for call in self.calls(run) if call.seq == seq)

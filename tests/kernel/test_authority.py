@@ -17,6 +17,7 @@ from tests.kernel.person import (
     NO,
     ONCE,
     Person,
+    Policy,
     Told,
     error_of,
     eventually,
@@ -51,7 +52,8 @@ def _a_file(person: Person) -> None:
 
 def test_one_use_is_one_call_however_many_slots_ask_for_it(person: Person) -> None:
     told = person.run(FIFTY, policy=lambda prompt: [pb.Decision(number=1, choice=pb.CHOICE_ONCE)])
-    assert sorted(told.result) == ["Denied"] * 49 + ["ReadResponse"]  # type: ignore[arg-type,call-overload]
+    assert isinstance(told.result, list)
+    assert sorted(told.result) == ["Denied"] * 49 + ["ReadResponse"]
     assert len(told.prompts) == 1
     assert [grant.state for grant in person.grants(all=True)] == [pb.GRANT_STATE_USED]
     allowed = [call for call in person.calls(told.id) if call.decision == pb.CALL_DECISION_ALLOWED]
@@ -222,9 +224,9 @@ def test_a_tree_cannot_be_moved_to_where_it_configures(person: Person) -> None:
     assert not (person.folder / ".config").exists()
 
 
-def _whole_then(policy: object) -> object:
+def _whole_then(policy: Policy) -> Policy:
     """Allows the whole manifest, and answers the calls that ask all the same by the policy."""
-    return lambda prompt: FOR_VERSION(prompt) if prompt.review else policy(prompt)  # type: ignore[operator]
+    return lambda prompt: FOR_VERSION(prompt) if prompt.review else policy(prompt)
 
 
 # ---- revoke, hang up, inbox
@@ -269,9 +271,7 @@ def test_hanging_up_ends_the_run_and_its_questions_are_a_no(person: Person) -> N
         if told.hear(event) == "prompt":
             break
     stream.cancel()
-    shown = pb.ShowRunRequest(run=told.id)
-    ended = lambda: person.control.ShowRun(shown, metadata=person.metadata).run  # noqa: E731
-    assert eventually(lambda: ended().status == pb.RUN_STATUS_CANCELLED)
+    assert eventually(lambda: person.record(told.id).status == pb.RUN_STATUS_CANCELLED)
     assert not [prompt for prompt in person.inbox() if prompt.run == told.id]
     assert person.grants(all=True) == []
     with pytest.raises(grpc.RpcError):
@@ -286,9 +286,7 @@ def test_a_detached_run_outlives_its_follower(person: Person) -> None:
             break
     stream.cancel()
     person.answer(told.prompts[0], ONCE(told.prompts[0]) or ())
-    shown = pb.ShowRunRequest(run=told.id)
-    ended = lambda: person.control.ShowRun(shown, metadata=person.metadata).run  # noqa: E731
-    assert eventually(lambda: ended().status == pb.RUN_STATUS_DONE)
+    assert eventually(lambda: person.record(told.id).status == pb.RUN_STATUS_DONE)
 
 
 def test_two_runs_cannot_share_one_use(person: Person) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import grpc
 import psutil
@@ -214,15 +215,18 @@ for _ in range(100):
 def test_a_killed_cell_ends_its_run_alone(person: Person, up: Up) -> None:
     def kill(kind: str, event: pb.RunResponse, told: Told) -> None:
         if kind == "output":
-            spinning: list[psutil.Process] = []
-            assert eventually(lambda: bool(spinning.extend(c for c in _cells(up.pid) if _used(c) > 0.3) or spinning))
-            spinning[0].kill()
+            assert eventually(lambda: bool(_spinning(up.pid)))
+            _spinning(up.pid)[0].kill()
 
     stream = person.start(person.source("print('on', flush=True)\nx = 0\nwhile True: x += 1"))
     told = person.follow(stream, on=kill)
     assert told.status == "failed"
     assert "the cell ended" in told.ended.error.reason
     assert person.run("result = 1").result == 1
+
+
+def _spinning(kernel: int) -> list[psutil.Process]:
+    return [cell for cell in _cells(kernel) if _used(cell) > 0.3]
 
 
 def _used(process: psutil.Process) -> float:
@@ -249,17 +253,17 @@ def _cells(kernel: int) -> list[psutil.Process]:
 @pytest.mark.parametrize("given", [None, "", "Bearer ", "Bearer x", "bearer {}", "{}", "Bearer {} "])
 def test_without_the_credential_nothing_is_answered(person: Person, up: Up, given: str | None) -> None:
     metadata = () if given is None else (("authorization", given.format(up.credential)),)
-    for ask, request in (
-        (person.control.Status, pb.StatusRequest()),
-        (person.control.Shutdown, pb.ShutdownRequest()),
-        (person.control.Revoke, pb.RevokeRequest(id="g1")),
-    ):
+    control = person.control
+    asks: list[Callable[[], object]] = [
+        lambda: control.Status(pb.StatusRequest(), metadata=metadata),
+        lambda: control.Shutdown(pb.ShutdownRequest(), metadata=metadata),
+        lambda: control.Revoke(pb.RevokeRequest(id="g1"), metadata=metadata),
+        lambda: list(control.Run(person.request(person.source("1")), metadata=metadata)),
+    ]
+    for ask in asks:
         with pytest.raises(grpc.RpcError) as refused:
-            ask(request, metadata=metadata)  # type: ignore[operator]
+            ask()
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
-    with pytest.raises(grpc.RpcError) as refused:
-        list(person.control.Run(person.request(person.source("1")), metadata=metadata))
-    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_the_credential_is_the_persons_alone(up: Up) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -49,7 +50,7 @@ class Witness(Paper):
         return ()
 
 
-async def invoke(catalog: Catalog, on: Witness, *calls: tuple[str, dict[str, object]]) -> list[dict[str, object]]:
+async def invoke(catalog: Catalog, on: Witness, *calls: tuple[str, Mapping[str, object]]) -> list[dict[str, object]]:
     async def ask(asking: object) -> None:
         return None
 

@@ -53,7 +53,7 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def call(action: str, seq: int = 1, **args: object) -> Call:
+def call(action: str, seq: int = 1, /, **args: object) -> Call:
     return read(Claim(action, dict(args)), WHO.run, seq, CATALOG, HOME, HOME)
 
 
