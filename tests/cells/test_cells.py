@@ -62,7 +62,8 @@ async def test_killing_a_cell_ends_the_call_it_waits_for(open_cells: Open, monke
     async def wait_for_ever(request: str) -> str:
         asked.set()
         try:
-            return await asyncio.get_running_loop().create_future()
+            never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            return await never
         except asyncio.CancelledError:
             cancelled.set()
             raise
