@@ -17,12 +17,12 @@ import pytest
 
 from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2, files_pb2
-from tests.servers.world import World, context, world
+from tests.servers.world import Bounds, World, context, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRIES = int(os.environ.get("AGENTOS_RACES", "2000"))  # the long form is 40000
-CALLS = {
+CALLS: dict[str, dict[str, object]] = {
     "files.list": {}, "files.stat": {}, "files.read": {}, "files.write": {"text": "evil"},
     "files.append": {"text": "evil"}, "files.mkdir": {}, "files.trash": {}, "files.move": {"to": "moved"},
 }  # fmt: skip
@@ -40,7 +40,7 @@ def secret(me: World) -> Iterator[Path]:
 
 async def everything(me: World, path: str, **options: object) -> set[tuple[int, str]]:
     """Every action at this path; the codes and details of their refusals."""
-    found = set()
+    found: set[tuple[int, str]] = set()
     for action, fields in CALLS.items():
         error = await me.refused(action, path=path, **(fields | options))
         assert "secret" not in error.reason + error.hint
@@ -83,6 +83,7 @@ async def test_a_sibling_that_shares_a_prefix_is_outside(me: World, secret: Path
 
 async def test_without_bounds_nothing_is_covered(me: World) -> None:
     (me.folder / "a").write_text("")
+    bounds: Bounds
     for bounds in ({"path": []}, {"to": [me.path("**")]}):
         error = await me.refused("files.read", bounds, path="a")
         assert error.code == error_pb2.CODE_DENIED
@@ -243,11 +244,12 @@ async def test_the_forbidden_place_is_not_nameable_under_any_grant() -> None:
         names = [entry.name for entry in (await me.call("files.list", everywhere, path=str(kernel.parent))).entries]
         assert "me" in names
         assert "kernel" not in names
-        for action, fields in (
+        moves: list[tuple[str, dict[str, object]]] = [
             ("files.trash", {"path": str(kernel.parent)}),
             ("files.move", {"path": str(kernel.parent), "to": "x"}),
             ("files.move", {"path": "a", "to": str(kernel), "replace": True}),
-        ):
+        ]
+        for action, fields in moves:
             assert (await me.refused(action, everywhere, **fields)).code == error_pb2.CODE_DENIED
         assert (kernel / "key").read_text() == "the kernel's own"
 

@@ -17,8 +17,9 @@ import pytest
 import pytest_asyncio
 
 from agentos.kernel.cells.servers import CallFailed, Seat, covers, delay, nearest_folder
+from agentos.manifest.catalog import load
 from agentos.v1 import error_pb2
-from tests.servers.world import FILES, World, context, load, world
+from tests.servers.world import FILES, World, context, world
 
 HOSTILE = Path(__file__).parent / "hostile"
 

@@ -42,6 +42,14 @@ async def channel(me: World) -> AsyncIterator[aio.Channel]:
         yield opened
 
 
+def unary(opened: aio.Channel, method: str) -> aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    return opened.unary_unary(method)
+
+
+def stream(opened: aio.Channel, method: str) -> aio.UnaryStreamMultiCallable[bytes, bytes]:
+    return opened.unary_stream(method)
+
+
 def sealed(
     me: World, method: str, request: bytes, count: int = 0, seconds: float = 10, key: bytes | None = None
 ) -> Metadata:
@@ -58,7 +66,7 @@ def sealed(
 async def refusal(me: World, method: str, request: bytes, metadata: Metadata) -> error_pb2.Error:
     async with channel(me) as opened:
         with pytest.raises(aio.AioRpcError) as caught:
-            await opened.unary_unary(method)(request, metadata=metadata, timeout=10)
+            await unary(opened, method)(request, metadata=metadata, timeout=10)
     (raw,) = [value for key, value in caught.value.trailing_metadata() or () if key == seal.ERROR]
     assert isinstance(raw, bytes)
     return error_pb2.Error.FromString(raw)
@@ -71,7 +79,7 @@ def request_of(me: World, name: str = "a") -> bytes:
 async def test_a_call_that_is_sealed_as_the_kernel_does_is_answered(me: World) -> None:
     request = request_of(me)
     async with channel(me) as opened:
-        raw = await opened.unary_unary(READ)(request, metadata=sealed(me, READ, request))
+        raw = await unary(opened, READ)(request, metadata=sealed(me, READ, request))
     assert files_pb2.FilesReadResponse.FromString(raw).data == b"mine"
 
 
@@ -113,14 +121,14 @@ async def test_a_call_is_refused_with(me: World, tamper: Tamper) -> None:
 async def test_the_servers_own_calls_want_a_seal_too(me: World, method: str) -> None:
     assert (await refusal(me, method, b"", ())).code == error_pb2.CODE_DENIED
     async with channel(me) as opened:
-        await opened.unary_unary(method)(b"", metadata=sealed(me, method, b""))
+        await unary(opened, method)(b"", metadata=sealed(me, method, b""))
 
 
 async def test_events_want_a_seal_and_end_where_there_are_none(me: World) -> None:
     async with channel(me) as opened:
-        assert [event async for event in opened.unary_stream(WATCH)(b"", metadata=sealed(me, WATCH, b""))] == []
+        assert [event async for event in stream(opened, WATCH)(b"", metadata=sealed(me, WATCH, b""))] == []
         with pytest.raises(aio.AioRpcError) as caught:
-            [event async for event in opened.unary_stream(WATCH)(b"")]
+            [event async for event in stream(opened, WATCH)(b"")]
     assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -128,7 +136,7 @@ async def test_the_same_call_is_not_served_twice(me: World) -> None:
     request = request_of(me)
     metadata = sealed(me, READ, request)
     async with channel(me) as opened:
-        await opened.unary_unary(READ)(request, metadata=metadata)
+        await unary(opened, READ)(request, metadata=metadata)
     error = await refusal(me, READ, request, metadata)
     assert (error.code, error.reason) == (error_pb2.CODE_DENIED, "the call was made before")
 
@@ -143,25 +151,25 @@ async def test_a_call_whose_deadline_has_passed_is_refused(me: World) -> None:
 async def test_unknown_methods_and_oversized_metadata_end_as_errors(me: World) -> None:
     async with channel(me) as opened:
         with pytest.raises(aio.AioRpcError) as caught:
-            await opened.unary_unary("/agentos.v1.FilesService/Chmod")(b"", timeout=10)
+            await unary(opened, "/agentos.v1.FilesService/Chmod")(b"", timeout=10)
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
         with pytest.raises(aio.AioRpcError):
-            await opened.unary_unary("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")(b"", timeout=10)
+            await unary(opened, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")(b"", timeout=10)
         with pytest.raises(aio.AioRpcError):
-            await opened.unary_unary(READ)(b"", metadata=((seal.CONTEXT, bytes(2**20)),), timeout=10)
+            await unary(opened, READ)(b"", metadata=((seal.CONTEXT, bytes(2**20)),), timeout=10)
     await me.call("files.read", path="a")
 
 
 async def test_a_request_beyond_the_limit_is_not_even_read(me: World) -> None:
     async with channel(me) as opened:
         with pytest.raises(aio.AioRpcError) as caught:
-            await opened.unary_unary(READ)(bytes(seal.REQUEST_BYTES + 1), timeout=10)
+            await unary(opened, READ)(bytes(seal.REQUEST_BYTES + 1), timeout=10)
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_thousands_of_unsealed_streams_leave_the_server_answering(me: World) -> None:
     async with channel(me) as opened:
-        flood = [opened.unary_unary(READ)(b"", timeout=20) for _ in range(2000)]
+        flood = [unary(opened, READ)(b"", timeout=20) for _ in range(2000)]
         await me.call("files.read", path="a")
         results = await asyncio.gather(*flood, return_exceptions=True)
     assert all(isinstance(result, aio.AioRpcError) for result in results)

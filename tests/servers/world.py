@@ -34,7 +34,7 @@ class World:
     def path(self, name: str) -> str:
         return f"{self.folder}/{name}" if name else str(self.folder)
 
-    async def call(self, action: str, under: Sequence[str] | Bounds = (), **fields: object) -> Any:
+    async def call(self, action: str, under: Sequence[str] | Bounds = (), /, **fields: object) -> Any:
         """Make a call as a run would under a grant with these bounds; `path` and `to` may be relative to the folder."""
         rule = self.catalog.actions[action]
         for name in ("path", "to"):
@@ -54,7 +54,7 @@ class World:
             made_under.targets.extend(await self.servers.prepare(rule.capability, action, raw, context(bounds)))
         return rule.response.FromString(await self.servers.call(rule.capability, rule.method, raw, made_under))
 
-    async def refused(self, action: str, under: Sequence[str] | Bounds = (), **fields: object) -> error_pb2.Error:
+    async def refused(self, action: str, under: Sequence[str] | Bounds = (), /, **fields: object) -> error_pb2.Error:
         """The error of a call that must fail."""
         with pytest.raises(CallFailed) as caught:
             await self.call(action, under, **fields)
