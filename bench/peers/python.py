@@ -33,6 +33,10 @@ class Python:
             _wait(pid)
         return (time.perf_counter_ns() - began) / 1e6
 
+    def packages(self) -> list[Path]:
+        """What is installed beside it."""
+        return [entry for site in Path(self._path).parents[1].glob("lib/*/site-packages") for entry in site.iterdir()]
+
     @contextmanager
     def idle(self) -> Iterator[int]:
         """The pid of one that has started and waits."""
