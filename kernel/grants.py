@@ -44,6 +44,7 @@ class Held(msgspec.Struct):
     spent: dict[tuple[str, str], int] = {}
     last_used_ms: int = 0
     revoked: bool = False
+    ended: bool = False
 
     @property
     def uses_left(self) -> int:
@@ -99,6 +100,7 @@ class Table:
             held.spent = {key: amount for key, amount in held.spent.items() if key[0] != run}
             if held.grant.run == run and held.grant.terms.choice in OF_ONE_RUN:
                 self._of_path[held.grant.path].remove(held)
+                held.ended = True
 
     def _revoke(self, record: Revoked) -> None:
         for each in record.ids:
@@ -138,7 +140,7 @@ class Table:
             return pb.GRANT_STATE_REVOKED
         if held.uses_left == 0:
             return pb.GRANT_STATE_USED
-        if terms.choice == pb.CHOICE_UNTIL and now_ms >= terms.until_ms:
+        if held.ended or (terms.choice == pb.CHOICE_UNTIL and now_ms >= terms.until_ms):
             return pb.GRANT_STATE_EXPIRED
         parent = self.held.get(held.grant.parent)
         return self.state(parent, now_ms) if parent else pb.GRANT_STATE_LIVE

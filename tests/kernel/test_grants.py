@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.kernel.grants import Standing, Table
-from agentos.kernel.records import Record, Revoked
+from agentos.kernel.records import Record, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 
@@ -89,6 +89,24 @@ def test_terms_say_whom_a_grant_reaches() -> None:
     assert ids(table, next_version) == {"terminal"}
     assert ids(table, Standing("r3", WHO.program, WHO.path, "d2", (7, 8))) == set()
     assert ids(table, namesake) == set()
+
+
+def test_the_end_of_a_run_is_the_end_of_what_was_granted_for_it() -> None:
+    table = Table()
+    table.fold(
+        [
+            grant("once", "files.read", READ, pb.CHOICE_ONCE, uses=1),
+            grant("run", "files.read", READ, pb.CHOICE_RUN),
+            grant("version", "files.read", READ),
+            RunEnded(WHO.run, pb.RUN_STATUS_DONE, "", "", False, 0, 0, 2, 3, 4),
+        ]
+    )
+    states = {name: table.state(held, 0) for name, held in table.held.items()}
+    assert states == {
+        "once": pb.GRANT_STATE_EXPIRED,
+        "run": pb.GRANT_STATE_EXPIRED,
+        "version": pb.GRANT_STATE_LIVE,
+    }
 
 
 def test_what_is_unknown_keeps_its_reservation() -> None:
