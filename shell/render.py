@@ -123,8 +123,11 @@ def _timings(timings: pb.Timings) -> str:
     if not timings.ended:
         return "not over yet"
     total = span(timings.ended - timings.queued)
-    if not (timings.cell and timings.first_line):
+    if not timings.cell:
         return f"{total}; it never began"
+    if not timings.first_line:
+        # A cell that was killed cannot say when its program began.
+        return f"{total}: {span(timings.cell - timings.queued)} to a cell, which was ended"
     parts = (timings.cell - timings.queued, timings.first_line - timings.cell, timings.ended - timings.first_line)
     return f"{total}: {span(parts[0])} to a cell, {span(parts[1])} to its first line, {span(parts[2])} to run"
 

@@ -100,6 +100,17 @@ def test_a_run_shows_every_call(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [(0, "2.4 ms; it never began"), (1_000_300, "2.4 ms: 300 µs to a cell, which was ended")],
+)
+def test_a_run_that_was_cut_off_says_how_far_it_came(cell: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    timings = pb.Timings(queued=1_000_000, cell=cell, ended=1_002_400)
+    run = pb.Run(id="r12", program="links", status=pb.RUN_STATUS_CANCELLED, timings_us=timings)
+    render.run(pb.ShowRunResponse(run=run))
+    assert f"  took     {said}\n" in capsys.readouterr().out
+
+
 def test_a_failed_wall_is_said_and_so_is_the_guest(capsys: pytest.CaptureFixture[str]) -> None:
     walls = [
         pb.Wall(name="seccomp", about="system calls", held=True, note="socket() was refused"),
