@@ -26,6 +26,8 @@ from agentos.v1 import control_pb2 as pb
 
 SLOW_SECONDS = 1.0
 STOP_SECONDS = 20.0
+# A first start prepares the guest, and the machine may be busy.
+START_SECONDS = 120.0
 
 
 class Serving:
@@ -178,7 +180,7 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
 
 def _other(home: str, failed: Failure) -> Found:
     """The kernel that another command started at the same moment, once it listens."""
-    until = time.monotonic() + STOP_SECONDS
+    until = time.monotonic() + START_SECONDS
     while (found := serving_now(home)) is None:
         if time.monotonic() > until:
             raise failed
