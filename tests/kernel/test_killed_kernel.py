@@ -67,6 +67,7 @@ def test_what_was_acknowledged_survives(home: Path, tmp_path: Path) -> None:
         for event in person.start(person.source("result = 'done'"), ask=pb.ASK_DENY):
             if done.hear(event) == "ended":
                 kill(pid)
+                break
     with doomed(home, tmp_path) as (person, pid):
         assert ended(person, done.id).result == '"done"'
         person.revoke(granted.id)
@@ -74,7 +75,12 @@ def test_what_was_acknowledged_survives(home: Path, tmp_path: Path) -> None:
     with doomed(home, tmp_path) as (person, pid):
         assert person.grants() == []
         other = person.source("open('a.txt').read()", READ, name="other.py")
+
+        def kill_when_answered(kind: str, event: pb.RunResponse, told: Told) -> None:
+            if kind == "prompt":
+                kill(pid)
+
         with pytest.raises(grpc.RpcError):
-            person.follow(person.start(other), FOR_VERSION, on=lambda kind, event, told: kind == "prompt" and kill(pid))
+            person.follow(person.start(other), FOR_VERSION, on=kill_when_answered)
     with doomed(home, tmp_path) as (person, _):
         assert [(grant.action, grant.path) for grant in person.grants()] == [("files.read", other.path)]
