@@ -14,7 +14,7 @@ import psutil
 import pytest
 import wasmtime
 
-from agentos.kernel.cells import cell, profiles, runtime, seccomp, walls
+from agentos.kernel.cells import cell, profiles, runtime, seccomp, syscalls, walls
 from tests.cells.components import TEMPLATE
 from tests.cells.conftest import Open
 from tests.cells.test_walls import in_child
@@ -63,7 +63,7 @@ def test_a_cell_may_have_no_process_and_few_files() -> None:
 
 def test_a_call_of_another_architecture_kills() -> None:
     """int 0x80 enters the kernel as i386, whose numbers mean other calls: 20 is getpid there and writev here."""
-    if seccomp.machine() != "x86_64":
+    if syscalls.machine() != "x86_64":
         pytest.skip("only x86-64 has a second door")
     code = seccomp.assemble(profiles.CELL, "x86_64")
     i386 = 0x40000003
