@@ -21,7 +21,7 @@ HOME_KEY = bytes(range(32))
 class Ring(keyring.backend.KeyringBackend):
     """A keyring in memory, through the library's own seam."""
 
-    priority = 1
+    priority = 1  # pyright: ignore[reportAssignmentType]  # declared as a property of the class, which a number is
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

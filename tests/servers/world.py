@@ -42,7 +42,7 @@ class World:
             if isinstance(value, str) and not value.startswith("/"):
                 fields[name] = self.path(value)
         patterns = under or [f"{self.folder}/**"]
-        bounds = patterns if isinstance(patterns, Mapping) else dict.fromkeys(("path", "to"), patterns)
+        bounds: Bounds = patterns if isinstance(patterns, Mapping) else dict.fromkeys(("path", "to"), patterns)
         how = "read" if rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
         paths = [field.bound for field in rule.fields if field.matcher == matchers.PATH]
         roots = {root(p): how for name in paths for p in bounds.get(name, ())}

@@ -42,7 +42,7 @@ class Shell:
     def __call__(self, *arguments: str, typed: str | None = None) -> Said:
         done = subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            check=False, timeout=SECONDS, **({"stdin": subprocess.DEVNULL} if typed is None else {"input": typed}),
+            check=False, timeout=SECONDS, stdin=subprocess.DEVNULL if typed is None else None, input=typed,
         )  # fmt: skip
         return Said(done.returncode, done.stdout, done.stderr)
 
