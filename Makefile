@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo test lint types proto pytest bench guest generate baseline lock clean
+.PHONY: help demo test lint types proto pytest sabotage bench guest generate baseline lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make types     mypy and pyright'
 	@echo 'make pytest    the tests only'
 	@echo 'make bench     how long a run and a call take, as ratios'
+	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
 	@echo 'make clean     remove all that make made'
@@ -35,7 +36,7 @@ lint: $(DONE)/installed
 
 # pyright is a Node program: where there is no node, mypy alone has to do.
 types: $(DONE)/installed
-	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy $(PACKAGES:%=-p %) -p tests -p bench
 	@if command -v node >/dev/null && $(BIN)/pyright --version >/dev/null 2>&1; then \
 		echo '$(BIN)/pyright'; \
 		$(BIN)/pyright > $(DONE)/pyright; failed=$$?; cat $(DONE)/pyright; \
@@ -51,6 +52,9 @@ proto: $(DONE)/installed
 
 pytest: $(DONE)/installed $(GUEST)
 	$(BIN)/pytest -n 2 --dist worksteal
+
+sabotage: $(DONE)/installed $(GUEST)
+	@$(BIN)/python -m tests.sabotage
 
 generate: $(DONE)/installed
 	$(BIN)/python proto/generate.py
