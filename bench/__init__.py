@@ -17,14 +17,15 @@ our figures has a **peer**, something that everyone knows the price of, doing th
 
 * Ours and the peer take turns, within one run of the bench and within milliseconds to seconds of each other, so that
   both meet the same machine. What is claimed is the ratio; the times stand beside it to show its scale.
-* Medians, never means or minima; p99 where there are enough samples to have one. Where a figure comes in rounds, it is
-  the median of the rounds' own ratios, so that a round in which somebody else compiled does not count for more.
+* Medians, never minima; p99 where there are enough samples to have one. Where a figure comes in rounds, each round has
+  the mean of its calls on both sides, and the ratio is the median of the rounds' own ratios: a round in which somebody
+  else compiled does not count for more. That the two medians beside it give another ratio says that rounds differed.
 * The kernel's own clock says when a run was accepted, had its cell, began its first line and ended (`timings_us`).
   That leaves out what the shell does, so the time from asking to the first line, by the asker's clock, stands beside.
 * A call is measured from inside the guest, end to end: a program makes N calls, then 2N, and the difference of the two
   runs is N calls, free of what a run costs. Everything is in it: guest, frames, decision, record, server, reply.
 * CPU beside time: what the processes spent on a core (the scheduler's own count) says what a call costs where others
-  wait for the same cores, and hardly moves with their load.
+  wait for the same cores. It moves too when they are busy, but less.
 * A program is compiled once before anything is timed, its grants are given, its server is up: what is measured is the
   second time a person does something, and all later ones.
 * A sample of a start begins when the pool is full again, so that no fork of the refill runs beside it.

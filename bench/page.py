@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -51,9 +52,18 @@ def write(parts: Sequence[Part], machine: dict[str, str], quick: bool) -> Path:
 
 
 def page(parts: Sequence[Part], machine: dict[str, str], quick: bool) -> str:
-    blocks = [HEAD, *([QUICK] if quick else []), _goals(parts), *map(_section, parts), _prototype(parts)]
+    warnings = [*([QUICK] if quick else []), *_busy(parts[0].load)]
+    blocks = [HEAD, *warnings, _goals(parts), *map(_section, parts), _prototype(parts)]
     blocks += [f"## Method\n\n{_method()}\n", _machine(machine)]
     return "\n".join(blocks)
+
+
+def _busy(load: float) -> list[str]:
+    cores = os.cpu_count() or 1
+    if load < cores / 2:
+        return []
+    about = f"others kept {load:.1f} tasks busy on its {cores} cores when this began"
+    return [f"**The machine was not quiet**: {about}. Times are too long, p99 most of all; ratios are less sure.\n"]
 
 
 def _goals(parts: Sequence[Part]) -> str:
@@ -83,7 +93,8 @@ def _section(part: Part) -> str:
 def _prototype(parts: Sequence[Part]) -> str:
     about = (
         "Before there was a kernel, its bare bones were timed on the same kind of machine, quiet: a warm cell behind "
-        "its walls, a program of one line, nothing asked and nothing recorded. Beside that, what the whole costs now:\n"
+        "its walls, a program of one line, nothing asked and nothing recorded. Beside that, what the whole costs now, "
+        "with a program of 120 lines that does something, and with records on disk:\n"
     )
     rows = [
         (what, then, f"{figure.name}: {shown(figure)[1]}" + (f", {shown(figure)[3]}" if figure.ratio else ""))
