@@ -27,6 +27,7 @@ from agentos.sdk.errors import AgentError, LimitExceeded
 Answer = dict[str, Any]
 
 REPLY = 6 * 1024 * 1024
+WORDS = 1000
 WARM = "import json\nprint(json.dumps({'warm': [1, 2.5, None]}))\nresult = {'ok': open('warm').read()}\n"
 
 
@@ -135,7 +136,8 @@ def _ended(error: BaseException, main: ModuleType) -> Answer:
 
 def _failure(status: str, error: BaseException, text: str) -> Answer:
     if isinstance(error, AgentError):
-        record = {"code": error.code, "reason": error.reason, "hint": error.hint, "detail": error.detail}
+        words = {name: _short(str(getattr(error, name))) for name in ("reason", "hint", "detail")}
+        record = {"code": error.code, **words}
     else:
         record = {"code": "invalid", "reason": _line(error), "hint": "", "detail": ""}
     if text:
@@ -148,7 +150,12 @@ def _line(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "<exception str() failed>"
-    return f"{type(error).__name__}: {text}"[:1000] if text else type(error).__name__
+    return _short(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def _short(text: str) -> str:
+    """What may be said of an error: no more than a few lines, and no half of a surrogate pair."""
+    return text[:WORDS].encode("utf-8", "backslashreplace").decode()
 
 
 def _exited(error: SystemExit, main: ModuleType) -> Answer:
@@ -157,25 +164,27 @@ def _exited(error: SystemExit, main: ModuleType) -> Answer:
         return {"status": "done", "result": main.__dict__.get("result")}
     if not isinstance(code, int):
         wire.printed(2, f"{code}\n")
-    record = {"code": "invalid", "reason": f"SystemExit: {code}"[:1000], "hint": "", "detail": ""}
+    record = {"code": "invalid", "reason": _line(error), "hint": "", "detail": ""}
     return {"status": "failed", "result": None, "error": record, "traceback": ""}
 
 
 def _closed(answer: Answer) -> str:
     """The reply. A result that is not JSON, or that no frame holds, is a failure of the program."""
     try:
-        result = json.dumps(answer["result"], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        result.encode()
-        fault = f"the result has {len(result)} characters, and at most {REPLY} fit" if len(result) > REPLY else ""
+        result = json.dumps(answer.pop("result"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(result.encode())
+        fault = f"the result has {size} bytes, and at most {REPLY} fit" if size > REPLY else ""
     except (TypeError, ValueError, RecursionError) as error:
-        result, fault = "", f"the result is not JSON: {error}"
+        result, fault = "null", _short(f"the result is not JSON: {error}")
     if fault:
+        result = "null"
         answer = {
-            "status": "failed", "result": None, "traceback": "",
+            "status": "failed", "traceback": "",
             "error": {"code": "invalid", "reason": fault, "hint": "return numbers, text, lists, dicts", "detail": ""},
         }  # fmt: skip
     answer["out"] = wire.take_printed()
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    rest = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    return f'{{"result":{result},{rest[1:]}'
 
 
 def warm() -> Answer:

@@ -169,10 +169,23 @@ class _Input(io.RawIOBase):
 
 def _input(prompt: object = "", /) -> str:
     """Ask the person for a line. EOFError where the input has ended, or where nobody is at a terminal."""
+    if sys.stdin is not sys.__stdin__:
+        return _input_of(sys.stdin, prompt)
     line = read_line(str(prompt))
     if line is None:
         raise EOFError("EOF when reading a line: nobody is at a terminal, or the input has ended")
     return line
+
+
+def _input_of(stdin: Any, prompt: object) -> str:
+    """A line of what the program itself put in the place of its input."""
+    if stdin is None:
+        raise RuntimeError("input(): lost sys.stdin")
+    print(prompt, end="", flush=True)
+    line = stdin.readline()
+    if not line:
+        raise EOFError("EOF when reading a line")
+    return str(line).removesuffix("\n")
 
 
 def no_debugger(*_: object, **__: object) -> NoReturn:

@@ -16,6 +16,8 @@ from agentos.guests.python.shims.console import no_debugger
 from agentos.guests.python.shims.failure import refuse
 from agentos.guests.python.shims.replace import instead
 
+DEEPEST = 50_000
+
 
 def _sourcefile(thing: Any) -> str | None:
     """`inspect.getsourcefile`: only the program's own source is at hand, and it is in memory."""
@@ -39,6 +41,14 @@ def _no_other(*_: Any, **__: Any) -> NoReturn:
     refuse("a program reaches no other process")
 
 
+_set_recursion_limit = sys.setrecursionlimit
+
+
+def _recursion_limit(limit: Any, /) -> None:
+    """As deep as the stack is sure to hold: Python knows only of a part of it, and a deeper program would break."""
+    _set_recursion_limit(min(limit, DEEPEST) if isinstance(limit, int) else limit)
+
+
 def _nothing(*_: Any, **__: Any) -> None:
     """What would be written to the machine's own output, or loaded from its disk."""
 
@@ -54,5 +64,6 @@ def install() -> None:
     for name in ("license", "credits", "copyright"):
         vars(builtins)[name]._Printer__filenames = []
     instead(sys, "remote_exec", _no_other)
+    instead(sys, "setrecursionlimit", _recursion_limit)
     for name in ("_baserepl", "_debugmallocstats", "_dump_tracelets", "activate_stack_trampoline"):
         instead(sys, name, _nothing)

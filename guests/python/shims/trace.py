@@ -14,6 +14,8 @@ from agentos.guests.python.shims import descriptors
 # Where componentize-py puts the standard library, the bindings and us.
 _OURS = ("/python/", "/0/", "/world/", "/bundled/", "<frozen ")
 
+LONGEST = 64 * 1024
+
 _sources: dict[str, str] = {}
 _extract = traceback.StackSummary._extract_from_extended_frame_gen  # type: ignore[attr-defined]
 
@@ -66,8 +68,11 @@ def _unraisable(unraisable: Any) -> None:
 
 
 def text_of(error: BaseException) -> str:
-    """A traceback as Python prints it."""
-    return "".join(traceback.format_exception(error))
+    """A traceback as Python prints it. Of a very long one, its beginning and its end."""
+    text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode()
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}\n[...]\n{text[-LONGEST // 2 :]}"
 
 
 def install() -> None:

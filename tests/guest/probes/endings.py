@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.guest.probe import Probe, fails, refused, works
 
+DEEP = "import sys\nsys.setrecursionlimit(10 ** 6)\n"
+
 PROBES = {
     "nothing": works("x = 1; result = None", None),
     "a result": works("result = {'a': [1, 2.5, None, True, 'é']}", {"a": [1, 2.5, None, True, "é"]}),
@@ -13,6 +15,21 @@ PROBES = {
     "half a surrogate": fails("result = '\\ud800'", "the result is not JSON"),
     "a loop": fails("result = []\nresult.append(result)", "the result is not JSON"),
     "too deep": fails("result = []\nfor _ in range(100000): result = [result]", "the result is not JSON"),
+    "half a surrogate in an error": fails("raise ValueError('\\ud800')", "ValueError: \\ud800"),
+    "half a surrogate in a refusal": fails("from agentos.sdk import NotFound\nraise NotFound('\\ud800', '\\udfff')",
+                                           "\\ud800; \\udfff"),
+    "half a surrogate at the exit": fails("import sys\nsys.exit('\\ud800')", "SystemExit: \\ud800"),
+    "half a surrogate in a name": fails("class E(Exception): pass\nE.__name__ = '\\ud800'\nraise E", "\\ud800"),
+    "half a surrogate as a key": fails("result = {'\\ud800': 1}", "the result is not JSON"),
+    "too large in bytes": fails("result = 'é' * (4 << 20)", "the result has 8388610 bytes"),
+    "many small things": works("result = [0] * 3_000_000\ndel result[5:]", [0] * 5),
+    "very many small things": works("result = [0] * 2_500_000", [0] * 2_500_000),
+    "an endless error": fails("raise ValueError('x' * (9 << 20))", "ValueError: xxxx"),
+    "an endless refusal": refused("from agentos.sdk import Denied\nx = 'x' * (9 << 20)\nraise Denied(x, x)", "; xxx"),
+    "an endless exit": fails("import sys\nsys.exit('x' * (9 << 20))", "SystemExit: xxx"),
+    "an endless line": fails("x = '" + "x" * 200_000 + "' + 1", "TypeError: can only concatenate"),
+    "an endless chain": fails("e = None\nfor i in range(9000):\n    n = ValueError('x' * 999)\n"
+                              "    n.__cause__, e = e, n\nraise e", "ValueError: xxx"),
     "too large": fails("result = 'x' * (7 << 20)", "the result has"),
     "main without input": works("def main(): return 5\nresult = 1", 1),
     "main with input": works("def main(input): return [input]\nresult = 1", [None]),
@@ -32,6 +49,15 @@ PROBES = {
     "KeyboardInterrupt": fails("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "assert": fails("assert 1 == 2, 'no'", "AssertionError: no"),
     "recursion": fails("def f(): f()\nf()", "RecursionError"),
+    "recursion, deeper": works(DEEP + "def f(n): return f(n + 1)\ntry: f(0)\n"
+                               "except RecursionError: result = sys.getrecursionlimit()", 50_000),
+    "recursion, deeper, uncaught": fails(DEEP + "def f(n): return f(n + 1)\nf(0)",
+                                         "RecursionError"),
+    "recursion, deeper, kept": works(DEEP + "def f(n): return {n: f(n - 1)} if n else "
+                                     "None\nx = f(40_000)\ndel x\nresult = 1", 1),
+    "recursion of generators": works(DEEP + "def g(): yield from g()\n"
+                                     "try: list(g())\nexcept RecursionError: result = 1", 1),
+    "a recursion limit that is none": fails("import sys\nsys.setrecursionlimit('x')", "TypeError"),
     "recursion that is caught": works("def f(): f()\ntry: f()\nexcept RecursionError: result = 'ok'", "ok"),
     "memory": Probe("x = []\nwhile True: x.append(bytearray(10 << 20))", None, "", "limit", "ran out of memory"),
     "memory at once": Probe("x = bytearray(1 << 30)", None, "", "limit", "ran out of memory"),
