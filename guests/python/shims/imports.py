@@ -51,7 +51,7 @@ _FORMS = {
     "bz2": "use zlib, gzip or zipfile with deflate",
     "lzma": "use zlib, gzip or zipfile with deflate",
     "syslog": "use logging",
-    "crypt": "use hashlib.scrypt or hashlib.sha256",
+    "crypt": "use hashlib and hmac",
     "pip": "nothing is installed from inside a program",
     "setuptools": "nothing is installed from inside a program",
     "google": "generated protocol code has no place here; use json",

@@ -62,6 +62,8 @@ def _unraisable(unraisable: Any) -> None:
     error = unraisable.exc_value
     if getattr(error, "unsent", False):
         descriptors.unsent.append(error)
+        if len(descriptors.unsent) == 1:  # the one that the program ends with
+            return
     what = unraisable.err_msg or "Exception ignored"
     with contextlib.suppress(Exception):
         print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -41,6 +41,7 @@ PROBES = {
     "ssl": _absent("ssl", "the network is reached"),
     "ctypes": _absent("ctypes", "a program calls no machine code"),
     "fcntl": _absent("fcntl", "a program has no such files"),
+    "crypt": _absent("crypt", "use hashlib and hmac"),
     "tkinter": _absent("tkinter", "there is no screen"),
     "something unheard of": _absent("helpers", "a program has Python's standard library and agentos.sdk, and is one "
                                     "file"),

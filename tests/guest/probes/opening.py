@@ -67,6 +67,8 @@ PROBES = {
     "refused once, not twice": works("try:\n    with open('/home/me/n', 'w') as f: f.write('x')\n"
                                      "except PermissionError: result = f.closed", True, WRITE),
     "refused where nobody sees": refused("open('/home/me/n', 'w').write('x')\nresult = 1", OUTSIDE, WRITE),
+    "refused where nobody sees, twice": refused("for i in 'nm': open('/home/me/' + i, 'w').write('x')", "/home/me/n",
+                                                f"{WRITE} {WRITE}"),
     "refused where nobody sees, and on": refused("open('/home/me/n', 'w').write('x')\nopen('n.txt', 'w').write('y')",
                                                  '"files.write" = { path = ["/home/me/n"] }', f"{WRITE} {WRITE}"),
     "refused where nobody sees, and out": refused("import sys\nopen('/home/me/n', 'a').write('x')\nsys.exit()", OUTSIDE,
@@ -114,6 +116,15 @@ PROBES = {
     "newlines out": works("open('n.txt', 'w', newline='\\r\\n').write('a\\nb')\n" + BACK, "a\r\nb", f"{WRITE} {READ}"),
     "newlines in": works("open('n.txt', 'wb').write(b'a\\r\\nb')\nresult = [open('n.txt').read(), "
                          "open('n.txt', newline='').read()]", ["a\nb", "a\r\nb"], f"{WRITE} {READ} {READ}"),
+    "every mode": works(
+        "result = []\nfor mode in 'r rb rt r+ rb+ w wb wt w+ wb+ a ab at a+ ab+ x xb xt x+ xb+'.split():\n"
+        "    with open('n' + mode if mode[0] == 'x' else 'a.txt', mode) as f: "
+        "result.append(f'{f.mode} {f.readable():d}{f.writable():d}{f.seekable():d}')",
+        ["r 101", "rb 101", "rt 101", "r+ 111", "rb+ 111", "w 011", "wb 011", "wt 011", "w+ 111", "rb+ 111", "a 011",
+         "ab 011", "at 011", "a+ 111", "ab+ 111", "x 011", "xb 011", "xt 011", "x+ 111", "xb+ 111"], ANY),
+    "no mode": works(
+        "result = set()\nfor mode in ('', 'b', '+', 'U', 'rU', 'rr', 'w+r', 'rwa', 'tb', 'rbt', 'r++', 'é'):\n"
+        "    try: open('a.txt', mode)\n    except ValueError as e: result.add(mode)\nresult = len(result)", 12),
     "bad mode": fails("open('a.txt', 'q')", "ValueError: invalid mode: 'q'"),
     "two modes": fails("open('a.txt', 'rw')", "ValueError"),
     "binary with encoding": fails("open('a.txt', 'rb', encoding='utf-8')", "ValueError: binary mode"),
