@@ -314,6 +314,7 @@ def test_any_toml_is_a_manifest_or_a_manifest_error_with_a_line(catalog: Catalog
         "[[grants.files.read]]\n" * 2_500,
         "[a.b.c.d]\n" + "#\n" * 30_000,
         "x" * 70_000,
+        "#" * 70_000,
     ],
 )
 def test_a_manifest_made_to_be_slow_or_deep_is_refused_quickly(catalog: Catalog, text: str) -> None:
@@ -423,5 +424,6 @@ def test_a_block_is_written_as_one_would_by_hand(catalog: Catalog) -> None:
 def test_a_program_is_named_by_source_and_manifest_apart() -> None:
     assert program_digest(b"ab", b"c") != program_digest(b"a", b"bc")
     assert program_digest(b"a", b"") != program_digest(b"", b"a")
+    assert program_digest(b"a", b"b") != program_digest(b"a", b"c")
     assert program_digest(b"a", b"b") == program_digest(b"a", b"b")
     assert re.fullmatch(r"[0-9a-f]{64}", program_digest(b"", b""))

@@ -38,6 +38,14 @@ def test_a_name_like_home_is_not_home_where_the_program_starts_in_home() -> None
     assert canonical_path("~x", HOME, HOME) == "/home/me/~x"
 
 
+def test_a_relative_path_wants_a_folder_to_start_from() -> None:
+    for start, home in (("", HOME), ("work", HOME)):
+        with pytest.raises(BadName):
+            canonical_path("notes", start, home)
+    with pytest.raises(BadName):
+        canonical_path("~/notes", HOME, "")
+
+
 BAD_PATHS = [
     "",
     "..",

@@ -10,7 +10,9 @@ import pytest
 
 from agentos.capabilities.failure import Denied, Unavailable
 from agentos.capabilities.files import syscalls, writing
+from agentos.capabilities.files.entries import version
 from agentos.capabilities.files.places import Places
+from agentos.capabilities.files.server import Files
 from agentos.capabilities.files.trash import Trash
 
 
@@ -69,3 +71,15 @@ def test_a_rename_never_replaces(tmp_path: Path, folder: int) -> None:
     with pytest.raises(FileExistsError):
         syscalls.rename_exclusive(folder, "a", folder, "b")
     assert (tmp_path / "b").read_text() == "b"
+
+
+def test_what_is_replaced_must_be_what_was_shown(tmp_path: Path, folder: int) -> None:
+    files = Files()
+    files._trash = Trash(str(tmp_path / "trash"))
+    (tmp_path / "a").write_text("old")
+    shown = f"{tmp_path}/a, 3 bytes, version {version((tmp_path / 'a').stat())}"
+    with pytest.raises(Unavailable):
+        files._clear(folder, "a", str(tmp_path / "a"), shown[:-1])
+    assert (tmp_path / "a").read_text() == "old"
+    assert files._clear(folder, "a", str(tmp_path / "a"), shown) == "a"
+    assert not (tmp_path / "a").exists()

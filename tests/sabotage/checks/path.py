@@ -39,10 +39,11 @@ CHECKS = (
         f"{HOSTILE}::test_without_the_credential_nothing_is_answered"),
     # ---- 13: refusals
     out(13, "a refusal is recorded", "kernel",
-        "    ledger.record(made)\n    return verdict.fault", "    return verdict.fault",
+        "refuse(call, verdict, self._ledger, self._powers.unix_ms())",
+        'refuse(call, verdict, type("Nowhere", (), {"record": lambda *made: 0})(), self._powers.unix_ms())',
         f"{PATH}::test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect"),
     out(13, "a claim that is no call is recorded", "kernel",
-        "self._ledger.record(record)\n        actor.refused += 1", "actor.refused += 1",
+        "self._ledger.record(record)\n        actor.refused += 1", "0\n        actor.refused += 1",
         f"{PATH}::test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect"),
     out(13, "what is refused is not looked at", "kernel",
         "        if isinstance(verdict, Deny):\n            return self._refuse(actor, slot, verdict)\n        grant =",

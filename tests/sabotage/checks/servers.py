@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.sabotage.mutation import never, out
 
 SEAL, LIFE, WINDOW = "servers/test_seal.py", "servers/test_life.py", "servers/test_window.py"
-ATTACKS, ACTIONS = "files/test_attacks.py", "files/test_actions.py"
+ATTACKS, AGAIN = "files/test_attacks.py", "servers/test_bounds_again.py"
 
 CHECKS = (
     # ---- 1: a server acts for the kernel alone
@@ -31,19 +31,19 @@ CHECKS = (
     # ---- 2: what was shown
     never(2, "what would be replaced is what was shown", "capabilities",
         "any(value not in context.targets.get(name, ()) for name, value in now.items())",
-        f"{ACTIONS}::test_a_move_is_refused_when_what_it_would_replace_has_changed"),
+        f"{AGAIN}::test_what_prepare_says_now_must_be_what_was_shown"),
     # ---- 5: no further than the grant
     out(5, "a server checks the bounds of the grant again", "capabilities",
         "    check_bounds(request, context)\n    if resolve is not None:", "    if resolve is not None:",
         f"{ATTACKS}::test_a_sibling_that_shares_a_prefix_is_outside"),
     out(5, "a server looks at nothing outside the grant for Prepare", "capabilities",
         "    check_bounds(request, context)\n    found: Prepared", "    found: Prepared",
-        f"{ATTACKS}::test_a_move_needs_both_ends_in_the_grant"),
+        f"{AGAIN}::test_nothing_outside_the_grant_is_looked_at_for_prepare"),
     never(5, "a server takes canonical names only", "capabilities",
         "canonical != value", f"{ATTACKS}::test_a_name_with_more_than_one_reading_is_refused"),
     never(5, "what one call may be is checked again", "capabilities",
         "size > min(map(int, patterns))",
-        "servers/test_bounds_again.py::test_a_call_beyond_the_most_of_its_grant_is_denied"),
+        f"{AGAIN}::test_a_call_beyond_the_most_of_its_grant_is_denied"),
     out(5, "no profile holds a forbidden folder", "kernel/cells",
         "if os.path.realpath(path) != path or any(_within(path, place) for place in self._forbidden):",
         "if os.path.realpath(path) != path:",
