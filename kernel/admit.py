@@ -64,11 +64,10 @@ def admit(case: Case, ledger: Ledger, now_ms: int) -> Authorized | Ask | Deny:
     return Authorized(case.call, verdict.grant, ledger.record(made), _seal)
 
 
-def refuse(call: Call, verdict: Deny, ledger: Ledger, now_ms: int) -> Fault:
-    """Record a refusal; returns what the program is told."""
+def refuse(call: Call, verdict: Deny, ledger: Ledger, now_ms: int) -> int:
+    """Record a refusal; returns the record's number."""
     made = record(call, pb.CALL_DECISION_REFUSED, now_ms, reasons=verdict.reasons, fault=verdict.fault)
-    ledger.record(made)
-    return verdict.fault
+    return ledger.record(made)
 
 
 def record(

@@ -8,8 +8,8 @@ admitted in order; those that ask become one prompt; those that are allowed run 
 goes out when all have settled.
 
 Everything but a read is on disk before it is dispatched (`durable` before `execute`) and settled on disk before
-the guest hears of it. A read is recorded in order but does not wait. A failure is typed; a call whose server died
-in its middle keeps its reservation, since the effect may have happened.
+the guest hears of it; so is a refusal. A read is recorded in order but does not wait. A failure is typed; a call
+whose server died in its middle keeps its reservation, since the effect may have happened.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ class Actor(msgspec.Struct):
     questions: int = 0
     declined: set[str] = msgspec.field(default_factory=set)
     replies: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
+    # Refused in this request and not told yet, and the number of the newest record of such.
+    untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
+    refused_at: int = 0
 
 
 class Path:
@@ -106,10 +109,13 @@ class Path:
         asking = [slot for slot in admitted if isinstance(slot, tuple)]
         answered = asyncio.ensure_future(self._question(actor, asking)) if asking else None
         try:
-            results = await asyncio.gather(*(self._finish(actor, slot, answered) for slot in admitted))
+            finishing = [self._finish(actor, slot, answered) for slot in admitted]
+            # Most requests have one call, and a task costs as much as all the rest of a small one.
+            results = [await finishing[0]] if len(finishing) == 1 else await asyncio.gather(*finishing)
         finally:
             if answered:
                 answered.cancel()
+        await self._tell_refused(actor)
         return wire.reply(results)
 
     # ---- decode
@@ -144,7 +150,7 @@ class Path:
                 actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
                 self._powers.unix_ms(), fault=fault, line=claim.line,
             )  # fmt: skip
-            self._ledger.record(record)
+            actor.refused_at = self._ledger.record(record)
         actor.refused += 1
 
     # ---- target
@@ -183,9 +189,17 @@ class Path:
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
         actor.refused += 1
-        fault = refuse(call, verdict, self._ledger, self._powers.unix_ms())
-        actor.refused_call(call, fault)
-        return fault
+        actor.refused_at = refuse(call, verdict, self._ledger, self._powers.unix_ms())
+        actor.untold.append((call, verdict.fault))
+        return verdict.fault
+
+    async def _tell_refused(self, actor: Actor) -> None:
+        """A refusal is told, to the person and to the program, when it is on disk."""
+        if actor.refused_at:
+            await self._ledger.durable(actor.refused_at)
+        for call, fault in actor.untold:
+            actor.refused_call(call, fault)
+        actor.untold, actor.refused_at = [], 0
 
     async def _question(self, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
         """One prompt for all slots that ask; the digests that were decided, None where nobody can be asked."""

@@ -33,6 +33,7 @@ COMPILE = CellLimits(memory_bytes=256 << 20, cpu_seconds=5)
 MAX_SCRIPT = 1 << 20
 MAX_COMPONENT = 64 << 20
 IDLE_FOREIGN = 4
+CODES = 16  # of at most some MiB each
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -117,6 +118,7 @@ class Loader:
         self._ready = ready
         self._foreign = Foreign(images)
         self._flights: Flights[str] = Flights()
+        self._codes: dict[str, str] = {}
         self.python: Cells | None = None
         self.guest_digest = ""
 
@@ -164,8 +166,14 @@ class Loader:
 
     async def _code(self, text: str, name: str) -> str:
         key = hashlib.sha256(framed(b"code", self.guest_digest.encode(), name.encode(), text.encode())).hexdigest()
-        kept = self._journal.get_cached(key)
-        return kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, text, name))
+        code = self._codes.pop(key, "")
+        if not code:
+            kept = self._journal.get_cached(key)
+            code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, text, name))
+        self._codes[key] = code  # the last in the order of use
+        if len(self._codes) > CODES:
+            del self._codes[next(iter(self._codes))]
+        return code
 
     async def _compiled(self, key: str, text: str, name: str) -> str:
         cell = await self._open().take()

@@ -12,7 +12,7 @@ preloaded.load()
 import wit_world  # noqa: E402  # pyright: ignore[reportMissingImports]  (made by componentize-py)
 from wit_world.imports import kernel  # noqa: E402  # pyright: ignore[reportMissingImports]
 
-from agentos.guests.python import program, shims  # noqa: E402
+from agentos.guests.python import packing, program, shims  # noqa: E402
 
 shims.install()
 program.settle()
@@ -30,3 +30,4 @@ class WitWorld(wit_world.WitWorld):
 
 gc.collect()
 gc.freeze()
+packing.fill()

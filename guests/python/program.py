@@ -29,6 +29,7 @@ Answer = dict[str, Any]
 REPLY = 6 * 1024 * 1024
 WORDS = 1000
 WARM = "import json\nprint(json.dumps({'warm': [1, 2.5, None]}))\nresult = {'ok': open('warm').read()}\n"
+WARM_REPLY = '{"results":[{"value":{"data":"d2FybQ==","size":"4","version":"1"}}]}'
 
 
 def compiled(source: str, name: str) -> Answer:
@@ -187,10 +188,11 @@ def _closed(answer: Answer) -> str:
     return f'{{"result":{result},{rest[1:]}'
 
 
+_warm = compiled(WARM, "warm.py")["code"]
+
+
 def warm() -> Answer:
     """Run one small program that touches what most programs touch, and forget it."""
-    code = compiled(WARM, "warm.py")["code"]
-    answers = ["", '{"results":[{"value":{"data":"d2FybQ==","size":"4","version":"1"}}]}']
-    run({"name": "warm.py", "code": code, "source": WARM}, lambda request: answers[1] if request else answers[0])
+    run({"name": "warm.py", "code": _warm, "source": WARM}, lambda request: WARM_REPLY if request else "")
     wire.connect(None)
     return {}

@@ -26,6 +26,9 @@ from agentos.kernel.cells.seccomp import Program
 WARM: Final = '{"warm":{}}'
 WARM_MEMORY: Final = 512 << 20
 WARM_CPU_S: Final = 10
+REHEARSAL: Final = b'{"memory":8589934592,"cpu_s":86400}'
+"""Limits beyond all that a run may have: putting them on once touches what putting on the real ones will need."""
+
 HOST_MEMORY: Final = 256 << 20
 """What the host side of a cell may hold beside the guest's memory: three copies of the largest frame, and Python."""
 
@@ -116,13 +119,12 @@ def _serve(line: Line, nest: Nest) -> None:
     instance = _warmed(nest, line) if nest.warm else None
     line.send(b"W", b"")
     head, _, request = line.receive(b"S").partition(b"\n")
-    limits = json.loads(head)
-    _limit(limits["memory"], limits["cpu_s"])
+    memory = _limit(head)
     try:
         if instance is None:
-            instance = Instance(nest.image, limits["memory"], line.invoke)
+            instance = Instance(nest.image, memory, line.invoke)
         else:
-            instance.limit(limits["memory"])
+            instance.limit(memory)
         reply = instance.run(request.decode())
         line.send(b"E", json.dumps({"began_ns": line.began_ns}).encode() + b"\n" + reply.encode())
     except Trapped as trapped:
@@ -135,12 +137,19 @@ def _warmed(nest: Nest, line: Line) -> Instance:
     resource.setrlimit(resource.RLIMIT_CPU, (WARM_CPU_S, hard))
     instance = Instance(nest.image, WARM_MEMORY, line.invoke)
     instance.run(WARM)
+    _limit(REHEARSAL)
     return instance
 
 
-def _limit(memory_bytes: int, cpu_s: int) -> None:
-    """The timer ends it to the tick (SIGPROF); the limit, which nothing can take off, at the second after."""
+def _limit(head: bytes) -> int:
+    """The run's limits put on; returns the guest's memory, in bytes.
+
+    The timer ends it to the tick (SIGPROF); the limit, which nothing can take off, at the second after.
+    """
+    limits = json.loads(head)
+    memory_bytes, cpu_s = limits["memory"], limits["cpu_s"]
     ceiling = int(time.process_time()) + cpu_s + 1
     resource.setrlimit(resource.RLIMIT_CPU, (ceiling, ceiling + 1))
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     walls.limit(walls.Limits(data_bytes=memory_bytes + HOST_MEMORY))
+    return int(memory_bytes)

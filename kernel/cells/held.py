@@ -126,17 +126,24 @@ class Cell:
             self.close()
 
     async def _answer(self, invoke: Invoke, request: str) -> str:
-        call = asyncio.ensure_future(invoke(request))
+        """The reply to a call; EOFError where its cell ended meanwhile."""
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait((call, self.ended), return_when=asyncio.FIRST_COMPLETED)
-            if not call.done():
-                await asyncio.wait((call,), timeout=LAST_CALL_S)
-                raise EOFError
-            return call.result()
-        finally:
-            if not call.done():
-                call.cancel()
-                await asyncio.wait((call,), timeout=LAST_CALL_S)
+            async with asyncio.timeout(None) as patience:
+
+                def hurry(_: object) -> None:
+                    patience.reschedule(loop.time() + LAST_CALL_S)
+
+                self.ended.add_done_callback(hurry)
+                try:
+                    reply = await invoke(request)
+                finally:
+                    self.ended.remove_done_callback(hurry)
+        except TimeoutError:
+            raise EOFError from None
+        if self.ended.done():
+            raise EOFError
+        return reply
 
     async def _send(self, kind: bytes, body: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._line, frames.pack(kind, body))
