@@ -8,6 +8,7 @@ from agentos.kernel.call import Call
 from agentos.kernel.records import Bounds
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule
 from agentos.v1 import capability_pb2, matchers, patterns
+from agentos.v1.names import BadName
 
 
 def of_call(call: Call, line: Bounds = ()) -> Bounds:
@@ -36,6 +37,21 @@ def _widen(matcher: int, value: str) -> str:
     if matcher == matchers.MAIL:
         return "*@" + value.rsplit("@", 1)[1]
     return value
+
+
+def canonical(rule: ActionRule, given: Bounds) -> Bounds:
+    """Each pattern in its one canonical form: another spelling could seem to lie within what it leaves.
+
+    Raises BadName.
+    """
+    by_bound = {field.bound: field.matcher for field in rule.fields}
+    return tuple((name, tuple(_spelt(by_bound.get(name, 0), value) for value in values)) for name, values in given)
+
+
+def _spelt(matcher: int, value: str) -> str:
+    if matcher == matchers.PATH and not value.startswith("/"):
+        raise BadName("a path is written from / on")
+    return patterns.canonical_pattern(matcher, value, "/", "/") if matcher in BOUND_BY_VALUE else value
 
 
 def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:

@@ -20,6 +20,7 @@ from agentos.kernel.records import Bounds, Denial, Fault, Grant, PromptAnswered,
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
+from agentos.v1.names import BadName
 
 MAX_OPEN = 100
 YEAR_MS = 366 * 86_400_000
@@ -129,8 +130,12 @@ class Desk:
     def _scope(self, line: pb.Line, decision: pb.Decision) -> Bounds:
         """The bounds to mint: what was chosen, if an offer of this choice reaches that far."""
         offered = [bounds.read(offer.bounds) for offer in line.offers if offer.choice == decision.choice]
-        wanted = bounds.read(decision.bounds) or (bounds.read(line.bounds) if offered else ())
         rule = self._catalog.actions[line.action]
+        try:
+            chosen = bounds.canonical(rule, bounds.read(decision.bounds))
+        except BadName as bad:
+            raise Refusal(error_pb2.CODE_INVALID, f"line {line.number}: {bad}", "edit it again") from None
+        wanted = chosen or (bounds.read(line.bounds) if offered else ())
         if not any(wanted == scope or bounds.contains(rule, scope, wanted) for scope in offered):
             raise Refusal(error_pb2.CODE_INVALID, f"line {line.number} was not offered like that", "narrow it instead")
         return wanted

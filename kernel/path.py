@@ -204,10 +204,12 @@ class Path:
     async def _question(self, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
         """One prompt for all slots that ask; the digests that were decided, None where nobody can be asked."""
         fresh = [(call, ask) for call, ask in asking if call.digest not in actor.declined]
-        actor.questions += 1
-        if not fresh or actor.questions > MAX_QUESTIONS:
+        if not fresh or actor.questions >= MAX_QUESTIONS:
+            actor.questions += bool(fresh)
             return set()
-        return await actor.ask(fresh)
+        answers = await actor.ask(fresh)
+        actor.questions += answers is not None
+        return answers
 
     # ---- execute, settle, answer
 
@@ -225,15 +227,17 @@ class Path:
         outcome = self._admit(actor, call)
         if not isinstance(outcome, tuple):
             return outcome
-        actor.declined.add(call.digest)
-        hint = "run it where you can answer, or with --ask wait and answer with: agentos inbox"
         if answers is None:
+            allow = "with --grant manifest, " if actor.manifest.present and not ask.once else ""
+            hint = f"run it where you can answer, {allow}or with --ask wait and answer with: agentos inbox"
             fault = Fault(pb.CODE_NEEDS_APPROVAL, "nobody was there to ask", hint)
         elif actor.questions > MAX_QUESTIONS:
             reason = f"it asked more than {MAX_QUESTIONS} times in one run"
             fault = Fault(pb.CODE_DENIED, reason, "allow a folder or a whole line instead of single calls")
         else:
             fault = Fault(pb.CODE_DENIED, "the person said no", "it is not asked again in this run")
+        if answers is not None:
+            actor.declined.add(call.digest)
         return self._refuse(actor, call, Deny(fault, (*ask.reasons, ("effect", "none"), ("to allow", fault.hint))))
 
     async def _execute(self, actor: Actor, authorized: Authorized) -> str | Fault:

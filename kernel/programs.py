@@ -201,10 +201,13 @@ async def _no_calls(request: str) -> str:
     return json.dumps({"error": {"code": "denied", "reason": "no calls while compiling", "hint": "", "detail": ""}})
 
 
-def check_size(source: control_pb2.Source) -> None:
-    """Raises Refusal for a program that is too large to be one."""
+def check_bytes(source: control_pb2.Source) -> None:
+    """Raises Refusal for what is too large to be a program, or not what its name says."""
+    if source.path.endswith(".wasm") and not source.content.startswith(WASM):
+        reason = f"{PurePosixPath(source.path).name} is not WebAssembly, in spite of its name"
+        raise Refusal(error_pb2.CODE_INVALID, reason, "build it again, or give a script its own ending")
     most = MAX_COMPONENT if source.content.startswith(WASM) else MAX_SCRIPT
     if len(source.content) > most:
         name = PurePosixPath(source.path).name
-        reason = f"{name} is {len(source.content) >> 20} MiB; a program is at most {most >> 20} MiB"
+        reason = f"{name} is {len(source.content) / (1 << 20):.1f} MiB; a program is at most {most >> 20} MiB"
         raise Refusal(error_pb2.CODE_INVALID, reason, "give it data through files or --input", "too_large")

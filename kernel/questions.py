@@ -66,7 +66,9 @@ class Questions:
 
     async def _ask_for_lines(self, run: Run, lines: Sequence[pb.Line], asking: Sequence[pb.Line]) -> None:
         changed = any(line.state in CHANGED for line in lines)
-        why = f"{run.who.program} changed since you allowed it" if changed else "new program, you started it"
+        known = any(line.state == pb.LINE_STATE_GRANTED for line in lines)
+        why = "you allowed only part of what it asks" if known else "new program, you started it"
+        why = f"{run.who.program} changed since you allowed it" if changed else why
         answer = await self._put(run, lines, (), why, review=True)
         refused = [line for line in asking if answer.get(line.number) in (pb.CHOICE_NO, pb.CHOICE_NEVER)]
         if not answer or len(refused) == len(asking):

@@ -25,7 +25,7 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
-from agentos.kernel.programs import Loaded, Loader, check_size
+from agentos.kernel.programs import Loaded, Loader, check_bytes
 from agentos.kernel.questions import Questions
 from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
 from agentos.kernel.run import Run
@@ -39,6 +39,7 @@ from agentos.v1 import error_pb2
 
 CELL_WITHIN_S = 120
 KEPT_SOURCE = 1 << 20
+MAX_INPUT = 4 << 20
 
 
 class Runs:
@@ -65,7 +66,7 @@ class Runs:
         run_id = self._ledger.next_id("r")
         manifest, who = self._read(request.source, request.start_folder, request.home_folder, run_id, terminal)
         if request.input:
-            _check_json(request.input)
+            _check_input(request.input)
         began = RunBegan(
             run_id, who.program, who.path, who.digest, request.start_folder, request.home_folder,
             tuple(request.arguments), request.input, time.time_ns() // 1000,
@@ -80,7 +81,7 @@ class Runs:
     def _read(
         self, source: pb.Source, start: str, home: str, run_id: str, terminal: tuple[int, int]
     ) -> tuple[Manifest, Standing]:
-        check_size(source)
+        check_bytes(source)
         if not all(folder.startswith("/") for folder in (start, home, source.path)):
             raise Refusal(error_pb2.CODE_INVALID, "a program's path and folders must be absolute")
         try:
@@ -219,7 +220,10 @@ class Runs:
             await asyncio.wait(self._tasks, timeout=5)
 
 
-def _check_json(text: str) -> None:
+def _check_input(text: str) -> None:
+    if len(text) > MAX_INPUT:
+        hint = "write it to a file, and let the program read that"
+        raise Refusal(error_pb2.CODE_LIMIT, f"the input is larger than {MAX_INPUT >> 20} MiB", hint, "too_large")
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except msgspec.DecodeError:

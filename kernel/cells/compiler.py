@@ -36,6 +36,8 @@ def _compile(content: bytes, target: int, *, threads: bool) -> dict[str, str]:
         left = memoryview(runtime.compile_component(content, threads=threads))
     except runtime.NotAGuest as wrong:
         return {"error": str(wrong)}
+    except MemoryError:
+        return {"error": "compiling it takes more time or memory than a guest may need"}
     while left:
         left = left[os.write(target, left) :]
     return {}

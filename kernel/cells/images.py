@@ -183,7 +183,12 @@ async def compile_component(content: bytes, own: bool) -> bytes:
     """Compile in a limited process of its own. Raises BadComponent."""
     source, target = sealed(content), _memory_file("code")
     try:
+        # One that left without a word, for no reason in what it compiled, is started once more.
         said = await _run_compiler(source, target, own)
+        if said is None:
+            said = await _run_compiler(source, target, own)
+        if said is None:
+            raise BadComponent("the process that compiled it was lost, twice")
         if "error" in said:
             raise BadComponent(said["error"])
         return os.pread(target, os.fstat(target).st_size, 0)
@@ -192,7 +197,8 @@ async def compile_component(content: bytes, own: bool) -> bytes:
         os.close(target)
 
 
-async def _run_compiler(source: int, target: int, own: bool) -> dict[str, str]:
+async def _run_compiler(source: int, target: int, own: bool) -> dict[str, str] | None:
+    """What the compiler says; None where it was lost. Raises BadComponent where a limit ended it."""
     words = (os.getpid(), source, target, int(own))
     compiler = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-B", "-m", "agentos.kernel.cells.compiler", *map(str, words),
@@ -201,11 +207,11 @@ async def _run_compiler(source: int, target: int, own: bool) -> dict[str, str]:
     )  # fmt: skip
     try:
         out, _ = await asyncio.wait_for(compiler.communicate(), COMPILE_OWN_WITHIN_S if own else COMPILE_WITHIN_S)
-        return msgspec.json.decode(out, type=dict[str, str])
+        if not out and compiler.returncode is not None and compiler.returncode < 0:  # by a signal
+            raise BadComponent("compiling it takes more time or memory than a guest may need")
+        return msgspec.json.decode(out, type=dict[str, str]) if out else None
     except TimeoutError:
         raise BadComponent("compiling it takes too long") from None
-    except msgspec.DecodeError:
-        raise BadComponent("compiling it takes more time or memory than a guest may need") from None
     finally:
         if compiler.returncode is None:
             compiler.kill()

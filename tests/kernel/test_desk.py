@@ -108,6 +108,23 @@ async def test_narrower_than_offered_is_minted(catalog: Catalog) -> None:
     assert paper.records[1].bounds == at("/home/me/work/notes/x/*.md")
 
 
+@pytest.mark.parametrize("path", [f"{NOTES[:-2]}../../../../etc/**", "/home/me/work/notes/[x", "notes/**", "~/a", ""])
+async def test_a_bound_that_is_no_pattern_is_refused(catalog: Catalog, path: str) -> None:
+    on, paper = desk(catalog)
+    waiting = ask_for(on, catalog)
+    with pytest.raises(Refusal):
+        await on.answer(reply(waiting, pb.CHOICE_VERSION, at(path, NOTES)))
+    assert not paper.records
+
+
+async def test_what_is_minted_is_in_its_canonical_form(catalog: Catalog) -> None:
+    on, paper = desk(catalog)
+    waiting = ask_for(on, catalog)
+    await on.answer(reply(waiting, pb.CHOICE_VERSION, at("/home/me//work/./notes/x/")))
+    assert isinstance(paper.records[1], Grant)
+    assert paper.records[1].bounds == at("/home/me/work/notes/x")
+
+
 @pytest.mark.parametrize("choice", [pb.CHOICE_TERMINAL, pb.CHOICE_UNSPECIFIED, 99])
 async def test_a_choice_that_was_not_offered_is_refused(catalog: Catalog, choice: pb.Choice.ValueType) -> None:
     on, paper = desk(catalog)

@@ -285,9 +285,9 @@ def test_a_second_kernel_on_the_home_is_refused(up: Up) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"x" * (50 << 20), "50 MiB; a program is at most 1 MiB"),
+        (b"x" * (50 << 20), "50.0 MiB; a program is at most 1 MiB"),
         (b"\xff\xfe", ""),
-        (b"\0asm" + b"x" * (65 << 20), "65 MiB"),
+        (b"\0asm" + b"x" * (65 << 20), "65.0 MiB"),
         (b"# /// script\n# [tool.agentos\n# ///\n", ":2"),
         (b'# /// script\n# [tool.agentos.grants]\n# "files.fly" = { path = ["x"] }\n# ///\n', "files.fly"),
     ],

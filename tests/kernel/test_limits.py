@@ -16,7 +16,7 @@ from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Refusal
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
-from agentos.kernel.programs import check_size
+from agentos.kernel.programs import check_bytes
 from agentos.kernel.records import RunBegan
 from agentos.kernel.run import Run
 from agentos.manifest.lines import Limits, Manifest
@@ -130,9 +130,9 @@ def test_a_result_has_a_limit() -> None:
 
 @pytest.mark.parametrize("content", [b"x" * ((1 << 20) + 1), b"\0asm" + bytes(64 << 20)])
 def test_a_program_has_a_size(content: bytes) -> None:
-    check_size(pb.Source(path="/p", content=content[:-5]))
+    check_bytes(pb.Source(path="/p", content=content[:-5]))
     with pytest.raises(Refusal):
-        check_size(pb.Source(path="/p", content=content))
+        check_bytes(pb.Source(path="/p", content=content))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,11 @@ class Witness(Paper):
         return ()
 
 
-async def invoke(catalog: Catalog, on: Witness, *calls: tuple[str, Mapping[str, object]]) -> list[dict[str, object]]:
+async def invoke(
+    catalog: Catalog, on: Witness, *calls: tuple[str, Mapping[str, object]], times: int = 1
+) -> list[dict[str, object]]:
+    """What the calls of one request are told, the last of some times that it is made."""
+
     async def ask(asking: object) -> None:
         return None
 
@@ -63,6 +67,8 @@ async def invoke(catalog: Catalog, on: Witness, *calls: tuple[str, Mapping[str, 
         lambda call, fault: None, lambda why: None,
     )  # fmt: skip
     request = {"calls": [{"action": action, "args": args} for action, args in calls]}
+    for _ in range(times - 1):
+        await path.invoke(actor, json.dumps(request))
     results: list[dict[str, object]] = json.loads(await path.invoke(actor, json.dumps(request)))["results"]
     return results
 
@@ -113,6 +119,12 @@ async def test_what_a_call_would_touch_is_not_looked_at_before_it_may_be(catalog
     on = Witness(*ALLOWED)
     await invoke(catalog, on, ("files.move", {"path": VAULT, "to": "notes/a"}))
     assert "prepare" not in on.order
+
+
+async def test_where_nobody_is_there_to_ask_each_call_is_told_so(catalog: Catalog) -> None:
+    said = await invoke(catalog, Witness(), *[("files.read", {"path": "notes/a"})] * 3, times=30)
+    reasons = {str(error["reason"]) for each in said if isinstance(error := each["error"], dict)}
+    assert reasons == {"nobody was there to ask"}
 
 
 async def test_an_answer_that_is_no_message_is_a_failure_that_keeps_the_use(catalog: Catalog) -> None:

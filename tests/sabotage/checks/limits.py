@@ -17,7 +17,7 @@ CHECKS = (
         "            self._count(actor, inherent=True)\n            batch", "            batch",
         f"{LIMITS}::test_requests_count_though_they_hold_no_call"),
     out(14, "questions of one run", "kernel",
-        "if not fresh or actor.questions > MAX_QUESTIONS:", "if not fresh:",
+        "if not fresh or actor.questions >= MAX_QUESTIONS:", "if not fresh:",
         f"{LIMITS}::test_a_run_asks_no_more_than_twenty_times"),
     out(14, "refused claims that are recorded", "kernel",
         "if actor.refused < CALLS_BEYOND_LIMIT:", "if True:",
