@@ -129,6 +129,8 @@ def _commit(path: Path, unlocking: Unlocking) -> None:
 
 def _made(path: Path) -> Path:
     """The folder of a new home: made now, or empty and ours."""
+    if path.exists() and not path.is_dir():
+        raise _no_folder(path)
     _refusing_disk(lambda: path.mkdir(mode=0o700, parents=True, exist_ok=True))
     path = Path(os.path.realpath(path))
     for each in path.iterdir():
@@ -205,8 +207,10 @@ def _unlocking(path: Path) -> Unlocking:
     try:
         with open(path / "unlock.json", "rb") as file:
             found = msgspec.json.decode(file.read(MAX_UNLOCK_FILE), type=Unlocking)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise HomeError("no_home", f"there is no home: {path}", "make one: agentos init") from None
+    except NotADirectoryError:
+        raise _no_folder(path) from None
     except PermissionError:
         raise HomeError(
             "not_yours", f"this home is not yours to open: {path}", "choose another: AGENTOS_HOME"
@@ -216,6 +220,10 @@ def _unlocking(path: Path) -> Unlocking:
     if found.version > VERSION:
         raise HomeError("newer", "this home was made by a newer Agent OS", "update Agent OS")
     return found
+
+
+def _no_folder(path: Path) -> HomeError:
+    return HomeError("no_folder", f"a home is a folder, and this is none: {path}", "choose another: AGENTOS_HOME")
 
 
 def _home_key(unlocking: Unlocking, secret: str) -> bytes:

@@ -48,6 +48,9 @@ def of(ending: Ending, stopped: str) -> tuple[pb.RunStatus.ValueType, Fault | No
     if ending.how == "cpu":
         fault = Fault(error_pb2.CODE_LIMIT, "it used more than its CPU limit", "raise limits = { cpu = … }")
         return pb.RUN_STATUS_LIMIT, fault, nothing
+    if ending.how == "trapped" and ending.reached == "stack":
+        fault = Fault(error_pb2.CODE_LIMIT, "it went deeper than its stack", "nest less, or make a list of what to do")
+        return pb.RUN_STATUS_LIMIT, fault, nothing
     if ending.how == "trapped" and ending.reached:
         reason = f"the program reached below Python for {ending.reached}, which is not there"
         return pb.RUN_STATUS_REFUSED, Fault(error_pb2.CODE_DENIED, reason, "use the SDK or plain Python"), nothing

@@ -40,7 +40,7 @@ class Ending(msgspec.Struct, frozen=True):
     """How a cell's run ended.
 
     `broke`: bad frames, or it vanished. `reached` is the WASI stub that a trap came from, like
-    `wasi:clocks/wall-clock#now`. `began_us`: unix microseconds, 0 if never.
+    `wasi:clocks/wall-clock#now`, or `stack` at its end. `began_us`: unix microseconds, 0 if never.
     """
 
     how: Literal["returned", "trapped", "cpu", "killed", "broke"]

@@ -70,7 +70,7 @@ class NotAGuest(ValueError):
 
 
 class Trapped(Exception):
-    """The guest trapped. `reached` names the stub below Python that it came to, if that is what it was."""
+    """The guest trapped. `reached` is the stub below Python that it came to, or `stack` where that had no end."""
 
     def __init__(self, reached: str = "") -> None:
         super().__init__(reached)
@@ -199,12 +199,14 @@ def _trapping() -> Generator[None]:
 
 
 def reached_by(trap: str) -> str:
-    """The WASI function whose stub a trap came from, as `wasi:clocks/wall-clock#now`; empty for any other trap.
+    """What a trap reached: a WASI function's stub as `wasi:clocks/wall-clock#now`, `stack` for its end, else nothing.
 
     A stub has no name, but the libc function that calls it has: wit-bindgen names it by interface and function. So it
     is the first frame with a name, with nothing but unnamed ones above. The answer is made of our own table and of
     `[a-z0-9-]`, never of the message itself.
     """
+    if trap.rstrip().endswith("wasm trap: call stack exhausted"):
+        return "stack"
     if "`unreachable`" not in trap:
         return ""
     for module, function in _FRAME.findall(trap):

@@ -95,10 +95,10 @@ async def test_memory_grows_to_its_limit_and_the_guest_is_told(open_cells: Open)
     assert (ending.how, ending.reply) == ("returned", "full")
 
 
-@pytest.mark.parametrize("body", ["trap", "dive"])
-async def test_a_trap_is_an_ending_like_any_other(open_cells: Open, body: str) -> None:
+@pytest.mark.parametrize(("body", "reached"), [("trap", ""), ("dive", "stack")])
+async def test_a_trap_is_an_ending_like_any_other(open_cells: Open, body: str, reached: str) -> None:
     ending = await run(await open_cells(body))
-    assert (ending.how, ending.reply, ending.reached) == ("trapped", "", "")
+    assert (ending.how, ending.reply, ending.reached) == ("trapped", "", reached)
 
 
 async def test_a_request_larger_than_a_frame_is_an_error_of_the_guest(open_cells: Open) -> None:

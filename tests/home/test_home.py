@@ -111,6 +111,8 @@ def test_a_home_is_never_made_over_something(made: Path, tmp_path: Path) -> None
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     assert error_of(lambda: home.initialise(other, "passphrase", "x")).code == "not_empty"
+    assert error_of(lambda: home.where(other / "letter.txt")).code == "no_folder"
+    assert error_of(lambda: home.initialise(other / "letter.txt", "passphrase", "x")).code == "no_folder"
 
 
 def test_a_failed_start_leaves_no_home_and_can_be_repeated(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ for path in ARGS:
     [
         ("while True: pass", 'cpu = "1s"', "CPU limit"),
         ("import time\ntime.sleep(60)", 'wall = "300ms"', "wall limit"),
+        ("x = ()\nfor _ in range(1_200_000): x = (x,)\ndel x", 'memory = "256MiB"', "deeper than its stack"),
         ("while True: pass", 'wall = "300ms"', "wall limit"),
         ("held = []\nwhile True: held.append(bytearray(4 << 20))", 'memory = "64MiB"', "emory"),
         ("from agentos.sdk import files\nwhile True: files.read('a.txt')", "calls = 5", "more than 5 calls"),
