@@ -139,7 +139,8 @@ class Runs:
 
     async def _execute(self, run: Run, loaded: Loaded) -> Ending:
         try:
-            run.cell = await asyncio.wait_for(loaded.cells.take(), CELL_WITHIN_S)
+            async with asyncio.timeout(CELL_WITHIN_S):
+                run.cell = await loaded.cells.take()
         except TimeoutError:
             raise NoCells("none was free") from None
         if run.stopped:

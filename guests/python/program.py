@@ -28,6 +28,7 @@ Answer = dict[str, Any]
 
 REPLY = 6 * 1024 * 1024
 WORDS = 1000
+ROOM = 256 * 1024
 WARM = "import json\nprint(json.dumps({'warm': [1, 2.5, None]}))\nresult = {'ok': open('warm').read()}\n"
 WARM_REPLY = '{"results":[{"value":{"data":"d2FybQ==","size":"4","version":"1"}}]}'
 
@@ -192,7 +193,11 @@ _warm = compiled(WARM, "warm.py")["code"]
 
 
 def warm() -> Answer:
-    """Run one small program that touches what most programs touch, and forget it."""
+    """Run one small program that touches what most programs touch, and forget it.
+
+    So does what a program is made of: it will lie where the heap ends, in memory that has been written to by then.
+    """
+    len(b"\1" * ROOM)
     run({"name": "warm.py", "code": _warm, "source": WARM}, lambda request: WARM_REPLY if request else "")
     wire.connect(None)
     return {}
