@@ -12,6 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from agentos.kernel.cells.spawn import ALLOCATOR
 from tests.servers.world import World, world
 
 pytestmark = [
@@ -83,4 +84,4 @@ async def test_it_inherits_no_descriptor_and_no_environment_of_the_kernel(taken:
     if os.geteuid() == 0:
         held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
         assert not [name for name in held if name.startswith("/") and "Trash" not in name and name != "/dev/null"]
-        assert psutil.Process(pid).environ() == {}
+        assert psutil.Process(pid).environ() == ALLOCATOR
