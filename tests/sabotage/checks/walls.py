@@ -69,7 +69,7 @@ CHECKS = (
     out(5, "a server has no environment of ours", "kernel/cells",
         "os.environ.clear()", "pass", PROBE),
     out(5, "a launcher of servers has none either", "kernel/cells",
-        "os.posix_spawn(command[0], command, {},", "os.posix_spawn(command[0], command, dict(os.environ),",
+        "command[0], command, ALLOCATOR,", "command[0], command, dict(os.environ),",
         f"{SERVERS}::test_it_inherits_no_descriptor_and_no_environment_of_the_kernel"),
     out(5, "a zygote has no environment of ours", "kernel/cells",
         '"agentos.kernel.cells.zygote", *map(str, words)],\n        env={},',
