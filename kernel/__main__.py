@@ -28,6 +28,7 @@ from agentos.kernel.cells import walls
 
 MAX_SECRET = 65_536
 NO_KERNEL = 5
+STACK_BYTES = 8 << 20
 Said = dict[str, object]
 
 
@@ -41,6 +42,7 @@ def harden() -> tuple[walls.Wall, ...]:
 
 def main() -> int:
     harden()
+    modest_stacks()
     options = _parser().parse_args()
     for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
         if descriptor is not None:
@@ -57,6 +59,13 @@ def main() -> int:
         _say(options.ready_fd, {"error": {"code": code, "reason": error.reason, "hint": error.hint}})
         return NO_KERNEL
     return 0
+
+
+def modest_stacks() -> None:
+    """Whatever the person's own limit is: each thread of a server counts its whole stack against its memory."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if not 0 <= soft <= STACK_BYTES:
+        resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, hard))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,14 @@ from tests.cells.components import component
 
 KEY = bytes(range(32))
 Open = Callable[..., Awaitable[Cells]]
+
+
+@pytest.fixture(autouse=True)
+def own_stack() -> Iterator[None]:
+    """A guest wants a large stack, which whatever later tests start would inherit."""
+    before = resource.getrlimit(resource.RLIMIT_STACK)
+    yield
+    resource.setrlimit(resource.RLIMIT_STACK, before)
 
 
 @pytest.fixture(scope="session")

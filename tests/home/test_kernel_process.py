@@ -120,6 +120,20 @@ def test_a_secret_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_servers_have_modest_stacks_whatever_the_persons_limit_is(tmp_path: Path) -> None:
+    code = (
+        "import resource as r\n"
+        "from agentos.kernel.__main__ import modest_stacks\n"
+        "hard = r.getrlimit(r.RLIMIT_STACK)[1]\n"
+        "for soft in (64 << 20, 1 << 20):\n"
+        "    r.setrlimit(r.RLIMIT_STACK, (soft, hard))\n"
+        "    modest_stacks()\n"
+        "    print(r.getrlimit(r.RLIMIT_STACK)[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == [str(8 << 20), str(1 << 20)]
+
+
 def test_a_hardened_process_leaves_no_core_and_lets_nobody_look_in(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HARDENED], stdout=subprocess.PIPE, cwd=tmp_path) as process:
         assert process.stdout
