@@ -157,6 +157,13 @@ class Server:
                 self.lost = True
                 self._signal(signal.SIGKILL)
             raise failure from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not the caller: the connection was closed under it.
+            reason = f"{self.rule.name} stopped in the middle of the call"
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted") from None
         finally:
             self._under_way -= 1
             if not self._under_way:

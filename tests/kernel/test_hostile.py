@@ -194,10 +194,17 @@ for _ in range(100):
 
     killed: list[int] = []
 
+    def stopped() -> bool:
+        pid = person.capability("files").pid
+        with contextlib.suppress(ProcessLookupError):  # it was replaced just now
+            if pid:
+                os.kill(pid, signal.SIGSTOP)
+                killed.append(pid)
+        return bool(killed)
+
     def kill_server(run: str) -> None:
         assert eventually((person.folder / "b.txt").exists)  # it writes: the server is the one with that folder
-        killed.append(person.capability("files").pid)
-        os.kill(killed[0], signal.SIGSTOP)
+        assert eventually(stopped)
         assert eventually(lambda: person.calls(run)[-1].duration_us == 0)  # admitted, and no answer yet
         os.kill(killed[0], signal.SIGKILL)
 
