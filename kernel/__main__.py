@@ -44,7 +44,7 @@ def main() -> int:
     harden()
     modest_stacks()
     options = _parser().parse_args()
-    for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
+    for descriptor in (options.ready_fd, options.secret_fd, getattr(options, "until_fd", None)):
         if descriptor is not None:
             os.set_inheritable(descriptor, False)
     try:
@@ -76,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--home", default="")
         verb.add_argument("--ready-fd", type=int)
         verb.add_argument("--secret-fd", type=int)
-        verb.add_argument("--until-fd", type=int)
         if name == "init":
             verb.add_argument("--wrap", choices=("keyring", "passphrase", "key-file"), required=True)
             verb.add_argument("--key-file", type=Path)
         elif name == "serve":
+            verb.add_argument("--until-fd", type=int)
             verb.add_argument("--ready-cells", type=int, default=2)
             verb.add_argument("--require-walls", action="store_true")
     return parser

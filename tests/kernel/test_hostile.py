@@ -310,6 +310,17 @@ def test_what_is_no_program_is_refused_before_it_is_a_run(person: Person, conten
     assert not [word for word in HOST_TEXT if word in error.reason + error.hint]
 
 
+def test_what_a_run_is_given_has_a_limit_and_is_what_it_says_it_is(person: Person) -> None:
+    for source, given, reason in (
+        (person.source("result = 1"), '"' + "x" * (4 << 20) + '"', "the input is larger than 4 MiB"),
+        (person.source("result = 1"), '{"a": ', "the input is not JSON"),
+        (person.source("result = 1", name="program.wasm"), "", "program.wasm is not WebAssembly"),
+    ):
+        with pytest.raises(grpc.RpcError) as refused:
+            person.follow(person.start(source, input=given))
+        assert error_of(refused.value).reason.startswith(reason)
+
+
 OTHER_IMPORT = b'(component (import "wasi:cli/environment@0.2.0" (instance)))'
 
 
