@@ -12,17 +12,21 @@ from agentos.capabilities.failure import Denied, Invalid
 from agentos.v1 import annotations_pb2, capability_pb2, matchers
 from agentos.v1.names import BadName
 
-BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
-
 
 @dataclass(frozen=True)
 class Context:
-    """`bounds` are the grant's, by the manifest's key; `targets` what was decided on and shown, by name."""
+    """`bounds` are the grant's, by the manifest's key; `targets` what was decided on and shown, by name.
+
+    `run` and `program` say who calls, for limits and handles that are theirs alone; `secrets` are for this call.
+    """
 
     bounds: Mapping[str, tuple[str, ...]]
     targets: Mapping[str, tuple[str, ...]]
     idempotency_key: str
     deadline: float
+    run: str = ""
+    program: str = ""
+    secrets: tuple[capability_pb2.Secret, ...] = ()
 
     @classmethod
     def read(cls, told: capability_pb2.CallContext) -> Context:
@@ -30,7 +34,8 @@ class Context:
         for target in told.targets:
             targets[target.name] = (*targets.get(target.name, ()), target.value)
         bounds = {bound.name: tuple(bound.values) for bound in told.bounds}
-        return cls(bounds, targets, told.idempotency_key, told.deadline_unix_ms / 1000)
+        deadline = told.deadline_unix_ms / 1000
+        return cls(bounds, targets, told.idempotency_key, deadline, told.run, told.program, tuple(told.secrets))
 
     @property
     def remaining_s(self) -> float:
@@ -47,7 +52,7 @@ def check_bounds(request: Message, context: Context) -> None:
         notes: annotations_pb2.Field = field.GetOptions().Extensions[annotations_pb2.field]
         held = getattr(request, field.name)
         patterns = context.bounds.get(notes.bound or field.name, ())
-        if notes.matcher in BY_VALUE:
+        if notes.matcher in matchers.BY_VALUE:
             for value in list(held) if field.is_repeated else [held]:
                 _check_value(notes, patterns, field.name, value)
         elif notes.matcher == matchers.MAXIMUM and patterns:

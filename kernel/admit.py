@@ -11,14 +11,14 @@ from typing import Protocol, final
 
 from agentos.kernel.call import Call, redacted
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
-from agentos.kernel.records import CallMade, CallSettled, Fault, Record
+from agentos.kernel.records import CallMade, CallSettled, Fault
 from agentos.v1 import control_pb2 as pb
 
 
 class Ledger(Protocol):
     """The journal, as the path of a call needs it."""
 
-    def record(self, *records: Record) -> int:
+    def record(self, *records: CallMade | CallSettled) -> int:
         """Append as one unit and fold; returns the sequence number. Never waits."""
         ...
 

@@ -6,24 +6,24 @@ from collections.abc import Iterable
 
 from agentos.kernel.call import Call
 from agentos.kernel.records import Bounds
-from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule
+from agentos.manifest.rules import BOUND_BY_VALUE, COUNTED, ActionRule
 from agentos.v1 import capability_pb2, matchers, patterns
 from agentos.v1.names import BadName
 
 
 def of_call(call: Call, line: Bounds = ()) -> Bounds:
-    """The bounds that cover just this call, with the maxima and budgets of the manifest line it falls under."""
-    named: dict[str, tuple[str, ...]] = {}
+    """The bounds that cover just this call, with what the manifest line it falls under says beyond any call."""
+    named = {field.bound: field.default for field in call.rule.fields if field.matcher == matchers.AT_USE}
     for field in call.rule.fields:
         if field.matcher in BOUND_BY_VALUE:
             values = tuple(matchers.literal(field.matcher, v) for name, v in call.targets if name == field.field)
             named[field.bound] = named.get(field.bound, ()) + values
-    amounts = {field.bound for field in call.rule.fields if field.matcher not in BOUND_BY_VALUE and field.matcher}
-    return tuple(sorted((named | {name: values for name, values in line if name in amounts}).items()))
+    beyond = {field.bound for field in call.rule.fields if field.matcher not in BOUND_BY_VALUE and field.matcher}
+    return tuple(sorted((named | {name: values for name, values in line if name in beyond}).items()))
 
 
 def broader(call: Call, exact: Bounds) -> Bounds:
-    """The middle scope: this folder, this recipient's domain. The same as exact where there is none.
+    """The middle scope: this folder, this host, this recipient's domain. The same as exact where there is none.
 
     A field that leads names a folder as such: its siblings are no wider scope of it.
     """
@@ -34,6 +34,8 @@ def broader(call: Call, exact: Bounds) -> Bounds:
 def _widen(matcher: int, value: str) -> str:
     if matcher == matchers.PATH and value.count("/") > 1:
         return value.rsplit("/", 1)[0] + "/*"
+    if matcher == matchers.URL_PATH:
+        return "/**"
     if matcher == matchers.MAIL:
         return "*@" + value.rsplit("@", 1)[1]
     return value
@@ -51,7 +53,7 @@ def canonical(rule: ActionRule, given: Bounds) -> Bounds:
 def _spelt(matcher: int, value: str) -> str:
     if matcher == matchers.PATH and not value.startswith("/"):
         raise BadName("a path is written from / on")
-    return patterns.canonical_pattern(matcher, value, "/", "/") if matcher in BOUND_BY_VALUE else value
+    return patterns.canonical_pattern(matcher, value, "/", "/") if matcher not in (0, *COUNTED) else value
 
 
 def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
@@ -63,9 +65,11 @@ def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
 
 
 def _contains(matcher: int, wide: dict[str, tuple[str, ...]], narrow: dict[str, tuple[str, ...]], bound: str) -> bool:
-    if matcher in BOUND_BY_VALUE:
+    if matcher not in COUNTED:
         values = narrow.get(bound, ())
-        return bool(values) and all(any(patterns.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values)
+        return bool(values or matcher == matchers.SECRET) and all(
+            any(patterns.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values
+        )
     limits = [int(value) for value in wide.get(bound, ())]
     amounts = [int(value) for value in narrow.get(bound, ()) if value.isascii() and value.isdigit()]
     return not limits or (bool(amounts) and min(amounts) <= min(limits))

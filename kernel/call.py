@@ -37,10 +37,7 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The action's summary with its targets filled in."""
-        text = self.rule.summary
-        for name, value in self.targets:
-            text = text.replace("{" + name + "}", value)
-        return text
+        return self.rule.told(self.targets)
 
 
 def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str) -> Call:
@@ -55,16 +52,20 @@ def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, ho
 
 
 def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str, home: str) -> list[str]:
+    if field.matcher in matchers.CARRIED and getattr(request, field.field):
+        raise wire.BadRequest(f"{rule.name}: {field.field} is for the manifest to say, not for a call")
     if field.matcher not in BOUND_BY_VALUE:
         return []
     held = getattr(request, field.field)
-    written = [held] if isinstance(held, str) else list(held)
+    written = [held or field.usual] if isinstance(held, str) else list(held)
     if not written or "" in written:
         raise wire.BadRequest(f"{rule.name} needs a {field.field}")
     try:
         values = [matchers.canonical_value(field.matcher, text, start, home) for text in written]
     except BadName as bad:
         raise wire.BadRequest(f"{rule.name}: {field.field}: {bad}") from None
+    if field.among and not set(values) <= set(field.among):
+        raise wire.BadRequest(f"{rule.name}: {field.field} is one of {', '.join(field.among)}")
     if isinstance(held, str):
         setattr(request, field.field, values[0])
     else:

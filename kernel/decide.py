@@ -247,7 +247,7 @@ def manifest_line(call: Call) -> str:
     written = ", ".join(
         f'{fields[name].bound} = ["{matchers.literal(fields[name].matcher, value)}"]'
         for name, value in call.targets
-        if name in fields
+        if name in fields and not any(matchers.matches(fields[name].matcher, d, value) for d in fields[name].default)
     )
     return f'"{call.rule.name}" = {{ {written} }}'
 

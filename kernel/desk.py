@@ -14,9 +14,9 @@ from typing import Protocol
 import msgspec
 
 from agentos.kernel import bounds
-from agentos.kernel.admit import Ledger
 from agentos.kernel.grants import Standing
-from agentos.kernel.records import Bounds, Denial, Fault, Grant, PromptAnswered, Record, Terms
+from agentos.kernel.history import Ledger, PromptAnswered, Record
+from agentos.kernel.records import Bounds, Denial, Fault, Grant, Terms
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Record, Revoked, RunEnded
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 
 OF_ONE_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN)
@@ -62,7 +62,7 @@ class Table:
         self._of_run: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         self._admitted: dict[tuple[str, int], CallMade] = {}
 
-    def fold(self, records: Iterable[Record]) -> None:
+    def fold(self, records: Iterable[msgspec.Struct]) -> None:
         """Bring the table up to these records, which are in the journal now."""
         for record in records:
             if isinstance(record, Grant):

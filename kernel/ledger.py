@@ -13,22 +13,18 @@ from collections.abc import Iterator
 import msgspec
 
 from agentos.home.journal import Journal
-from agentos.kernel import records
+from agentos.kernel import history
 from agentos.kernel.grants import Table
-from agentos.kernel.records import (
-    CallMade,
-    CallSettled,
+from agentos.kernel.history import (
     CapabilityAdded,
     CapabilityRemoved,
-    Denial,
-    Grant,
     Pinned,
     ProgramSeen,
     PromptAnswered,
     Record,
     RunBegan,
-    RunEnded,
-)  # fmt: skip
+)
+from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, RunEnded
 
 CALL_KINDS = ("call", "reply")
 RUN_KINDS = ("run.began", "run.pinned", "run.ended")
@@ -52,11 +48,11 @@ class Ledger:
         self.folders: dict[str, CapabilityAdded] = {}
         self._ids: defaultdict[str, int] = defaultdict(int)
         for entry in journal.entries():
-            self._fold(records.decode(entry.body))
+            self._fold(history.decode(entry.body))
 
     def record(self, *made: Record) -> int:
         """Append as one unit and fold; returns the last sequence number. Never waits."""
-        seq = self.journal.append(*(records.entry(record) for record in made))
+        seq = self.journal.append(*(history.entry(record) for record in made))
         for record in made:
             self._fold(record)
         return seq
@@ -73,7 +69,7 @@ class Ledger:
         """All of a run but its calls; None where there was no such run."""
         past = None
         for entry in self.journal.entries(run=run, kinds=RUN_KINDS):
-            past = _told(past, records.decode(entry.body))
+            past = _told(past, history.decode(entry.body))
         return past
 
     def calls(self, run: str) -> Iterator[tuple[CallMade, CallSettled | None]]:
@@ -81,7 +77,7 @@ class Ledger:
         made: dict[int, CallMade] = {}
         settled: dict[int, CallSettled] = {}
         for entry in self.journal.entries(run=run, kinds=CALL_KINDS):
-            record = records.decode(entry.body)
+            record = history.decode(entry.body)
             if isinstance(record, CallMade):
                 made[record.seq] = record
             elif isinstance(record, CallSettled):

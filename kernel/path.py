@@ -45,9 +45,9 @@ MAX_QUESTIONS = 20
 class Reach(Protocol):
     """The capability servers, as the path of a call needs them. Both raise Failed."""
 
-    async def call(self, call: Call, bounds: Bounds) -> bytes: ...
+    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes: ...
 
-    async def prepare(self, call: Call, bounds: Bounds) -> Targets: ...
+    async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets: ...
 
 
 class Actor(msgspec.Struct):
@@ -97,7 +97,7 @@ class Path:
     async def invoke(self, actor: Actor, request: str) -> str:
         """Answer one request of a guest. Never raises for what a guest can send."""
         try:
-            self._count(actor, inherent=True)
+            self._count(actor, own_call=True)
             batch = wire.read(request)
         except wire.BadRequest as bad:
             return wire.error(bad.fault)
@@ -124,16 +124,16 @@ class Path:
         actor.seq += 1
         try:
             rule = self._catalog.actions.get(claim.action)
-            self._count(actor, inherent=rule is not None and rule.inherent)
+            self._count(actor, own_call=rule is not None and rule.own)
             return read(claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder)
         except wire.BadRequest as bad:
             self._refused_claim(actor, claim, bad.fault)
             return bad.fault
 
-    def _count(self, actor: Actor, inherent: bool) -> None:
+    def _count(self, actor: Actor, own_call: bool) -> None:
         """Count a call, or a request, against the limit. Raises OverLimit beyond it, and ends who does not heed it."""
         most = actor.manifest.limits.calls
-        if inherent:
+        if own_call:
             actor.own_calls += 1
             over = actor.own_calls - most * OWN_CALLS_FOR_EACH
         else:
@@ -165,9 +165,8 @@ class Path:
         grant = self._table.held[verdict.grant].grant if isinstance(verdict, Allow) else None
         line = verdict.line if isinstance(verdict, Ask) else None
         try:
-            return slot.prepared(
-                await self._reach.prepare(slot, grant.bounds if grant else line.bounds if line else ())
-            )
+            bounds = grant.bounds if grant else line.bounds if line else ()
+            return slot.prepared(await self._reach.prepare(slot, bounds, actor.who.path))
         except Failed as failed:
             return self._refuse(actor, slot, Deny(failed.fault, (("effect", "none: it could not be prepared"),)))
 
@@ -265,9 +264,9 @@ class Path:
         return fault or value
 
     async def _serve(self, actor: Actor, call: Call, grant: str) -> str:
-        if call.rule.inherent:
+        if call.rule.own:
             return wire.value(await own.serve(call.request, self._powers, actor.began_ms, actor.read_line))
-        raw = await self._reach.call(call, self._table.held[grant].grant.bounds)
+        raw = await self._reach.call(call, self._table.held[grant].grant.bounds if grant else (), actor.who.path)
         try:
             return wire.value(call.rule.response.FromString(raw))
         except DecodeError:

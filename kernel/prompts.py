@@ -118,15 +118,12 @@ def manifest_line(
     if who.terminal != (0, 0):
         lasting.append(pb.CHOICE_TERMINAL)
     open_line = state in (pb.LINE_STATE_NEW, pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER) and not line.ask_always
-    summary = rule.summary
-    for name, values in line.bounds:
-        summary = summary.replace("{" + name + "}", ", ".join(values))
     return pb.Line(
         number=number,
         action=line.action,
         effect=annotations_pb2.Effect.ValueType(rule.effect),
         bounds=bounds.written(line.bounds),
-        summary=summary,
+        summary=rule.told((name, value) for name, values in line.bounds for value in values),
         always_asks=line.ask_always,
         source=line.where,
         state=state,

@@ -1,7 +1,7 @@
-"""What the journal holds: one frozen struct for each kind of record, and its encoding.
+"""What the journal holds of authority and its use: one frozen struct for each kind of record.
 
-Grants, runs and prompts are folds of these. A record is only ever added to: a field that goes away keeps its
-place, a new one has a default, so that every journal ever written can still be read.
+Grants are folds of these. `history` has the other kinds, and the encoding of all. A record is only ever added to: a
+field that goes away keeps its place, a new one has a default, so that every journal ever written can still be read.
 """
 
 from __future__ import annotations
@@ -72,39 +72,6 @@ class Revoked(msgspec.Struct, frozen=True, tag="revoked"):
     run: str = ""
 
 
-class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
-    """A program at a version that had not run here before. Content above 1 MiB is kept by digest alone."""
-
-    digest: str
-    path: str
-    name: str
-    content: bytes
-    manifest: bytes
-    run: str = ""
-
-
-class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
-    """A run was accepted."""
-
-    run: str
-    program: str
-    path: str
-    digest: str
-    start_folder: str
-    home_folder: str
-    arguments: tuple[str, ...]
-    input: str
-    queued_us: int
-
-
-class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
-    """What a run is a function of, beside its input and replies: the digests of component and code object."""
-
-    run: str
-    component: str
-    code: str = ""
-
-
 class CallMade(msgspec.Struct, frozen=True, tag="call"):
     """A call and what was decided. For an allowed call it is the intent, durable before dispatch unless OBSERVE."""
 
@@ -137,15 +104,6 @@ class CallSettled(msgspec.Struct, frozen=True, tag="reply"):
     released: bool = False
 
 
-class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
-    """The person's answer, bound to the digest of what was shown: (line, choice) for each decided line."""
-
-    run: str
-    prompt: str
-    digest: str
-    decisions: tuple[tuple[int, int], ...]
-
-
 class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
     """The end of a run. `status` is a control_pb2.RunStatus; times are unix microseconds, 0 where not reached."""
 
@@ -163,35 +121,3 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
     traceback: str = ""
     # It has no manifest and made calls: there is one to suggest.
     offered: bool = False
-
-
-class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):
-    """The person registered a capability that lives in this folder, as it was then (hex digest of its files)."""
-
-    folder: str
-    name: str
-    digest: str
-    run: str = ""
-
-
-class CapabilityRemoved(msgspec.Struct, frozen=True, tag="capability.removed"):
-    name: str
-    run: str = ""
-
-
-Record = (
-    Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
-    | CapabilityAdded | CapabilityRemoved
-)  # fmt: skip
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
-
-
-def entry(record: Record) -> tuple[str, str, bytes]:
-    """A record as the journal takes it: kind, run and body."""
-    return str(record.__struct_config__.tag), record.run, _encoder.encode(record)
-
-
-def decode(body: bytes) -> Record:
-    return _decoder.decode(body)

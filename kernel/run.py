@@ -7,8 +7,8 @@ from collections import deque
 
 from agentos.kernel.cells.pool import Cell
 from agentos.kernel.grants import Standing
+from agentos.kernel.history import RunBegan
 from agentos.kernel.path import Actor
-from agentos.kernel.records import RunBegan
 from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
 

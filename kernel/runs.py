@@ -23,11 +23,12 @@ from agentos.kernel.cells.pool import CellLimits, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
+from agentos.kernel.history import Pinned, ProgramSeen, RunBegan
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loaded, Loader, check_bytes
 from agentos.kernel.questions import Questions
-from agentos.kernel.records import Fault, Pinned, ProgramSeen, RunBegan, RunEnded
+from agentos.kernel.records import Fault, RunEnded
 from agentos.kernel.run import Run
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest

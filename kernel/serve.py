@@ -28,11 +28,12 @@ from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.history import CapabilityAdded, CapabilityRemoved
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
-from agentos.kernel.records import Bounds, CapabilityAdded, CapabilityRemoved, Fault, Targets
+from agentos.kernel.records import Bounds, Fault, Targets
 from agentos.kernel.runs import Runs
 from agentos.manifest.catalog import load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
@@ -49,27 +50,31 @@ class Reach:
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
 
-    async def call(self, call: Call, bounds: Bounds) -> bytes:
+    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
         try:
             await self._servers.allow(call.rule.capability, roots(call, bounds))
             request = call.request.SerializeToString()
-            return await self._servers.call(call.rule.capability, call.rule.method, request, context(call, bounds))
+            return await self._servers.call(
+                call.rule.capability, call.rule.method, request, context(call, bounds, lineage)
+            )
         except CallFailed as failed:
             raise _failed(failed.error) from None
 
-    async def prepare(self, call: Call, bounds: Bounds) -> Targets:
+    async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
         try:
             await self._servers.allow(call.rule.capability, roots(call, bounds))
             found = await self._servers.prepare(
-                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, bounds)
+                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, bounds, lineage)
             )
         except CallFailed as failed:
             raise _failed(failed.error) from None
         return tuple((target.name, target.value) for target in found)
 
 
-def context(call: Call, given: Bounds) -> capability_pb2.CallContext:
+def context(call: Call, given: Bounds, lineage: str) -> capability_pb2.CallContext:
     return capability_pb2.CallContext(
+        run=call.run,
+        program=hashlib.sha256(lineage.encode()).hexdigest(),
         idempotency_key=f"{call.run}:{call.seq}:{call.digest[:16]}",
         bounds=written(given),
         targets=views.targets(call.targets),

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from agentos.kernel.records import CallMade, RunBegan
+from agentos.kernel.history import RunBegan
+from agentos.kernel.records import CallMade
 from agentos.manifest.block import block as write_block
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
@@ -38,7 +39,13 @@ def _never(call: CallMade, rule: ActionRule, catalog: Catalog) -> bool:
 
 def _line(action: str, bounds: dict[str, set[str]], rule: ActionRule) -> ManifestLine:
     by_bound = {field.bound: field.matcher for field in rule.fields}
-    patterns = {name: _patterns(by_bound[name], values) for name, values in bounds.items()}
+    usual = rule.defaults()
+    unusual = {
+        name: values
+        for name, values in bounds.items()
+        if not all(any(matchers.matches(by_bound[name], d, value) for d in usual.get(name, ())) for value in values)
+    }
+    patterns = {name: _patterns(by_bound[name], values) for name, values in unusual.items()}
     return ManifestLine(action, tuple(sorted(patterns.items())), False, "", "")
 
 

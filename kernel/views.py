@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from agentos.kernel import bounds
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, Table
-from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunBegan, RunEnded, Targets
+from agentos.kernel.history import RunBegan
+from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
@@ -49,9 +50,7 @@ def refused(call: Call, found: Fault) -> pb.Call:
 def call(made: CallMade, settled: CallSettled | None, catalog: Catalog) -> pb.Call:
     """A call from the journal, with what decided it."""
     rule = catalog.actions.get(made.action)
-    summary = rule.summary if rule else made.action
-    for name, value in made.targets:
-        summary = summary.replace("{" + name + "}", value)
+    summary = rule.told(made.targets) if rule else made.action
     return pb.Call(
         seq=made.seq, action=made.action, targets=targets(made.targets), summary=summary,
         decision=pb.CallDecision.ValueType(made.decision), grant=made.grant, digest=made.digest,
@@ -104,7 +103,7 @@ def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
     found = []
     for rule in catalog.capabilities.values():
         actions = [catalog.actions[name] for name in rule.actions]
-        own = all(action.inherent for action in actions)
+        own = all(action.own for action in actions)
         shown = [
             pb.ActionInfo(
                 name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agentos.manifest import limits as limit_rules
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.reading import stem
-from agentos.manifest.rules import BOUND_BY_VALUE, Catalog
+from agentos.manifest.rules import COUNTED, ActionRule, Catalog
 from agentos.v1 import matchers
 
 
@@ -18,7 +18,7 @@ def block(name: str, lines: Sequence[ManifestLine], limits: Limits, start: str, 
     written += [text for text in (limit_rules.block(limits),) if text]
     by_action: dict[str, list[str]] = {}
     for line in lines:
-        table = _entry(line, catalog.actions[line.action].matchers(), start, home)
+        table = _entry(line, catalog.actions[line.action], start, home)
         by_action.setdefault(line.action, []).append(table)
     if by_action:
         written += ["", "[tool.agentos.grants]"]
@@ -29,14 +29,16 @@ def block(name: str, lines: Sequence[ManifestLine], limits: Limits, start: str, 
     return "\n".join(["# /// script", *(f"# {line}".rstrip() for line in body), "# ///", ""])
 
 
-def _entry(line: ManifestLine, kinds: dict[str, int], start: str, home: str) -> str:
-    parts = []
+def _entry(line: ManifestLine, rule: ActionRule, start: str, home: str) -> str:
+    parts, kinds, usual = [], rule.matchers(), rule.defaults()
     for bound, values in line.bounds:
+        if values == usual.get(bound):
+            continue
         paths = kinds[bound] == matchers.PATH
         texts = [_quoted(_short(value, start, home) if paths else value) for value in values]
         flat = f"[{', '.join(texts)}]"
         listed = flat if len(flat) < 90 else "[\n" + "".join(f"    {text},\n" for text in texts) + "]"
-        parts.append(f"{bound} = {listed if kinds[bound] in BOUND_BY_VALUE else values[0]}")
+        parts.append(f"{bound} = {values[0] if kinds[bound] in COUNTED else listed}")
     parts += ['ask = "always"'] if line.ask_always else []
     return f"{{ {', '.join(parts)} }}" if parts else "{}"
 

@@ -149,7 +149,8 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
     if name == service.name.lower() or not _WORD.match(name):
         raise CatalogError(f"{service.full_name}: a service is named as its capability and Service: FilesService")
     option = service.GetOptions().Extensions[notes.capability]
-    actions = tuple(_action(name, method, own=not folder) for method in service.methods)
+    own, alone = not folder, not (form.network or form.folders or form.keeps)
+    actions = tuple(_action(name, method, own, alone) for method in service.methods)
     by_name = {action.name: action for action in actions}
     if not by_name:
         raise CatalogError(f"{service.full_name} has no action")
@@ -190,19 +191,21 @@ def _guards(patterns: Iterable[str], where: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _action(capability: str, method: MethodDescriptor, own: bool) -> ActionRule:
+def _action(capability: str, method: MethodDescriptor, own: bool, alone: bool) -> ActionRule:
     option = method.GetOptions().Extensions[notes.action]
     if method.client_streaming or method.server_streaming:
         raise CatalogError(f"{method.full_name}: an action takes one request and gives one response")
     if option.effect not in notes.Effect.values() or not option.effect:
         raise CatalogError(f"{method.full_name} has no effect", "annotate it with option (action) = { effect: … }")
-    if option.inherent and not own:
-        raise CatalogError(f"{method.full_name}: only the kernel's own actions are inherent")
+    if option.inherent and not alone:
+        raise CatalogError(f"{method.full_name} is inherent, so its server may have no folders and no network")
+    if option.inherent and option.effect != notes.EFFECT_OBSERVE and not own:
+        raise CatalogError(f"{method.full_name} is inherent and more than EFFECT_OBSERVE")
     fields = _fields(method.input_type)
     _check_nested(method)
     summary = _text(option.summary, f"{method.full_name}: summary")
     targets = {field.field for field in fields if field.matcher in BOUND_BY_VALUE}
-    unknown = set(re.findall(r"\{(.*?)\}", summary)) - targets
+    unknown = set(re.findall(r"\{:?(.*?)\}", summary)) - targets
     if unknown and not option.prepare:
         raise CatalogError(f"{method.full_name}: its summary names {min(unknown)}, which is no bounded field")
     return ActionRule(
@@ -218,6 +221,8 @@ def _action(capability: str, method: MethodDescriptor, own: bool) -> ActionRule:
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         about=re.sub(r"[{}]", "", summary),
+        own=own,
+        foreign=option.foreign,
     )
 
 
@@ -262,10 +267,26 @@ def _field(field: FieldDescriptor) -> FieldRule:
         raise CatalogError(f"{where} is counted and must be one number, string or bytes")
     if option.leads and matcher != matchers.PATH:
         raise CatalogError(f"{where}: only a path leads somewhere")
+    if matcher in matchers.CARRIED and (field.type != FieldDescriptor.TYPE_STRING or field.is_repeated):
+        raise CatalogError(f"{where} is carried and must be one string")
     bound = (option.bound or field.name) if matcher else ""
     if bound and (not _WORD.match(bound) or bound == "ask"):
         raise CatalogError(f"{where}: {bound!r} cannot be a bound's name")
-    return FieldRule(field.name, bound, matcher, option.leads, option.content)
+    default, among = _values(where, matcher, option.default), _values(where, matcher, option.among)
+    if among and not set(default) <= set(among):
+        raise CatalogError(f"{where}: its default is not among its values")
+    return FieldRule(field.name, bound, matcher, option.leads, option.content, default, among)
+
+
+def _values(where: str, matcher: int, values: Iterable[str]) -> tuple[str, ...]:
+    """The values of a default or of all that there are, canonical."""
+    found = tuple(values)
+    if found and (matcher in COUNTED or matcher == matchers.SECRET or not matcher):
+        raise CatalogError(f"{where}: its bound has neither a default nor values to be among")
+    try:
+        return tuple(canonical_pattern(matcher, value, "/", "/") for value in found)
+    except BadName as bad:
+        raise CatalogError(f"{where}: {bad}") from None
 
 
 def _check_nested(method: MethodDescriptor) -> None:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from agentos.manifest import limits as limit_rules
 from agentos.manifest import script
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
-from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, nearest
+from agentos.manifest.rules import COUNTED, ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.v1 import matchers, patterns
 from agentos.v1.names import BadName
@@ -223,7 +223,11 @@ class _Reader:
                 raise self._wrong(place, reason, self._example(rule))
         where = f"{PurePosixPath(self._document.file).name}:{self._document.line(place)}"
         return ManifestLine(
-            rule.name, tuple(sorted(bounds.items())), "ask" in entry, shown(where), _written(rule, wanted)
+            rule.name,
+            tuple(sorted((rule.defaults() | bounds).items())),
+            "ask" in entry,
+            shown(where),
+            _written(rule, wanted),
         )
 
     def _example(self, rule: ActionRule) -> str:
@@ -238,7 +242,7 @@ class _Reader:
             near = nearest(key, (*kinds, "ask"))
             hint = f"did you mean {near}?" if near else "bounds are " + ", ".join(kinds)
             raise self._wrong(place, f"{rule.name} has no bound {shown(key)}", hint)
-        if kinds[key] not in BOUND_BY_VALUE:
+        if kinds[key] in COUNTED:
             if isinstance(value, bool) or not isinstance(value, int | str):
                 raise self._wrong(place, f"{key} is one amount", "write a number such as 500, or 10MiB in quotes")
             return (self._canonical(kinds[key], str(value), place),)
@@ -250,13 +254,23 @@ class _Reader:
         found = set()
         for i, text in enumerate(values):
             here = (*place, i) if isinstance(value, list) else place
+            if kinds[key] == matchers.PORT and isinstance(text, int):
+                text = str(text)  # noqa: PLW2901
             if not isinstance(text, str):
                 raise self._wrong(here, f"{key} is a text or a list of texts", self._example(rule))
             pattern = self._canonical(kinds[key], text, here)
+            self._among(rule, key, pattern, here)
             if kinds[key] == matchers.PATH:
                 self._reachable(rule, pattern, here)
             found.add(pattern)
         return tuple(sorted(found))
+
+    def _among(self, rule: ActionRule, key: str, value: str, place: Place) -> None:
+        among = next((field.among for field in rule.fields if field.bound == key and field.among), (value,))
+        if value not in among:
+            near = nearest(value, among)
+            hint = f"did you mean {near}?" if near else "it is one of " + ", ".join(among)
+            raise self._wrong(place, f"{key} cannot be {shown(value)}", hint)
 
     def _canonical(self, matcher: int, text: str, place: Place) -> str:
         try:

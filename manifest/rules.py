@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from agentos.v1 import matchers
 
-BOUND_BY_VALUE = (matchers.PATH, matchers.HOST, matchers.MAIL, matchers.EXACT)
+BOUND_BY_VALUE = matchers.BY_VALUE
 COUNTED = (matchers.MAXIMUM, matchers.BUDGET)
 
 
@@ -24,17 +24,32 @@ class CatalogError(Exception):
 
 
 class FieldRule(msgspec.Struct, frozen=True):
-    """One annotated field of a request: its matcher, and the manifest's key for it; 0 and "" where it has none."""
+    """One annotated field of a request: its matcher, and the manifest's key for it; 0 and "" where it has none.
+
+    `default` is the bound where a manifest leaves it out, `among` all values that there are (none means any).
+    """
 
     field: str
     bound: str
     matcher: int
     leads: bool
     content: bool
+    default: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> str:
+        """What a request means that leaves the field empty; itself empty where it may not."""
+        if self.matcher == matchers.URL_PATH:
+            return "/"
+        return self.default[0] if self.default and self.matcher in (matchers.EXACT, matchers.PORT) else ""
 
 
 class ActionRule(msgspec.Struct, frozen=True):
-    """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read."""
+    """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read.
+
+    `inherent` is what every program may call, `own` what the kernel serves, `foreign` what returns untrusted data.
+    """
 
     name: str
     capability: str
@@ -48,6 +63,8 @@ class ActionRule(msgspec.Struct, frozen=True):
     request: type[Message]
     response: type[Message]
     about: str
+    own: bool = False
+    foreign: bool = False
 
     def matchers(self) -> dict[str, int]:
         """The matcher of each bound, by the manifest's key."""
@@ -55,7 +72,25 @@ class ActionRule(msgspec.Struct, frozen=True):
 
     def needed(self) -> tuple[str, ...]:
         """The bounds that no manifest line may leave out: empty never means all."""
-        return tuple(sorted({field.bound for field in self.fields if field.matcher in BOUND_BY_VALUE}))
+        stated = {field.bound for field in self.fields if field.matcher in (*BOUND_BY_VALUE, matchers.AT_USE)}
+        return tuple(sorted(stated - set(self.defaults())))
+
+    def defaults(self) -> dict[str, tuple[str, ...]]:
+        """The bounds that a manifest line may leave out, and what they are then."""
+        return {field.bound: tuple(sorted(field.default)) for field in self.fields if field.default}
+
+    def told(self, targets: Iterable[tuple[str, str]]) -> str:
+        """The summary with its targets filled in; `{:port}` is left out where it is what it usually is."""
+        values: dict[str, list[str]] = {}
+        for name, value in targets:
+            values.setdefault(name, []).append(value)
+        usual = {field.field: ", ".join(sorted(field.default)) for field in self.fields}
+        text = self.summary
+        for name, held in values.items():
+            shown = ", ".join(held)
+            text = text.replace("{" + name + "}", shown)
+            text = text.replace("{:" + name + "}", "" if shown == usual.get(name) else ":" + shown)
+        return text
 
 
 class CapabilityRule(msgspec.Struct, frozen=True):

@@ -207,13 +207,40 @@ def no_about(file: File) -> None:
     file.service[0].options.Extensions[notes.capability].about = ""
 
 
+def default_of_a_count(file: File) -> None:
+    file.message_type[0].field[4].options.Extensions[notes.field].default.append("5")
+
+
+def default_of_a_secret(file: File) -> None:
+    add_field(file.message_type[0], "secret", notes.MATCHER_SECRET).options.Extensions[notes.field].default.append("a")
+
+
+def default_that_is_none(file: File) -> None:
+    option = file.message_type[0].field[2].options.Extensions[notes.field]
+    option.default.append("huge")
+    option.among.extend(["small", "large"])
+
+
+def default_in_another_spelling(file: File) -> None:
+    file.message_type[0].field[1].options.Extensions[notes.field].default.append("exa mple.com")
+
+
+def carried_list(file: File) -> None:
+    add_field(file.message_type[0], "network", notes.MATCHER_AT_USE).label = Field.LABEL_REPEATED
+
+
 WRONG: list[tuple[Callable[[File], None], str]] = [
     (no_effect, "acme.PostService.Send has no effect"),
     (unknown_effect, "acme.PostService.Send has no effect"),
     (no_summary, "acme.PostService.Send: summary"),
     (summary_with_controls, "acme.PostService.Send: summary"),
     (summary_of_no_field, "names what, which is no bounded field"),
-    (inherent, "only the kernel's own"),
+    (inherent, "is inherent and more than EFFECT_OBSERVE"),
+    (default_of_a_count, "neither a default nor values"),
+    (default_of_a_secret, "neither a default nor values"),
+    (default_that_is_none, "PostSendRequest.kind: its default is not among"),
+    (default_in_another_spelling, "PostSendRequest.server: not a host name"),
+    (carried_list, "PostSendRequest.network is carried"),
     (streaming, "takes one request"),
     (no_methods, "has no action"),
     (implies_nothing_known, "post.send implies post.cuont"),
@@ -248,6 +275,26 @@ def test_annotations_that_would_mean_less_than_they_say_are_refused(
     with pytest.raises(CatalogError) as wrong:
         read_capability(write_capability(tmp_path, file))
     assert reason in wrong.value.reason
+
+
+def count_inherent(file: File) -> None:
+    file.service[0].method[1].options.Extensions[notes.action].inherent = True
+
+
+def test_what_reaches_nothing_may_be_called_by_every_program(tmp_path: Path) -> None:
+    file = post_service()
+    count_inherent(file)
+    found = {action.name: action for action in read_capability(write_capability(tmp_path, file)).actions}
+    assert found["post.count"].inherent
+    assert not found["post.count"].own
+
+
+@pytest.mark.parametrize("reach", ["network = true", 'folders = "granted"', 'folders = ["/srv"]', 'keeps = ["trash"]'])
+def test_what_reaches_anything_needs_a_grant(reach: str, tmp_path: Path) -> None:
+    file = post_service()
+    count_inherent(file)
+    with pytest.raises(CatalogError, match="no folders and no network"):
+        read_capability(write_capability(tmp_path, file, GOOD + reach))
 
 
 GOOD = 'name = "post"\nservice = "acme.PostService"\ndescriptors = "post.binpb"\ncommand = ["./post"]\n'

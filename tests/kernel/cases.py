@@ -9,7 +9,8 @@ from agentos.kernel import wire
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Case
 from agentos.kernel.grants import Held, Standing
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Fault, Grant, Record, Terms
+from agentos.kernel.history import Record
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Fault, Grant, Terms
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb

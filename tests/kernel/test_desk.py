@@ -11,7 +11,8 @@ from agentos.kernel.admit import record
 from agentos.kernel.decide import Ask, decide
 from agentos.kernel.desk import Desk, Open, Refusal
 from agentos.kernel.grants import Held
-from agentos.kernel.records import Bounds, Denial, Grant, PromptAnswered, RunBegan
+from agentos.kernel.history import PromptAnswered, RunBegan
+from agentos.kernel.records import Bounds, Denial, Grant
 from agentos.manifest.reading import read
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.kernel.grants import Standing, Table
-from agentos.kernel.records import Record, Revoked, RunEnded
+from agentos.kernel.history import Record
+from agentos.kernel.records import Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 

@@ -14,10 +14,10 @@ from agentos.kernel.call import Call
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Refusal
+from agentos.kernel.history import RunBegan
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
 from agentos.kernel.programs import check_bytes
-from agentos.kernel.records import RunBegan
 from agentos.kernel.run import Run
 from agentos.manifest.lines import Limits, Manifest
 from agentos.manifest.rules import Catalog

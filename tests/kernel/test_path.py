@@ -9,9 +9,10 @@ import pytest
 
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Table
+from agentos.kernel.history import Record
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Actor, Path
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Fault, Grant, Record, Targets
+from agentos.kernel.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
 from agentos.manifest.rules import Catalog
 from agentos.v1 import error_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, Paper, at, grant, manifest
@@ -39,13 +40,13 @@ class Witness(Paper):
         await super().durable(seq)
         self.order.append("durable")
 
-    async def call(self, call: Call, bounds: Bounds) -> bytes:
+    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
         self.order.append("effect")
         if self.fails:
             raise self.fails
         return call.rule.response().SerializeToString()
 
-    async def prepare(self, call: Call, bounds: Bounds) -> Targets:
+    async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
         self.order.append("prepare")
         return ()
 
@@ -129,7 +130,7 @@ async def test_where_nobody_is_there_to_ask_each_call_is_told_so(catalog: Catalo
 
 async def test_an_answer_that_is_no_message_is_a_failure_that_keeps_the_use(catalog: Catalog) -> None:
     class Nonsense(Witness):
-        async def call(self, call: Call, bounds: Bounds) -> bytes:
+        async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
             return b"\xff\xff\xff"
 
     on = Nonsense(grant("g1", "files.read", at(NOTES), uses=1))

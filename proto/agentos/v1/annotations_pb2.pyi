@@ -82,6 +82,18 @@ class _MatcherEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Matcher.Value
     """A number, or the length of a string or of bytes, at most this much in one call."""
     MATCHER_BUDGET: _Matcher.ValueType  # 6
     """A number, or the length of a string or of bytes, at most this much in all calls of one run."""
+    MATCHER_URL_PATH: _Matcher.ValueType  # 7
+    """The path of a URL with its query; its path against globs as of MATCHER_PATH, its query against nothing."""
+    MATCHER_PORT: _Matcher.ValueType  # 8
+    """A port, equal to one of the values."""
+    MATCHER_AT_USE: _Matcher.ValueType  # 9
+    """What only the capability sees, at the moment of use: the values are carried to it, and it decides. In a request
+    the field is empty.
+    """
+    MATCHER_SECRET: _Matcher.ValueType  # 10
+    """Names of secrets of the home, which go with a call to the capability and no further. In a request the field is
+    empty; a manifest may leave it out, and then there is none.
+    """
 
 class Matcher(_Matcher, metaclass=_MatcherEnumTypeWrapper):
     """How a bound of the manifest is compared with a field of a request."""
@@ -99,6 +111,18 @@ MATCHER_MAXIMUM: Matcher.ValueType  # 5
 """A number, or the length of a string or of bytes, at most this much in one call."""
 MATCHER_BUDGET: Matcher.ValueType  # 6
 """A number, or the length of a string or of bytes, at most this much in all calls of one run."""
+MATCHER_URL_PATH: Matcher.ValueType  # 7
+"""The path of a URL with its query; its path against globs as of MATCHER_PATH, its query against nothing."""
+MATCHER_PORT: Matcher.ValueType  # 8
+"""A port, equal to one of the values."""
+MATCHER_AT_USE: Matcher.ValueType  # 9
+"""What only the capability sees, at the moment of use: the values are carried to it, and it decides. In a request
+the field is empty.
+"""
+MATCHER_SECRET: Matcher.ValueType  # 10
+"""Names of secrets of the home, which go with a call to the capability and no further. In a request the field is
+empty; a manifest may leave it out, and then there is none.
+"""
 Global___Matcher: _TypeAlias = Matcher  # noqa: Y015
 
 @_typing.final
@@ -112,13 +136,18 @@ class Action(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     PREPARE_FIELD_NUMBER: _builtins.int
     INHERENT_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     summary: _builtins.str
     """The line a person reads, with {field} for each target: "read {path}"."""
     prepare: _builtins.bool
     """The target is not in the request: the kernel calls Prepare first, and decides on what it returns."""
     inherent: _builtins.bool
-    """The kernel serves it itself and every program may call it, within its limits (clock, random, console)."""
+    """Every program may call it, within its limits, without a grant: the kernel's own (clock, random, console), and
+    what a capability computes that reaches no folder and no network.
+    """
+    foreign: _builtins.bool
+    """What it returns was made by somebody outside: it is recorded and shown as untrusted."""
     @_builtins.property
     def implies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Actions of the same capability that a grant of this one also covers, with the same bounds."""
@@ -131,10 +160,11 @@ class Action(_message.Message):
         summary: _builtins.str = ...,
         prepare: _builtins.bool = ...,
         inherent: _builtins.bool = ...,
+        foreign: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "implies", b"implies", "inherent", b"inherent", "prepare", b"prepare", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "foreign", b"foreign", "implies", b"implies", "inherent", b"inherent", "prepare", b"prepare", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -150,6 +180,8 @@ class Field(_message.Message):
     BOUND_FIELD_NUMBER: _builtins.int
     LEADS_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    AMONG_FIELD_NUMBER: _builtins.int
     matcher: Global___Matcher.ValueType
     bound: _builtins.str
     """The key in the manifest, where it is not the field's own name."""
@@ -157,6 +189,16 @@ class Field(_message.Message):
     """PATH only: a folder on the way to a path that could match is covered too (list, stat, mkdir)."""
     content: _builtins.bool
     """Carries what the person's data says, not where it goes: never bounded by value, redacted in every view."""
+    @_builtins.property
+    def default(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the bound is where a manifest leaves it out: the narrowest that is of use. Without it the bound is needed.
+        A request that leaves the field empty means the first of them.
+        """
+
+    @_builtins.property
+    def among(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All values that there are; none means any."""
+
     def __init__(
         self,
         *,
@@ -164,10 +206,12 @@ class Field(_message.Message):
         bound: _builtins.str = ...,
         leads: _builtins.bool = ...,
         content: _builtins.bool = ...,
+        default: _abc.Iterable[_builtins.str] | None = ...,
+        among: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bound", b"bound", "content", b"content", "leads", b"leads", "matcher", b"matcher"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["among", b"among", "bound", b"bound", "content", b"content", "default", b"default", "leads", b"leads", "matcher", b"matcher"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -79,6 +79,47 @@ class Target(_message.Message):
 Global___Target: _TypeAlias = Target  # noqa: Y015
 
 @_typing.final
+class Secret(_message.Message):
+    """One secret that the grant of a call names. It goes into what leaves for a matching place, and nowhere else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    header: _builtins.str
+    """The header that carries it, and its text with {secret} where the value goes: Authorization, "Bearer {secret}"."""
+    form: _builtins.str
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it may go, canonical: host patterns, and patterns of paths below them; all of the person's own saying."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        hosts: _abc.Iterable[_builtins.str] | None = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        header: _builtins.str = ...,
+        form: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "header", b"header", "hosts", b"hosts", "name", b"name", "paths", b"paths", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Secret: _TypeAlias = Secret  # noqa: Y015
+
+@_typing.final
 class CallContext(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -87,12 +128,18 @@ class CallContext(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     BOUNDS_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
     nonce: _builtins.bytes
     """8 bytes big-endian, counting up from 1 for each boot key. A server keeps a window of the newest 8192."""
     deadline_unix_ms: _builtins.int
     """Milliseconds since 1970-01-01 UTC; later than this the call is refused."""
     idempotency_key: _builtins.str
     """The same for every attempt of the same call."""
+    run: _builtins.str
+    """Who calls: the run, and the program's lineage as hex. Limits that are a program's own are counted by the second."""
+    program: _builtins.str
     @_builtins.property
     def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Bound]:
         """The bounds of the grant it runs under, for the check at the moment of use."""
@@ -100,6 +147,10 @@ class CallContext(_message.Message):
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]:
         """What was decided on and shown. A server refuses with `changed` if it would act on anything else."""
+
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Secret]:
+        """Those that the grant names and that the home has, whole; none for a grant that names none."""
 
     def __init__(
         self,
@@ -109,10 +160,13 @@ class CallContext(_message.Message):
         idempotency_key: _builtins.str = ...,
         bounds: _abc.Iterable[Global___Bound] | None = ...,
         targets: _abc.Iterable[Global___Target] | None = ...,
+        run: _builtins.str = ...,
+        program: _builtins.str = ...,
+        secrets: _abc.Iterable[Global___Secret] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "deadline_unix_ms", b"deadline_unix_ms", "idempotency_key", b"idempotency_key", "nonce", b"nonce", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "deadline_unix_ms", b"deadline_unix_ms", "idempotency_key", b"idempotency_key", "nonce", b"nonce", "program", b"program", "run", b"run", "secrets", b"secrets", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

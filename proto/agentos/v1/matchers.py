@@ -11,6 +11,10 @@ into its canonical form, and how two patterns compare, is no business of a call:
     EXACT     the very same text
     MAXIMUM   a count that one call may reach
     BUDGET    a count that all calls of a run together may reach
+    URL_PATH  a path of a URL against a path pattern: see `urls`
+    PORT      the very same port
+    AT_USE    nothing a call says: the capability decides, at the moment of use
+    SECRET    nothing a call says: what goes with it to the capability
 
 The numbers are those of `agentos.v1.Matcher`. A matcher that is not known matches nothing.
 """
@@ -18,8 +22,9 @@ The numbers are those of `agentos.v1.Matcher`. A matcher that is not known match
 from __future__ import annotations
 
 from agentos.v1.globs import SPECIAL, fits, parsed, spans
-from agentos.v1.names import BadName, exact, host, mail
+from agentos.v1.names import BadName, exact, host, mail, port
 from agentos.v1.paths import canonical_path, split
+from agentos.v1.urls import names_of, url_path
 
 PATH = 1
 HOST = 2
@@ -27,9 +32,15 @@ MAIL = 3
 EXACT = 4
 MAXIMUM = 5
 BUDGET = 6
+URL_PATH = 7
+PORT = 8
+AT_USE = 9
+SECRET = 10
 
+BY_VALUE = (PATH, HOST, MAIL, EXACT, URL_PATH, PORT)
+CARRIED = (AT_USE, SECRET)
 _COUNTED = (MAXIMUM, BUDGET)
-_NAMES = {HOST: host, MAIL: mail, EXACT: exact}
+_NAMES = {HOST: host, MAIL: mail, EXACT: exact, URL_PATH: url_path, PORT: port}
 
 
 def canonical_value(matcher: int, text: str, start: str, home: str) -> str:
@@ -43,6 +54,8 @@ def canonical_value(matcher: int, text: str, start: str, home: str) -> str:
 
 def literal(matcher: int, value: str) -> str:
     """The canonical pattern that matches this canonical value and no other."""
+    if matcher == URL_PATH:
+        return value.partition("?")[0].replace("*", "\\*")
     if matcher != PATH:
         return value
     return "".join("\\" + c if c in SPECIAL else c for c in value)
@@ -58,8 +71,10 @@ def matches(matcher: int, pattern: str, value: str) -> bool:
             return bool(label and dot) and rest == pattern[2:]
         case 3 if pattern.startswith("*@"):
             return "@" in value and value.rpartition("@")[2] == pattern[2:]
-        case 2 | 3 | 4:
+        case 2 | 3 | 4 | 8:
             return pattern == value
+        case 7:
+            return pattern == literal(URL_PATH, value) or spans(parsed(pattern), names_of(value))
         case _:
             return matcher in _COUNTED and int(value) <= int(pattern)
 

@@ -51,6 +51,12 @@ def exact(text: str) -> str:
     return visible(text, _EXACT_BYTES, "the value")
 
 
+def port(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= 5 and int(text) <= 65_535):
+        raise BadName("a port is a number from 1 to 65535")
+    return text
+
+
 # ---- hosts
 
 

@@ -13,14 +13,18 @@ A pattern has at most 32 wildcards, and what is without them is bounded as a pat
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from agentos.v1.globs import MOST_KNOWN, ONE, RUN, Segment, parsed, read_segment, spans
-from agentos.v1.matchers import BUDGET, MAXIMUM, PATH, canonical_value, literal, matches
-from agentos.v1.names import BadName, domain, host, mail, visible
+from agentos.v1.matchers import BUDGET, CARRIED, MAXIMUM, PATH, canonical_value, literal, matches
+from agentos.v1.names import BadName, domain, exact, host, mail, visible
 from agentos.v1.paths import MOST_BYTES, anchored, fitting, join, segments, split
+from agentos.v1.urls import MOST_BYTES as URL_BYTES
+from agentos.v1.urls import checked, names_of, url_name
 
 _WILDCARDS = 32
+_TOKENS = re.compile(r"\\\*|\*|[^*\\]+")
 _AMOUNT_MOST = 2**63 - 1
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -35,8 +39,12 @@ def canonical_pattern(matcher: int, text: str, start: str, home: str) -> str:
             return _host_pattern(text)
         case 3:
             return _mail_pattern(text)
+        case 7:
+            return _url_pattern(text)
         case _ if matcher in (MAXIMUM, BUDGET):
             return str(amount(text))
+        case _ if matcher in CARRIED:
+            return exact(text)
         case _:
             return canonical_value(matcher, text, start, home)
 
@@ -89,11 +97,35 @@ def _mail_pattern(text: str) -> str:
     return "*@" + domain(visible(text, 254, "the address")[2:])
 
 
+def _url_pattern(text: str) -> str:
+    """The canonical pattern: literal names spelt as in a path, a `*` in a name, `**` for whole names."""
+    visible(text, URL_BYTES, "the pattern")
+    if not text.startswith("/") or "?" in text or "#" in text:
+        raise BadName("a pattern of a URL's path begins with / and has no ? or #: /v1/**")
+    names = [name if name == "**" else _url_pattern_name(name) for name in text[1:].split("/")]
+    if text.count("*") > _WILDCARDS:
+        raise BadName(f"a pattern has at most {_WILDCARDS} wildcards")
+    return "/" + "/".join(checked([n for i, n in enumerate(names) if n != "**" or names[i - 1 : i] != ["**"]]))
+
+
+def _url_pattern_name(name: str) -> str:
+    tokens = _TOKENS.findall(name)
+    if "".join(tokens) != name:
+        raise BadName("`\\` stands only before *")
+    if "**" in name.replace("\\*", ""):
+        raise BadName("`**` is only allowed as a whole segment: /v1/**")
+    return "".join(token if "*" in token else url_name(token) for token in tokens)
+
+
 def contains(matcher: int, wide: str, narrow: str) -> bool:
     """Whether every value that `narrow` matches is matched by `wide`. Never wrongly true."""
     match matcher:
         case 1:
-            return spans(parsed(wide), _symbols(narrow))
+            return spans(parsed(wide), _symbols(tuple(split(narrow))))
+        case 7:
+            return wide == narrow or spans(parsed(wide), _symbols(tuple(names_of(narrow))))
+        case _ if matcher in CARRIED:
+            return wide == narrow
         case 2 | 3 if narrow.startswith("*"):
             return wide == narrow
         case _:
@@ -101,9 +133,9 @@ def contains(matcher: int, wide: str, narrow: str) -> bool:
 
 
 @lru_cache(MOST_KNOWN)
-def _symbols(pattern: str) -> tuple[str | None, ...]:
+def _symbols(names: tuple[str, ...]) -> tuple[str | None, ...]:
     """A pattern read as text, as the names that a wider one may cover."""
-    symbols = [None if s == "**" else read_segment(s) for s in split(pattern)]
+    symbols = [None if s == "**" else read_segment(s) for s in names]
     return (*symbols, RUN) if symbols[-1:] == [None] else tuple(symbols)  # at the end `**` is at least one name
 
 

@@ -14,7 +14,7 @@ CHECKS = (
     out(14, "who goes on calling is ended", "kernel", 'actor.stop("calls")', "pass",
         f"{LIMITS}::test_who_does_not_heed_the_limit_of_calls_is_ended"),
     out(14, "requests that hold no call count", "kernel",
-        "            self._count(actor, inherent=True)\n            batch", "            batch",
+        "            self._count(actor, own_call=True)\n            batch", "            batch",
         f"{LIMITS}::test_requests_count_though_they_hold_no_call"),
     out(14, "questions of one run", "kernel",
         "if not fresh or actor.questions >= MAX_QUESTIONS:", "if not fresh:",

@@ -1,0 +1,98 @@
+"""What else the journal holds: programs, runs, answers and capabilities, as far as no call depends on them.
+
+The path of a call knows the records of `records` alone. Here is the union of all kinds, and their encoding.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
+
+
+class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
+    """A program at a version that had not run here before. Content above 1 MiB is kept by digest alone."""
+
+    digest: str
+    path: str
+    name: str
+    content: bytes
+    manifest: bytes
+    run: str = ""
+
+
+class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
+    """A run was accepted."""
+
+    run: str
+    program: str
+    path: str
+    digest: str
+    start_folder: str
+    home_folder: str
+    arguments: tuple[str, ...]
+    input: str
+    queued_us: int
+
+
+class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
+    """What a run is a function of, beside its input and replies: the digests of component and code object."""
+
+    run: str
+    component: str
+    code: str = ""
+
+
+class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
+    """The person's answer, bound to the digest of what was shown: (line, choice) for each decided line."""
+
+    run: str
+    prompt: str
+    digest: str
+    decisions: tuple[tuple[int, int], ...]
+
+
+class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):
+    """The person registered a capability that lives in this folder, as it was then (hex digest of its files)."""
+
+    folder: str
+    name: str
+    digest: str
+    run: str = ""
+
+
+class CapabilityRemoved(msgspec.Struct, frozen=True, tag="capability.removed"):
+    name: str
+    run: str = ""
+
+
+Record = (
+    Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
+    | CapabilityAdded | CapabilityRemoved
+)  # fmt: skip
+
+
+class Ledger(Protocol):
+    """The journal, as those need it who record more than calls."""
+
+    def record(self, *records: Record) -> int:
+        """Append as one unit and fold; returns the sequence number. Never waits."""
+        ...
+
+    async def durable(self, seq: int) -> None:
+        """Returns when all up to this record is on disk."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+def entry(record: Record) -> tuple[str, str, bytes]:
+    """A record as the journal takes it: kind, run and body."""
+    return str(record.__struct_config__.tag), record.run, _encoder.encode(record)
+
+
+def decode(body: bytes) -> Record:
+    return _decoder.decode(body)
