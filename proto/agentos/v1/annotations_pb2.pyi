@@ -192,7 +192,7 @@ class Field(_message.Message):
     @_builtins.property
     def default(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the bound is where a manifest leaves it out: the narrowest that is of use. Without it the bound is needed.
-        A request that leaves the field empty means the first of them.
+        A request that leaves an exact value or a port empty means the first of them.
         """
 
     @_builtins.property
