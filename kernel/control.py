@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 import grpc
 
 from agentos.kernel import suggest, views
+from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import Ledger, Past
 from agentos.kernel.programs import Loader
@@ -244,9 +245,5 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
 async def walls() -> list[pb.Wall]:
     """Try every wall in a process of its own."""
-    probe = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentos.kernel.cells.probe", stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await asyncio.wait_for(probe.communicate(), 60)
+    out, _ = await hear_out([sys.executable, "-m", "agentos.kernel.cells.probe"], {}, 60)
     return [pb.Wall(**wall) for wall in json.loads(out)]

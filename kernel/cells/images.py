@@ -28,11 +28,15 @@ from typing import Final
 import msgspec
 from nacl import bindings, exceptions
 
+from agentos.kernel.cells.spawn import hear_out
+
 TAG: Final = 32
 NONCE: Final = bindings.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 COMPILE_WITHIN_S: Final = 30
 COMPILE_OWN_WITHIN_S: Final = 900
 MAGIC: Final = b"\0asm\x0d\0\x01\0"
+# The descriptors by which a compiler knows the component and the image.
+_SOURCE, _TARGET = 3, 4
 
 
 class BadComponent(Exception):
@@ -183,12 +187,7 @@ async def compile_component(content: bytes, own: bool) -> bytes:
     """Compile in a limited process of its own. Raises BadComponent."""
     source, target = sealed(content), _memory_file("code")
     try:
-        # One that left without a word, for no reason in what it compiled, is started once more.
         said = await _run_compiler(source, target, own)
-        if said is None:
-            said = await _run_compiler(source, target, own)
-        if said is None:
-            raise BadComponent("the process that compiled it was lost, twice")
         if "error" in said:
             raise BadComponent(said["error"])
         return os.pread(target, os.fstat(target).st_size, 0)
@@ -197,22 +196,15 @@ async def compile_component(content: bytes, own: bool) -> bytes:
         os.close(target)
 
 
-async def _run_compiler(source: int, target: int, own: bool) -> dict[str, str] | None:
-    """What the compiler says; None where it was lost. Raises BadComponent where a limit ended it."""
-    words = (os.getpid(), source, target, int(own))
-    compiler = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-B", "-m", "agentos.kernel.cells.compiler", *map(str, words),
-        pass_fds=(source, target), env={}, cwd="/", stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+async def _run_compiler(source: int, target: int, own: bool) -> dict[str, str]:
+    """What the compiler says. Raises BadComponent where a limit ended it."""
+    words = (os.getpid(), _SOURCE, _TARGET, int(own))
+    command = [sys.executable, "-I", "-B", "-m", "agentos.kernel.cells.compiler", *map(str, words)]
+    within_s = COMPILE_OWN_WITHIN_S if own else COMPILE_WITHIN_S
     try:
-        out, _ = await asyncio.wait_for(compiler.communicate(), COMPILE_OWN_WITHIN_S if own else COMPILE_WITHIN_S)
-        if not out and compiler.returncode is not None and compiler.returncode < 0:  # by a signal
-            raise BadComponent("compiling it takes more time or memory than a guest may need")
-        return msgspec.json.decode(out, type=dict[str, str]) if out else None
+        out, _ = await hear_out(command, {_SOURCE: source, _TARGET: target}, within_s)
+        return msgspec.json.decode(out, type=dict[str, str])
     except TimeoutError:
         raise BadComponent("compiling it takes too long") from None
-    finally:
-        if compiler.returncode is None:
-            compiler.kill()
-            await compiler.wait()
+    except msgspec.DecodeError:
+        raise BadComponent("compiling it takes more time or memory than a guest may need") from None

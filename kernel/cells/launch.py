@@ -124,7 +124,7 @@ class Server:
     def _keep(self, heard: bytes) -> None:
         self.output = (self.output + heard)[-KEPT_OUTPUT:]
 
-    def _gone(self) -> None:
+    def _gone(self, status: int) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
         if not self.ended.done():
             self.ended.set_result(None)

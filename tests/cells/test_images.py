@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+import uvloop
 import wasmtime
 
+from agentos.kernel import control
 from agentos.kernel.cells.images import BadComponent, Image, Images
 from agentos.kernel.cells.pool import Cells, NoCells
+from agentos.kernel.cells.spawn import hear_out
 from tests.cells.components import TEMPLATE, component
 from tests.cells.conftest import KEY
 
@@ -63,6 +68,24 @@ async def test_a_compile_bomb_ends_with_its_process(images: Images) -> None:
         await images.open(bomb, own=False)
     assert "more time or memory" in refused.value.reason
     assert time.monotonic() - began < 20
+
+
+def test_no_process_is_forked_off_the_one_that_holds_the_keys(tmp_path: Path) -> None:
+    forks: list[str] = []
+    os.register_at_fork(before=lambda: forks.append("fork"))
+
+    async def compile_and_try_the_walls() -> None:
+        os.close((await Images(tmp_path, KEY).open(component("echo"), own=False)).descriptor)
+        assert [wall for wall in await control.walls() if wall.held]
+
+    uvloop.run(compile_and_try_the_walls())
+    assert forks == []
+
+
+async def test_a_process_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        await hear_out([sys.executable, "-c", "print('on', flush=True); import signal; signal.pause()"], {}, 0.3)
+    assert not [child for child in psutil.Process().children() if "signal.pause" in " ".join(child.cmdline())]
 
 
 def files(folder: Path) -> list[Path]:

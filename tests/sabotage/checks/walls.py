@@ -30,6 +30,9 @@ CHECKS = (
     out(4, "what is mapped can be written by nobody", "kernel/cells",
         "fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)", "pass",
         f"{IMAGES}::test_an_image_cannot_be_written_once_it_is_open"),
+    out(4, "what compiles for ever is ended", "kernel/cells",
+        "            os.kill(pid, signal.SIGKILL)\n            await ended\n", "            pass\n",
+        f"{IMAGES}::test_a_process_that_does_not_end_is_ended"),
     # ---- 5: walls of cells and servers
     never(5, "a cell's filter of system calls", "kernel/cells",
         "filter_ is not None", f"{ESCAPED}::test_what_no_honest_cell_does_kills_it"),
