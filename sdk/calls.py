@@ -116,7 +116,13 @@ def gather(*calls: Call[Any]) -> tuple[Any, ...]:
     is put to them as one question.
     """
     answers = wire.gather([(call.action, call.encoded()) for call in calls])
-    return tuple(
-        answer if isinstance(answer, AgentError) else call.decode(answer)
-        for call, answer in zip(calls, answers, strict=True)
-    )
+    return tuple(_settled(call, answer) for call, answer in zip(calls, answers, strict=True))
+
+
+def _settled(call: Call[Any], answer: Reply | AgentError) -> Any:
+    if isinstance(answer, AgentError):
+        return answer
+    try:
+        return call.decode(answer)
+    except AgentError as error:  # what is read on, such as a redirect, may fail by itself
+        return error

@@ -9,8 +9,41 @@ from base64 import b64decode
 from dataclasses import dataclass
 
 from agentos.sdk.calls import Call, Reply, action
+from agentos.sdk.http import (
+    Cookies,
+    Headers,
+    HTTPError,
+    Response,
+    Session,
+    delete,
+    get,
+    head,
+    patch,
+    post,
+    put,
+    request,
+)
 
-__all__ = ["FetchResponse", "HeadResponse", "Header", "ReadResponse", "close", "fetch", "head", "read"]
+__all__ = [
+    "Cookies",
+    "FetchResponse",
+    "HTTPError",
+    "Header",
+    "Headers",
+    "ReadResponse",
+    "Response",
+    "Session",
+    "close",
+    "delete",
+    "fetch",
+    "get",
+    "head",
+    "patch",
+    "post",
+    "put",
+    "read",
+    "request",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +84,6 @@ class FetchResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadResponse:
-    status: int = 0
-    headers: tuple[Header, ...] = ()
-
-    @classmethod
-    def from_wire(cls, reply: Reply) -> HeadResponse:
-        return cls(
-            status=int(reply.get("status", 0)),
-            headers=tuple(Header.from_wire(item) for item in reply.get("headers", ())),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class ReadResponse:
     data: bytes = b""
     end: bool = False
@@ -93,8 +113,6 @@ def fetch(
     timeout_ms: int = 0,
     stream: bool = False,
     most: int = 0,
-    network: str = "",
-    secret: str = "",
 ) -> Call[FetchResponse]:
     """Sends one HTTP request and returns the answer: its head, and as much of its body as one reply carries. When more
     follows, `handle` is set, and Read returns the rest piece by piece.
@@ -108,7 +126,6 @@ def fetch(
     timeout_ms: Until the head has come, and at most between two pieces; 0 means 30 seconds.
     stream: Reply as soon as the head has come; all of the body is then read by Read.
     most: At most this much of a body in all; 0 means 64 MiB.
-    network: Which kinds of address a name may lead to.
     """
     return Call(
         "net.fetch",
@@ -123,48 +140,8 @@ def fetch(
             "timeout_ms": timeout_ms,
             "stream": stream,
             "most": most,
-            "network": network,
-            "secret": secret,
         },
         FetchResponse.from_wire,
-    )
-
-
-@action
-def head(
-    method: str,
-    scheme: str,
-    host: str,
-    *,
-    port: str = "",
-    path: str = "",
-    headers: tuple[Header, ...] = (),
-    timeout_ms: int = 0,
-    network: str = "",
-    secret: str = "",
-) -> Call[HeadResponse]:
-    """The head of the answer alone.
-
-    Needs a grant of net.head or net.fetch, bounded by method and scheme and host and port and path and network and
-    secret.
-
-    path: With its query. Empty means /.
-    timeout_ms: 0 means 30 seconds.
-    """
-    return Call(
-        "net.head",
-        {
-            "method": method,
-            "scheme": scheme,
-            "host": host,
-            "port": port,
-            "path": path,
-            "headers": headers,
-            "timeout_ms": timeout_ms,
-            "network": network,
-            "secret": secret,
-        },
-        HeadResponse.from_wire,
     )
 
 

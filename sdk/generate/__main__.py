@@ -22,13 +22,19 @@ from agentos.sdk.generate.render import render
 
 SDK = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-# Conveniences written by hand that a module offers beside what is generated.
-BY_HAND = {"files": ("agentos.sdk.whole", ("read_bytes", "read_text"))}
+# Conveniences written by hand that a module offers beside what is generated, or in its place where it has their name.
+HTTP = "Cookies Headers HTTPError Response Session delete get head patch post put request"
+BY_HAND = {
+    "files": ("agentos.sdk.whole", ("read_bytes", "read_text")),
+    "net": ("agentos.sdk.http", tuple(HTTP.split())),
+}
 
 
 def generate(image: FileDescriptorSet) -> dict[str, str]:
     """The text of every module, by file name."""
-    return {f"{module.name}.py": tidy(render(module, BY_HAND.get(module.name))) for module in modules(image)}
+    by_hand = {f"{name}.{each}" for name, (_, names) in BY_HAND.items() for each in names}
+    found = modules(image, by_hand)
+    return {f"{module.name}.py": tidy(render(module, BY_HAND.get(module.name))) for module in found}
 
 
 def build(folder: Path) -> FileDescriptorSet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 from google.protobuf.descriptor_pb2 import (
@@ -39,18 +39,20 @@ SCALARS: Mapping[int, tuple[str, str, str]] = {
 }
 # What a call is about: given by position, never left out.
 ABOUT = {proto.MATCHER_PATH, proto.MATCHER_HOST, proto.MATCHER_MAIL, proto.MATCHER_EXACT}
+# What is for the manifest to say, and no argument.
+CARRIED = {proto.MATCHER_AT_USE, proto.MATCHER_SECRET}
 # Names that a generated module needs for itself.
 TAKEN = {"action", "Call", "Path", "Reply", "WireEnum", "b64decode", "builtins", "dataclass"}
 
 
-def modules(image: FileDescriptorSet) -> Iterator[Module]:
-    """Every service of the image that is a capability."""
+def modules(image: FileDescriptorSet, by_hand: Container[str] = ()) -> Iterator[Module]:
+    """Every service of the image that is a capability, without the actions that are written by hand."""
     index = Index(image)
     for file in image.file:
         for service in file.service:
             if service.options.HasExtension(proto.capability):
                 full = f".{file.package}.{service.name}"
-                yield _Reader(index, full, service, file.name).module
+                yield _Reader(index, full, service, file.name, by_hand).module
 
 
 def snake(name: str) -> str:
@@ -65,7 +67,9 @@ def safe(name: str) -> str:
 class _Reader:
     """Reads one service into its module."""
 
-    def __init__(self, index: Index, full: str, service: ServiceDescriptorProto, source: str) -> None:
+    def __init__(
+        self, index: Index, full: str, service: ServiceDescriptorProto, source: str, by_hand: Container[str]
+    ) -> None:
         self._index = index
         self._prefix = service.name.removesuffix("Service")
         about = service.options.Extensions[proto.capability].about
@@ -75,6 +79,8 @@ class _Reader:
             for covered in method.options.Extensions[proto.action].implies:
                 granted_by[covered].append(self._action_name(method))
         for method in service.method:
+            if self._action_name(method) in by_hand:
+                continue
             doc = index.comments[f"{full}.{method.name}"]
             self.module.actions.append(self._action(method, doc, granted_by[self._action_name(method)]))
 
@@ -84,8 +90,9 @@ class _Reader:
     def _action(self, method: MethodDescriptorProto, doc: str, granted_by: list[str]) -> Action:
         option = method.options.Extensions[proto.action]
         request = self._index.messages[method.input_type]
-        takes = [self._value(method.input_type, field) for field in request.field]
         rules = [(field.name, field.options.Extensions[proto.field]) for field in request.field]
+        said = [field for field, (_, rule) in zip(request.field, rules, strict=True) if rule.matcher not in CARRIED]
+        takes = [self._value(method.input_type, field) for field in said]
         return Action(
             name=safe(snake(method.name)),
             full=self._action_name(method),
