@@ -1,9 +1,16 @@
-"""Try a program without a kernel: files in memory, grants as a list, and the same errors.
+"""Try a program without a kernel: files and a web in memory, grants as a list, and the same errors.
 
     kit = Kit({"notes/a.md": "# A"}, [Grant("files.read", path="notes/**")])
     run = kit.run("links.py", input={"deep": True})
     assert run.status == "done"
     assert run.refused == []
+
+What hosts answer is given by URL, and what they saw is noted:
+
+    web = {"https://api.example.com/owls": [{"name": "Ada"}]}
+    kit = Kit(web=web, grants=[Grant("net.fetch", host="api.example.com")])
+    assert kit.run("owls.py").result == ["Ada"]
+    assert kit.web.seen[0].headers["Accept"] == "application/json"
 
 `Kit.under_manifest("links.py", …)` grants what the program's own manifest asks. `with kit:` connects the SDK, so that
 single functions of a program can be called. Time stands still but for what is slept, and random bytes are the same in
@@ -16,5 +23,6 @@ from __future__ import annotations
 
 from agentos.sdk.testing.kit import Kit, Made, Run
 from agentos.sdk.testing.rules import Grant
+from agentos.sdk.testing.web import Reply, Seen, Web
 
-__all__ = ["Grant", "Kit", "Made", "Run"]
+__all__ = ["Grant", "Kit", "Made", "Reply", "Run", "Seen", "Web"]

@@ -23,7 +23,8 @@ from agentos.sdk.testing.manifest import asked_by
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Random
 from agentos.sdk.testing.rules import Grant, Rules
-from agentos.v1 import files_pb2, own_pb2
+from agentos.sdk.testing.web import Web
+from agentos.v1 import files_pb2, net_pb2, own_pb2
 from agentos.v1.paths import canonical_path
 
 Status = Literal["done", "failed", "refused", "limit"]
@@ -60,8 +61,9 @@ class Run:
 class Kit:
     """Stands in for the kernel. `with kit:` connects the SDK to it; `kit.run` runs a whole program.
 
-    `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `grants` are what the person
-    allowed, `asks` what they would be asked about (nobody is there, so NeedsApproval), `lines` what they type.
+    `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `web` is what hosts answer, by
+    URL (see `Web`). `grants` are what the person allowed, `asks` what they would be asked about (nobody is there, so
+    NeedsApproval), `lines` what they type.
     `serve` adds capabilities: for each name an object with a method per action, which takes the request and the
     bounds and returns the reply, and `protos` their files (`notes_pb2.DESCRIPTOR`).
     """
@@ -72,6 +74,7 @@ class Kit:
         grants: Sequence[Grant] = (),
         *,
         asks: Sequence[Grant] = (),
+        web: Web | Mapping[str, Any] | None = None,
         lines: Sequence[str] = (),
         serve: Mapping[str, object] | None = None,
         protos: Sequence[FileDescriptor] = (),
@@ -79,13 +82,15 @@ class Kit:
         home: str = "/home/me",
     ) -> None:
         self._start, self._home = start, home
-        self._rules = Rules((files_pb2.DESCRIPTOR, own_pb2.DESCRIPTOR, *protos), grants, asks)
+        ours = files_pb2.DESCRIPTOR, net_pb2.DESCRIPTOR, own_pb2.DESCRIPTOR
+        self._rules = Rules((*ours, *protos), grants, asks)
         self.clock = Clock(NOON)
         self._memory = Memory(lambda: self.clock.unix_ms, folders=(start, home))
         for path, content in (files or {}).items():
             self._memory.put(self._path(path), content.encode() if isinstance(content, str) else content)
         self._served: dict[str, object] = {"files": self._memory, "clock": self.clock, "random": Random(0)}
-        self._served |= {"console": Console(lines), **(serve or {})}
+        self.web = web if isinstance(web, Web) else Web(web or {})
+        self._served |= {"console": Console(lines), "net": self.web, **(serve or {})}
         self._before: list[wire.Invoke | None] = []
         self._out: list[tuple[int, str]] = []
         self.calls: list[Made] = []

@@ -18,6 +18,7 @@ from agentos.v1.names import BadName
 from agentos.v1.patterns import canonical_pattern
 
 COUNTED = (proto.MATCHER_MAXIMUM, proto.MATCHER_BUDGET)
+CARRIED = matchers.CARRIED
 
 
 class Grant:
@@ -32,16 +33,38 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Named:
+    """One bounded value of a call, in canonical form; of a bound that is carried, nothing."""
+
+    bound: str
+    value: str
+    rule: proto.Field
+
+    @property
+    def matcher(self) -> int:
+        return self.rule.matcher
+
+    def within(self, patterns: Iterable[str]) -> bool:
+        """Whether one of the patterns covers it; what is counted is looked at when it is spent."""
+        if self.matcher in (*COUNTED, *CARRIED):
+            return True
+        return any(
+            matchers.matches(self.matcher, pattern, self.value)
+            or (self.rule.leads and matchers.leads(pattern, self.value))
+            for pattern in patterns
+        )
+
+
+@dataclass(frozen=True)
 class Asked:
     """A call as it is decided on: the typed request, and what it is about in canonical form."""
 
     action: str
     request: Message
-    named: list[tuple[str, int, str, bool]] = field(default_factory=list)
-    """For each bounded field: the bound, its matcher, the canonical value, and whether folders on the way count."""
+    named: list[Named] = field(default_factory=list)
 
     def paths(self) -> Iterator[str]:
-        return (value for _, matcher, value, _ in self.named if matcher == matchers.PATH)
+        return (each.value for each in self.named if each.matcher == matchers.PATH)
 
 
 class Rules:
@@ -68,8 +91,8 @@ class Rules:
         for one in request.DESCRIPTOR.fields:
             rule = one.GetOptions().Extensions[proto.field]
             if rule.matcher:
-                values = _made_canonical(request, one.name, rule.matcher, start, home)
-                asked.named.extend((rule.bound or one.name, rule.matcher, value, rule.leads) for value in values)
+                values = _made_canonical(request, one.name, rule, start, home)
+                asked.named.extend(Named(rule.bound or one.name, value, rule) for value in values)
         return asked
 
     def admit(self, asked: Asked, start: str, home: str) -> Mapping[str, tuple[str, ...]]:
@@ -96,10 +119,10 @@ class Rules:
         if asked.action != grant.action and asked.action not in self._implied(grant.action):
             return None
         bounds: dict[str, tuple[str, ...]] = {}
-        for name, matcher, value, leads in asked.named:
-            given = grant.bounds.get(name, ())
-            bounds[name] = tuple(canonical_pattern(matcher, one, start, home) for one in given)
-            if matcher not in COUNTED and not any(_within(matcher, one, value, leads) for one in bounds[name]):
+        for each in asked.named:
+            given = grant.bounds.get(each.bound, tuple(each.rule.default))
+            bounds[each.bound] = tuple(canonical_pattern(each.matcher, one, start, home) for one in given)
+            if not each.within(bounds[each.bound]):
                 return None
         return bounds
 
@@ -109,23 +132,32 @@ class Rules:
         return self.methods[action].GetOptions().Extensions[proto.action].implies
 
 
-def _made_canonical(request: Message, name: str, matcher: int, start: str, home: str) -> list[str]:
+def _made_canonical(request: Message, name: str, rule: proto.Field, start: str, home: str) -> list[str]:
     """Put the field's values into canonical form; for a counted field, how much it is."""
     held = getattr(request, name)
-    if matcher in COUNTED:
+    if rule.matcher in COUNTED:
         return [str(held if isinstance(held, int) else len(held.encode() if isinstance(held, str) else held))]
+    if rule.matcher in CARRIED:
+        if held:
+            raise Invalid(f"{name} is for the manifest to say", "leave it out of the call")
+        return [""]
     try:
-        if isinstance(held, str):
-            setattr(request, name, matchers.canonical_value(matcher, held, start, home))
-            return [getattr(request, name)]
-        held[:] = [matchers.canonical_value(matcher, one, start, home) for one in held]
-        return list(held)
+        if not isinstance(held, str):
+            held[:] = [matchers.canonical_value(rule.matcher, one, start, home) for one in held]
+            return list(held)
+        setattr(request, name, matchers.canonical_value(rule.matcher, held or _usual(rule), start, home))
     except BadName as problem:
         raise Invalid(f"{name}: {problem}", detail="bad_name") from None
+    value: str = getattr(request, name)
+    if rule.among and value not in rule.among:
+        raise Invalid(f"{name} is one of {', '.join(rule.among)}")
+    return [value]
 
 
-def _within(matcher: int, pattern: str, value: str, leads: bool) -> bool:
-    return matchers.matches(matcher, pattern, value) or (leads and matchers.leads(pattern, value))
+def _usual(rule: proto.Field) -> str:
+    """What a call means that leaves the field empty; itself empty where it may not."""
+    known = rule.default and rule.matcher in (matchers.EXACT, matchers.PORT)
+    return rule.default[0] if known else ""
 
 
 def _touches(asked: Asked, patterns: Iterable[str]) -> bool:
@@ -134,15 +166,20 @@ def _touches(asked: Asked, patterns: Iterable[str]) -> bool:
 
 
 def _spend(grant: Grant, asked: Asked, bounds: Mapping[str, tuple[str, ...]]) -> None:
-    for name, matcher, value, _ in asked.named:
-        if matcher in COUNTED and bounds[name]:
-            used = grant.used.get(name, 0) if matcher == proto.MATCHER_BUDGET else 0
-            if used + int(value) > int(bounds[name][0]):
+    for each in asked.named:
+        name = each.bound
+        if each.matcher in COUNTED and bounds[name]:
+            used = grant.used.get(name, 0) if each.matcher == proto.MATCHER_BUDGET else 0
+            if used + int(each.value) > int(bounds[name][0]):
                 raise LimitExceeded(f"{name} of {grant.action} is used up", "raise it in the manifest", "quota")
-            grant.used[name] = used + int(value)
+            grant.used[name] = used + int(each.value)
 
 
 def _line(asked: Asked) -> str:
-    """The manifest line that would allow the call."""
-    said = [f'{name} = ["{value}"]' for name, matcher, value, _ in asked.named if matcher not in COUNTED]
+    """The manifest line that would allow the call: what it says by itself is left out."""
+    said = [
+        f'{each.bound} = ["{matchers.literal(each.matcher, each.value)}"]'
+        for each in asked.named
+        if each.matcher not in (*COUNTED, *CARRIED) and not (each.rule.default and each.within(each.rule.default))
+    ]
     return f'"{asked.action}" = {{ {", ".join(said)} }}'
