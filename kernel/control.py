@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import grpc
 
-from agentos.kernel import suggest, views
+from agentos.kernel import views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import Ledger, Past
@@ -26,6 +26,7 @@ from agentos.kernel.programs import Loader
 from agentos.kernel.records import Fault, Revoked
 from agentos.kernel.run import Run as ActiveRun
 from agentos.kernel.runs import Runs
+from agentos.manifest import suggest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc, error_pb2
@@ -167,8 +168,10 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel
         past = await self._known(request.run, context)
-        made = [call for call, _ in kernel.ledger.calls(past.began.run)]
-        return pb.SuggestManifestResponse(block=suggest.block(past.began, made, kernel.catalog))
+        began, calls = past.began, kernel.ledger.calls(past.began.run)
+        made = [(call.action, call.targets) for call, _ in calls]
+        block = suggest.block(began.path, made, began.start_folder, began.home_folder, kernel.catalog)
+        return pb.SuggestManifestResponse(block=block)
 
     def _view(self, past: Past) -> pb.Run:
         """A run; one that a crash cut off has no end and is not active: it failed."""

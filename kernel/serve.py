@@ -35,7 +35,7 @@ from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Bounds, Fault, Targets
 from agentos.kernel.runs import Runs
-from agentos.manifest.catalog import load, read_capability
+from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers, patterns
 
@@ -147,15 +147,6 @@ class Kernel:
         self.catalog.remove(name)
         await self.servers.stop(name)
         await self.ledger.durable(self.ledger.record(CapabilityRemoved(name)))
-
-
-def folder_digest(folder: FilePath) -> str:
-    """Hex digest of a capability's folder: a changed server is not the one that the person registered."""
-    found = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        raw = file.read_bytes()
-        found.update(f"{file.relative_to(folder)}\0{len(raw)}\0".encode() + raw)
-    return found.hexdigest()
 
 
 def _unchanged(added: CapabilityAdded) -> bool:

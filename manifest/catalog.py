@@ -7,6 +7,7 @@ action without an effect, an implied action with bounds of its own, a bounded fi
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
 import tomllib
@@ -306,3 +307,12 @@ def _check_nested(method: MethodDescriptor) -> None:
                 if field.message_type and field.message_type.full_name not in seen:
                     seen.add(field.message_type.full_name)
                     waiting.append(field.message_type)
+
+
+def folder_digest(folder: Path) -> str:
+    """Hex digest of a capability's folder: a changed server is not the one that the person registered."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        raw = file.read_bytes()
+        found.update(f"{file.relative_to(folder)}\0{len(raw)}\0".encode() + raw)
+    return found.hexdigest()

@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 
-from agentos.kernel import bounds, prompts, provenance, suggest
-from agentos.kernel.admit import record
+from agentos.kernel import bounds, prompts, provenance
 from agentos.kernel.decide import Ask, decide
 from agentos.kernel.desk import Desk, Open, Refusal
 from agentos.kernel.grants import Held
-from agentos.kernel.history import PromptAnswered, RunBegan
+from agentos.kernel.history import PromptAnswered
 from agentos.kernel.records import Bounds, Denial, Grant
+from agentos.manifest import suggest
 from agentos.manifest.reading import read
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
@@ -275,12 +275,11 @@ def test_where_an_argument_came_from(catalog: Catalog) -> None:
 
 
 def test_a_suggested_manifest_is_narrow_and_leaves_out_what_is_never_reachable(catalog: Catalog) -> None:
-    began = RunBegan("r1", "links", WHO.path, "d1", START, HOME, (), "", 0)
     calls = [call(catalog, "files.read", path=f"notes/{name}.md") for name in "abcd"]
     calls += [call(catalog, "files.list", path="notes"), call(catalog, "files.write", path="report.md", text="x")]
     calls += [call(catalog, "files.read", path="/proc/self/environ"), call(catalog, "clock.now")]
-    made = [record(each, pb.CALL_DECISION_ALLOWED, 0) for each in calls]
-    block = suggest.block(began, made, catalog)
+    made = [(each.rule.name, each.targets) for each in calls]
+    block = suggest.block(WHO.path, made, START, HOME, catalog)
     assert "notes/*.md" in block
     assert "report.md" in block
     assert "proc" not in block

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from agentos.kernel.history import RunBegan
-from agentos.kernel.records import CallMade
 from agentos.manifest.block import block as write_block
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
@@ -15,26 +13,26 @@ from agentos.v1 import matchers
 from agentos.v1.patterns import contains
 
 FEW = 3
+Made = tuple[str, tuple[tuple[str, str], ...]]  # an action, and the (field, canonical value) of each of its targets
 
 
-def block(began: RunBegan, calls: Iterable[CallMade], catalog: Catalog) -> str:
-    """A PEP 723 block with a line for each action that the run's calls needed, allowed or refused."""
+def block(program: str, calls: Iterable[Made], start: str, home: str, catalog: Catalog) -> str:
+    """A PEP 723 block with a line for each action that a run's calls needed, allowed or refused."""
     wanted: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for call in calls:
-        rule = catalog.actions.get(call.action)
-        if rule is not None and not rule.inherent and call.targets and not _never(call, rule, catalog):
+    for action, targets in calls:
+        rule = catalog.actions.get(action)
+        if rule is not None and not rule.inherent and targets and not _never(targets, rule, catalog):
             for field in rule.fields:
                 if field.matcher in BOUND_BY_VALUE:
-                    wanted[rule.name][field.bound] |= {value for name, value in call.targets if name == field.field}
+                    wanted[rule.name][field.bound] |= {value for name, value in targets if name == field.field}
     lines = [_line(action, bounds, catalog.actions[action]) for action, bounds in sorted(wanted.items())]
     kept = [line for line in lines if not any(_implied(line, other, catalog) for other in lines if other != line)]
-    name = PurePosixPath(began.path).stem
-    return write_block(name, kept, Limits(), began.start_folder, began.home_folder, catalog)
+    return write_block(PurePosixPath(program).stem, kept, Limits(), start, home, catalog)
 
 
-def _never(call: CallMade, rule: ActionRule, catalog: Catalog) -> bool:
+def _never(targets: Iterable[tuple[str, str]], rule: ActionRule, catalog: Catalog) -> bool:
     never = catalog.capabilities[rule.capability].never
-    return any(matchers.matches(matchers.PATH, pattern, value) for pattern in never for _, value in call.targets)
+    return any(matchers.matches(matchers.PATH, pattern, value) for pattern in never for _, value in targets)
 
 
 def _line(action: str, bounds: dict[str, set[str]], rule: ActionRule) -> ManifestLine:
