@@ -16,30 +16,16 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-import apsw
 import msgspec
 
-from agentos.home import chain, folder, keys
-from agentos.home.keys import HomeError, Keys, Slot
+from agentos.home import chain, folder, keys, unlocking
+from agentos.home.keys import HomeError, Keys
 
 __all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
 
-T = TypeVar("T")
-VERSION = 1
-MAX_UNLOCK_FILE = 65_536
 FRESH = ("agentos.db.fresh", "unlock.json.fresh")
-
-
-class Unlocking(msgspec.Struct, frozen=True):
-    """What unlock.json says."""
-
-    version: int
-    home: str
-    slots: tuple[Slot, ...] = ()
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -79,8 +65,8 @@ class Home:
 
     def write_credential(self, token: str) -> None:
         """Let the person's shells in: whoever can read this file can answer prompts."""
-        _refusing_disk(lambda: folder.write(self.path / "run" / "at", str(self.runtime)))
-        _refusing_disk(lambda: folder.write(self.credential, token))
+        unlocking.refusing_disk(lambda: folder.write(self.path / "run" / "at", str(self.runtime)))
+        unlocking.refusing_disk(lambda: folder.write(self.credential, token))
 
     def close(self) -> None:
         """Leave nothing of this kernel behind, and let the next one in."""
@@ -106,22 +92,22 @@ def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = 
     """Make a home whose key is kept by a keyring, a passphrase (`secret`) or a key file; returns the recovery key."""
     path = _made(path)
     home_key, name = secrets.token_bytes(keys.KEY_BYTES), keys.home_id()
-    _refusing_disk(lambda: chain.create(path / FRESH[0], keys.derive(home_key).database))
-    slot = _slot(path, home_key, name, wrap, secret, key_file)
+    unlocking.refusing_disk(lambda: chain.create(path / FRESH[0], keys.derive(home_key).database))
+    first = unlocking.slot(path, home_key, name, wrap, secret, key_file)
     recovery, shown = keys.recovery_slot(home_key, name)
     try:
-        _refusing_disk(lambda: _commit(path, Unlocking(VERSION, name, (slot, recovery))))
+        unlocking.refusing_disk(lambda: _commit(path, unlocking.Unlocking(unlocking.VERSION, name, (first, recovery))))
     except HomeError:
-        if slot.path:
-            Path(slot.path).unlink()  # it opens nothing, and would be in the way of the next try
+        if first.path:
+            Path(first.path).unlink()  # it opens nothing, and would be in the way of the next try
         raise
     return shown
 
 
-def _commit(path: Path, unlocking: Unlocking) -> None:
+def _commit(path: Path, ways: unlocking.Unlocking) -> None:
     """From here on it is a home. What can fail for want of room comes before the first rename."""
     database, unlocking_file = (path / name for name in FRESH)
-    folder.write(unlocking_file, msgspec.json.format(msgspec.json.encode(unlocking)).decode())
+    folder.write(unlocking_file, unlocking.text(ways))
     database.rename(path / "agentos.db")
     unlocking_file.rename(path / "unlock.json")
     folder.sync(path)
@@ -130,8 +116,8 @@ def _commit(path: Path, unlocking: Unlocking) -> None:
 def _made(path: Path) -> Path:
     """The folder of a new home: made now, or empty and ours."""
     if path.exists() and not path.is_dir():
-        raise _no_folder(path)
-    _refusing_disk(lambda: path.mkdir(mode=0o700, parents=True, exist_ok=True))
+        raise unlocking.no_folder(path)
+    unlocking.refusing_disk(lambda: path.mkdir(mode=0o700, parents=True, exist_ok=True))
     path = Path(os.path.realpath(path))
     for each in path.iterdir():
         if each.name.startswith(FRESH):  # of a try that failed
@@ -147,21 +133,6 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _slot(path: Path, home_key: bytes, name: str, wrap: str, secret: str, key_file: Path | None) -> Slot:
-    if wrap == "passphrase":
-        return keys.passphrase_slot(home_key, name, secret)
-    if wrap == "keyring":
-        return keys.keyring_slot(home_key, name)
-    if wrap != "key-file" or key_file is None:
-        raise HomeError(
-            "invalid", "it was not said how the key is to be kept", "--passphrase, --keyring or --key-file PATH"
-        )
-    file = Path(os.path.realpath(key_file))
-    if file.is_relative_to(path):
-        raise HomeError("invalid", "a key file within the home protects nothing", "choose a path outside the home")
-    return keys.key_file_slot(home_key, name, file)
-
-
 # Opening it.
 
 
@@ -171,17 +142,17 @@ def unlock(path: Path, secret: str = "") -> Home:
     `secret` is the passphrase or the recovery key, as typed. Raises HomeError: no_home, locked_by_other,
     passphrase_needed, wrong_passphrase, no_keyring, no_key_file, open_to_others, newer, broken.
     """
-    unlocking = _unlocking(path)
+    found = unlocking.read(path)
     path = Path(os.path.realpath(path))
     folder.private(path)
     if not _has_journal(path / "agentos.db"):
         raise HomeError(
             "broken", f"the journal of this home is gone: {path / 'agentos.db'}", "restore it from a backup"
         )
-    lock = _refusing_disk(lambda: folder.lock(path / "lock"))
+    lock = unlocking.refusing_disk(lambda: folder.lock(path / "lock"))
     try:
-        home_key = _home_key(unlocking, secret)
-        return _refusing_disk(lambda: Home(path, unlocking.home, keys.derive(home_key), lock))
+        opened = keys.derive(unlocking.home_key(found, secret))
+        return unlocking.refusing_disk(lambda: Home(path, found.home, opened, lock))
     except BaseException:
         os.close(lock)
         raise
@@ -190,83 +161,17 @@ def unlock(path: Path, secret: str = "") -> Home:
 def where(path: Path) -> Where:
     """Whether there is a home, how it is locked, and who serves it; opens nothing."""
     try:
-        unlocking = _unlocking(path)
+        found = unlocking.read(path)
     except HomeError as error:
         if error.code != "no_home":
             raise
         return Where(str(path), False)
-    locks = tuple(slot.kind for slot in unlocking.slots)
+    locks = tuple(each.kind for each in found.slots)
     pid, at = folder.holder(path / "lock"), path / "run" / "at"
     if pid is None or not at.exists() or not (path / "run" / "credential").exists():
         return Where(str(path), True, locks, pid)
     socket = Path(at.read_text()) / "control.sock"
     return Where(str(path), True, locks, pid, str(socket), str(path / "run" / "credential"))
-
-
-def _unlocking(path: Path) -> Unlocking:
-    try:
-        with open(path / "unlock.json", "rb") as file:
-            found = msgspec.json.decode(file.read(MAX_UNLOCK_FILE), type=Unlocking)
-    except FileNotFoundError:
-        raise HomeError("no_home", f"there is no home: {path}", "make one: agentos init") from None
-    except NotADirectoryError:
-        raise _no_folder(path) from None
-    except PermissionError:
-        raise HomeError(
-            "not_yours", f"this home is not yours to open: {path}", "choose another: AGENTOS_HOME"
-        ) from None
-    except (OSError, msgspec.DecodeError):
-        raise HomeError("broken", "unlock.json is damaged", "restore it from a backup") from None
-    if found.version > VERSION:
-        raise HomeError("newer", "this home was made by a newer Agent OS", "update Agent OS")
-    return found
-
-
-def _no_folder(path: Path) -> HomeError:
-    return HomeError("no_folder", f"a home is a folder, and this is none: {path}", "choose another: AGENTOS_HOME")
-
-
-def _home_key(unlocking: Unlocking, secret: str) -> bytes:
-    """Try each slot; the error is the one of the slot that the person most likely meant."""
-    failed: HomeError | None = None
-    for slot in unlocking.slots:
-        try:
-            key = _wrapping(slot, unlocking.home, secret)
-        except HomeError as error:
-            failed = failed or error
-            continue
-        if key and (found := keys.unwrap(slot, key, unlocking.home)):
-            return found
-    if any(slot.kind == "passphrase" for slot in unlocking.slots) and not failed:
-        if not secret:
-            raise HomeError(
-                "passphrase_needed", "the home is locked by a passphrase", "type it, or set AGENTOS_PASSPHRASE"
-            )
-        raise HomeError(
-            "wrong_passphrase", "this is not the passphrase of this home", "try again, or type the recovery key"
-        )
-    if failed:
-        raise failed
-    raise HomeError("broken", "no key that was found opens this home", keys.RECOVER)
-
-
-def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
-    if slot.kind == "keyring":
-        return keys.keyring_key(name)
-    if slot.kind == "key-file":
-        return keys.key_file_key(slot)
-    if slot.kind == "recovery":
-        return keys.recovery_key(secret)
-    return keys.passphrase_key(slot, secret) if slot.kind == "passphrase" and secret else None
-
-
-def _refusing_disk(step: Callable[[], T]) -> T:
-    try:
-        return step()
-    except (OSError, apsw.Error):
-        raise HomeError(
-            "unavailable", "the home cannot be written", "make room, or choose a folder you can write to"
-        ) from None
 
 
 def _has_journal(path: Path) -> bool:

@@ -15,6 +15,7 @@ What the kernel works with are sub-keys of the home key, one per purpose, by key
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
 import unicodedata
@@ -191,6 +192,14 @@ def keyring_key(home: str) -> bytes:
         return bytes.fromhex(kept or "-")
     except ValueError:
         raise HomeError("no_keyring", "this device's keyring has no key of this home", RECOVER) from None
+
+
+def forget_keyring(home: str) -> None:
+    """Take the key of a home out of this device's keyring, if it can be had; it opens nothing any more."""
+    import keyring
+
+    with contextlib.suppress(Exception):
+        keyring.delete_password(KEYRING_SERVICE, home)
 
 
 # Recovery.

@@ -50,9 +50,9 @@ def make(home: str, way: Way) -> Made:
     terminal = open_terminal()
     if not way.kind:
         way = _chosen(terminal)
-    secret = _new_passphrase(terminal) if way.kind == "passphrase" else ""
+    secret = new_passphrase(terminal) if way.kind == "passphrase" else ""
     how = ["--wrap", way.kind, *(["--key-file", os.path.abspath(way.key_file)] if way.key_file else [])]
-    said = start.kernel_says("init", *start.placed(home), *how, secret=secret)
+    said = start.home_says("init", *start.placed(home), *how, secret=secret)
     return Made(str(said["home"]), way, str(said["recovery"]))
 
 
@@ -80,11 +80,11 @@ def _chosen(terminal: Terminal | None) -> Way:
                 return Way("key-file", os.path.expanduser(_line(terminal, "  path of the new key file > ")))
 
 
-def _new_passphrase(terminal: Terminal | None) -> str:
-    if given := os.environ.get(VARIABLE):
+def new_passphrase(terminal: Terminal | None, variable: str = VARIABLE) -> str:
+    if given := os.environ.get(variable):
         return given
     if terminal is None:
-        raise Failure("nobody is at a terminal to type a passphrase", f"set {VARIABLE}")
+        raise Failure("nobody is at a terminal to type a passphrase", f"set {variable}")
     while True:
         first = terminal.secret("  new passphrase > ")
         if first and terminal.secret("  once more > ") == first:
@@ -94,8 +94,9 @@ def _new_passphrase(terminal: Terminal | None) -> str:
 
 def secrets(locks: tuple[str, ...]) -> Iterator[str]:
     """What to try to unlock a home with, one by one."""
-    if "passphrase" not in locks:
+    if "passphrase" not in locks or set(locks) & {"keyring", "key-file"}:
         yield ""
+    if "passphrase" not in locks:
         return
     if given := os.environ.get(VARIABLE):
         yield given

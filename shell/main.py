@@ -33,6 +33,7 @@ COMMANDS = (
     (AUTHORITY, "grants", "authority:grants", "List what programs are allowed."),
     (AUTHORITY, "revoke", "authority:revoke", "Take back a grant."),
     (KERNEL, "init", "system:init", "Make a home, and choose how its key is kept."),
+    (KERNEL, "keys", "keys:keys", "List and change the ways of unlocking the home."),
     (KERNEL, "up", "system:up", "Start the kernel."),
     (KERNEL, "down", "system:down", "Stop the kernel."),
     (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),

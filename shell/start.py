@@ -1,7 +1,8 @@
 """A kernel on this machine: found, or started for one command, or started to stay.
 
-The shell never opens a home. It runs `python -m agentos.kernel` for that, hands it a secret over a pipe and reads one
-line of JSON from another; what a kernel says on its standard error goes to a file that is shown if it fails.
+The shell never opens a home. It runs `python -m agentos.home` or `agentos.kernel` for that, hands it a secret over a
+pipe and reads one line of JSON from another; what a kernel says on its standard error goes to a file that is shown if
+it fails.
 """
 
 from __future__ import annotations
@@ -75,9 +76,19 @@ class Serving:
 # ---- what the kernel's own command says
 
 
-def kernel_says(verb: str, *options: str, secret: str = "") -> dict[str, object]:
-    """Run `agentos.kernel VERB` to its end; returns the one line it says. Raises Failure with its error."""
-    process, said = _start([verb, *options], secret)
+def home_says(verb: str, *options: str, secret: str = "", new: str = "") -> dict[str, object]:
+    """Run `agentos.home VERB` to its end; returns the one line it says. Raises Failure with its error.
+
+    `new` is a passphrase to be: it comes beside the secret that opens the home, and like it over a pipe.
+    """
+    if not new:
+        process, said = _start([verb, *options], secret)
+    else:
+        told, given = os.pipe()
+        os.write(given, new.encode())
+        os.close(given)
+        with open(told, "rb"):
+            process, said = _start([verb, *options, f"--new-fd={told}"], secret, told)
     process.wait()
     return said
 
@@ -88,7 +99,7 @@ def where(home: str) -> Found:
 
 
 def _where(home: str) -> Found:
-    said = kernel_says("where", *placed(home))
+    said = home_says("where", *placed(home))
     known = {name: said[name] for name in ("home", "exists", "pid") if name in said}
     locks = said.get("locks")
     return Found(
@@ -108,7 +119,8 @@ def _start(arguments: Sequence[str], secret: str, *inherited: int) -> tuple[subp
     ready, told = os.pipe()
     secrets, given = os.pipe()
     with tempfile.TemporaryFile() as complaints:
-        command = [sys.executable, "-m", "agentos.kernel", *arguments]
+        module = "agentos.kernel" if arguments[0] == "serve" else "agentos.home"
+        command = [sys.executable, "-m", module, *arguments]
         process = subprocess.Popen(
             [*command, "--ready-fd", str(told), "--secret-fd", str(secrets)],
             stdin=subprocess.DEVNULL,

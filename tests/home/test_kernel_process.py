@@ -1,4 +1,4 @@
-"""`python -m agentos.kernel` as the shell uses it: a line of JSON out, a secret in, and nothing to be read from it."""
+"""The commands of home and kernel as the shell uses them: a line of JSON out, a secret in, and nothing to be read."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from agentos.home import home
 
 HARDENED = """
 import ctypes, os, resource
-from agentos.kernel.__main__ import harden
-held = harden()
-assert all(wall.held for wall in held), held
+from agentos.home.process import harden
+harden()
 assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
 print("hardened", flush=True)
@@ -27,6 +26,7 @@ os.abort()
 
 def kernel(*arguments: str, secret: str | None = None, **environment: str) -> tuple[int, dict[str, Any]]:
     """Run it to its end; the exit status and what it said."""
+    module = "agentos.kernel" if arguments[0] == "serve" else "agentos.home"
     fds: tuple[int, ...] = ()
     if secret is not None:
         out, into = os.pipe()
@@ -36,7 +36,7 @@ def kernel(*arguments: str, secret: str | None = None, **environment: str) -> tu
         arguments = (*arguments, "--secret-fd", str(out))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "agentos.kernel", *arguments], capture_output=True, text=True, pass_fds=fds,
+            [sys.executable, "-m", module, *arguments], capture_output=True, text=True, pass_fds=fds,
             timeout=60, env={**os.environ, **environment}, check=False,
         )  # fmt: skip
     finally:
@@ -146,7 +146,7 @@ def test_a_hardened_process_leaves_no_core_and_lets_nobody_look_in(tmp_path: Pat
 
 
 def test_the_kernels_first_answer_imports_nothing_heavy() -> None:
-    asked = "import sys, agentos.kernel.__main__; print(*sys.modules)"
+    asked = "import sys, agentos.home.__main__, agentos.kernel.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"grpc", "google.protobuf", "wasmtime", "keyring", "platformdirs", "uvloop", "asyncio"}

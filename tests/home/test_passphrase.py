@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from agentos.kernel import __main__ as kernel
+from agentos.home import process
 
 
 def test_the_passphrase_is_taken_out_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTOS_PASSPHRASE", "correct horse")
-    assert kernel._secret(None) == "correct horse"
+    assert process.secret(None) == "correct horse"
     assert "AGENTOS_PASSPHRASE" not in os.environ

@@ -220,7 +220,7 @@ class Up:
 
 
 def make_home(place: Path) -> Path:
-    command = [sys.executable, "-m", "agentos.kernel", "init", "--home", str(place / "home")]
+    command = [sys.executable, "-m", "agentos.home", "init", "--home", str(place / "home")]
     command += ["--wrap", "key-file", "--key-file", str(place / "key")]
     subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
     return place / "home"

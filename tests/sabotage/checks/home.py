@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.mutation import Mutation, never, out
 
+WAYS = "home/test_ways.py"
 HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journal.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
 
@@ -67,17 +68,31 @@ CHECKS = (
     out(11, "content is recorded by size and digest alone", "kernel",
         "for name in contents:", "for name in ():",
         "kernel/test_wire.py::test_content_is_recorded_by_size_and_digest_alone"),
-    out(11, "the kernel leaves no core", "kernel",
+    out(11, "the kernel leaves no core", "home",
         "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))", "None",
         f"{PROCESS}::test_a_hardened_process_leaves_no_core_and_lets_nobody_look_in"),
-    out(11, "nobody looks into the kernel's memory", "kernel",
-        'walls.put_on("not dumpable", walls.not_dumpable)', 'walls.put_on("not dumpable", lambda: None)',
+    out(11, "nobody looks into the kernel's memory", "home",
+        "prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)", "prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)",
         f"{PROCESS}::test_a_hardened_process_leaves_no_core_and_lets_nobody_look_in"),
-    out(11, "a passphrase leaves the environment at once", "kernel",
-        'secret = os.environ.pop("AGENTOS_PASSPHRASE", "")', 'secret = os.environ.get("AGENTOS_PASSPHRASE", "")',
+    out(11, "a passphrase leaves the environment at once", "home",
+        'given = os.environ.pop(VARIABLE, "")', 'given = os.environ.get(VARIABLE, "")',
         "home/test_passphrase.py::test_the_passphrase_is_taken_out_of_the_environment"),
     out(14, "a cost that would stop the machine is not paid", "home",
         "if not sane or not 0 < slot.ops <= MAX_ARGON_OPS or not 8192 <= slot.memory <= MAX_ARGON_MEMORY:",
         "if not sane:",
         f"{KEYS}::test_a_cost_that_would_stop_the_machine_is_not_paid"),
+    never(11, "one way that is not the recovery key stays", "home",
+        'not any(slot.kind != "recovery" for slot in self.slots)',
+        f"{WAYS}::test_what_would_lock_the_person_out_or_means_nothing_changes_nothing"),
+    out(11, "who changes the ways opens the home first", "home",
+        "change = Change(path, was.home, unlocking.home_key(was, secret), was.slots)",
+        "change = Change(path, was.home, bytes(32), was.slots)",
+        f"{WAYS}::test_nobody_changes_a_home_that_they_cannot_open"),
+    out(11, "a new recovery key voids the old one", "home",
+        'self.slots = [each for each in self.slots if each.kind != "recovery"] + [slot]',
+        "self.slots = self.slots + [slot]",
+        f"{WAYS}::test_a_new_recovery_key_voids_the_old_one"),
+    out(11, "another passphrase voids the old one", "home",
+        'self.slots = [slot for slot in self.slots if slot.kind != "passphrase"]', "self.slots = list(self.slots)",
+        f"{WAYS}::test_another_passphrase_takes_the_place_of_the_old_one"),
 )  # fmt: skip

@@ -1,0 +1,88 @@
+"""`python -m agentos.home`: make a home, say where its kernel is, change how it is unlocked. For the shell.
+
+    init  --home H --wrap keyring|passphrase|key-file [--key-file PATH] [--secret-fd N] [--ready-fd M]
+    where --home H [--ready-fd M]
+    keys  --home H [--change add|remove|passphrase|recovery] [--wrap W] [--key-file PATH] [--number N] [--secret-fd N]
+          [--new-fd P] [--ready-fd M]
+
+Secrets come, and answers go, as `process` says; a new passphrase comes over P. `keys` without a change says which ways
+there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from agentos.home import home, process, unlocking, ways
+from agentos.home.keys import HomeError
+from agentos.home.process import Said
+
+WRAPS = ("keyring", "passphrase", "key-file")
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        process.harden()
+        path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
+        secret = process.secret(options.secret_fd)
+        verbs = {"init": _init, "where": _where, "keys": _keys}
+        process.say(options.ready_fd, verbs[options.verb](path, secret, options))
+    except HomeError as error:
+        return process.refuse(options.ready_fd, error.code, error.reason, error.hint)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agentos.home")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name in ("init", "where", "keys"):
+        verb = verbs.add_parser(name)
+        verb.add_argument("--home", default="")
+        verb.add_argument("--ready-fd", type=int)
+        verb.add_argument("--secret-fd", type=int)
+        if name != "where":
+            verb.add_argument("--wrap", choices=WRAPS, required=name == "init")
+            verb.add_argument("--key-file", type=Path)
+        if name == "keys":
+            verb.add_argument("--change", choices=("add", "remove", "passphrase", "recovery"))
+            verb.add_argument("--number", type=int, default=0)
+            verb.add_argument("--new-fd", type=int)
+    return parser
+
+
+def _init(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    recovery = home.initialise(path, options.wrap, secret, options.key_file)
+    kept = str(options.key_file.resolve()) if options.key_file else ""
+    return {"home": str(path), "wrap": options.wrap, "key_file": kept, "recovery": recovery}
+
+
+def _where(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    said: Said = msgspec.to_builtins(home.where(path))
+    return said
+
+
+def _keys(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    recovery = ""
+    if options.change:
+        with ways.changing(path, secret) as change:
+            if options.change == "add":
+                change.add(options.wrap or "", process.told(options.new_fd), options.key_file)
+            elif options.change == "remove":
+                change.remove(options.number)
+            elif options.change == "passphrase":
+                change.passphrase(process.told(options.new_fd))
+            else:
+                recovery = change.recovery()
+    slots = unlocking.read(path).slots
+    listed = [{"number": at, "kind": slot.kind, "path": slot.path} for at, slot in enumerate(slots, 1)]
+    return {"home": str(path), "ways": listed, "recovery": recovery}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""A process that holds a key of a home: what it does first, how it is told a secret, and how it answers.
+
+A secret comes over a descriptor until its end, or from AGENTOS_PASSPHRASE; never from the command line, which everyone
+can read. The answer is one line of JSON on another descriptor, or else on standard output: what was made or found, or
+{"error": {"code", "reason", "hint"}}.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from typing import Final
+
+import msgspec
+
+from agentos.home.keys import HomeError
+
+VARIABLE: Final = "AGENTOS_PASSPHRASE"
+MAX_SECRET: Final = 65_536
+REFUSED: Final = 5
+_PR_SET_DUMPABLE: Final = 4
+Said = dict[str, object]
+
+
+def harden() -> None:
+    """No core, and no other process looks into its memory. Raises HomeError where that cannot be had."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux" and ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+        raise HomeError("walls", "this machine does not keep others from looking into our memory", "agentos doctor")
+
+
+def secret(descriptor: int | None) -> str:
+    """What opens the home. It is taken out of the environment, so that nothing we start inherits it."""
+    given = os.environ.pop(VARIABLE, "")
+    return told(descriptor) or given
+
+
+def told(descriptor: int | None) -> str:
+    """What comes over a descriptor until its end; nothing where there is none. Nobody we start inherits it."""
+    if descriptor is None:
+        return ""
+    os.set_inheritable(descriptor, False)
+    with open(descriptor, "rb") as pipe:
+        given = pipe.read(MAX_SECRET)
+    try:
+        return given.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise HomeError("invalid", "the secret is not text", "type it again") from None
+
+
+def say(descriptor: int | None, said: Said) -> None:
+    try:
+        os.write(sys.stdout.fileno() if descriptor is None else descriptor, msgspec.json.encode(said) + b"\n")
+    except BrokenPipeError:
+        return
+
+
+def refuse(descriptor: int | None, code: str, reason: str, hint: str) -> int:
+    """Say why not; the exit status."""
+    say(descriptor, {"error": {"code": code, "reason": reason, "hint": hint}})
+    return REFUSED
