@@ -66,7 +66,7 @@ def kernel(ready: int) -> Iterator[Up]:
     place = Path(tempfile.mkdtemp(prefix="agentos-bench-")).resolve()
     home, log = place / "home", place / "log"
     wrap = ["--wrap", "key-file", "--key-file", str(place / "key")]
-    _kernel("init", home, wrap)
+    _home("init", home, wrap)
     told, tell = os.pipe()
     command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home)]
     command += ["--ready-fd", str(tell), "--ready-cells", str(ready)]
@@ -84,8 +84,8 @@ def kernel(ready: int) -> Iterator[Up]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _kernel(verb: str, home: Path, more: list[str]) -> None:
-    command = [sys.executable, "-m", "agentos.kernel", verb, "--home", str(home), *more]
+def _home(verb: str, home: Path, more: list[str]) -> None:
+    command = [sys.executable, "-m", "agentos.home", verb, "--home", str(home), *more]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
 
 
