@@ -24,37 +24,39 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentos/v1/capability.proto\x12\nagentos.v1\"3\n\x05\x42ound\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values\"2\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"\x8a\x01\n\x06Secret\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n\x05hosts\x18\x03 \x03(\tR\x05hosts\x12\x14\n\x05paths\x18\x04 \x03(\tR\x05paths\x12\x16\n\x06header\x18\x05 \x01(\tR\x06header\x12\x12\n\x04\x66orm\x18\x06 \x01(\tR\x04\x66orm\"\xa9\x02\n\x0b\x43\x61llContext\x12\x14\n\x05nonce\x18\x01 \x01(\x0cR\x05nonce\x12(\n\x10\x64\x65\x61\x64line_unix_ms\x18\x02 \x01(\x03R\x0e\x64\x65\x61\x64lineUnixMs\x12\'\n\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\x12)\n\x06\x62ounds\x18\x04 \x03(\x0b\x32\x11.agentos.v1.BoundR\x06\x62ounds\x12,\n\x07targets\x18\x05 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\x12\x10\n\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n\x07program\x18\x07 \x01(\tR\x07program\x12,\n\x07secrets\x18\x08 \x03(\x0b\x32\x12.agentos.v1.SecretR\x07secrets\"\x11\n\x0f\x44\x65scribeRequest\".\n\x10\x44\x65scribeResponse\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\"\x0f\n\rHealthRequest\"\x10\n\x0eHealthResponse\"B\n\x0ePrepareRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\"?\n\x0fPrepareResponse\x12,\n\x07targets\x18\x01 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\"\x0e\n\x0cWatchRequest\"M\n\rWatchResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07payload\x18\x03 \x01(\tR\x07payload2\x9f\x02\n\x11\x43\x61pabilityService\x12\x45\n\x08\x44\x65scribe\x12\x1b.agentos.v1.DescribeRequest\x1a\x1c.agentos.v1.DescribeResponse\x12?\n\x06Health\x12\x19.agentos.v1.HealthRequest\x1a\x1a.agentos.v1.HealthResponse\x12\x42\n\x07Prepare\x12\x1a.agentos.v1.PrepareRequest\x1a\x1b.agentos.v1.PrepareResponse\x12>\n\x05Watch\x12\x18.agentos.v1.WatchRequest\x1a\x19.agentos.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentos/v1/capability.proto\x12\nagentos.v1\"3\n\x05\x42ound\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values\"2\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"{\n\x06Secret\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n\x05value\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05value\x12\x16\n\x06places\x18\x03 \x03(\tR\x06places\x12\x16\n\x06header\x18\x04 \x01(\tR\x06header\x12\x12\n\x04\x66orm\x18\x05 \x01(\tR\x04\x66orm\"\xa9\x02\n\x0b\x43\x61llContext\x12\x14\n\x05nonce\x18\x01 \x01(\x0cR\x05nonce\x12(\n\x10\x64\x65\x61\x64line_unix_ms\x18\x02 \x01(\x03R\x0e\x64\x65\x61\x64lineUnixMs\x12\'\n\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\x12)\n\x06\x62ounds\x18\x04 \x03(\x0b\x32\x11.agentos.v1.BoundR\x06\x62ounds\x12,\n\x07targets\x18\x05 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\x12\x10\n\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n\x07program\x18\x07 \x01(\tR\x07program\x12,\n\x07secrets\x18\x08 \x03(\x0b\x32\x12.agentos.v1.SecretR\x07secrets\"\x11\n\x0f\x44\x65scribeRequest\".\n\x10\x44\x65scribeResponse\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\"\x0f\n\rHealthRequest\"\x10\n\x0eHealthResponse\"B\n\x0ePrepareRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\"?\n\x0fPrepareResponse\x12,\n\x07targets\x18\x01 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\"\x0e\n\x0cWatchRequest\"M\n\rWatchResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07payload\x18\x03 \x01(\tR\x07payload2\x9f\x02\n\x11\x43\x61pabilityService\x12\x45\n\x08\x44\x65scribe\x12\x1b.agentos.v1.DescribeRequest\x1a\x1c.agentos.v1.DescribeResponse\x12?\n\x06Health\x12\x19.agentos.v1.HealthRequest\x1a\x1a.agentos.v1.HealthResponse\x12\x42\n\x07Prepare\x12\x1a.agentos.v1.PrepareRequest\x1a\x1b.agentos.v1.PrepareResponse\x12>\n\x05Watch\x12\x18.agentos.v1.WatchRequest\x1a\x19.agentos.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentos.v1.capability_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SECRET'].fields_by_name['value']._loaded_options = None
+  _globals['_SECRET'].fields_by_name['value']._serialized_options = b'\200\001\001'
   _globals['_BOUND']._serialized_start=43
   _globals['_BOUND']._serialized_end=94
   _globals['_TARGET']._serialized_start=96
   _globals['_TARGET']._serialized_end=146
-  _globals['_SECRET']._serialized_start=149
-  _globals['_SECRET']._serialized_end=287
-  _globals['_CALLCONTEXT']._serialized_start=290
-  _globals['_CALLCONTEXT']._serialized_end=587
-  _globals['_DESCRIBEREQUEST']._serialized_start=589
-  _globals['_DESCRIBEREQUEST']._serialized_end=606
-  _globals['_DESCRIBERESPONSE']._serialized_start=608
-  _globals['_DESCRIBERESPONSE']._serialized_end=654
-  _globals['_HEALTHREQUEST']._serialized_start=656
-  _globals['_HEALTHREQUEST']._serialized_end=671
-  _globals['_HEALTHRESPONSE']._serialized_start=673
-  _globals['_HEALTHRESPONSE']._serialized_end=689
-  _globals['_PREPAREREQUEST']._serialized_start=691
-  _globals['_PREPAREREQUEST']._serialized_end=757
-  _globals['_PREPARERESPONSE']._serialized_start=759
-  _globals['_PREPARERESPONSE']._serialized_end=822
-  _globals['_WATCHREQUEST']._serialized_start=824
-  _globals['_WATCHREQUEST']._serialized_end=838
-  _globals['_WATCHRESPONSE']._serialized_start=840
-  _globals['_WATCHRESPONSE']._serialized_end=917
-  _globals['_CAPABILITYSERVICE']._serialized_start=920
-  _globals['_CAPABILITYSERVICE']._serialized_end=1207
+  _globals['_SECRET']._serialized_start=148
+  _globals['_SECRET']._serialized_end=271
+  _globals['_CALLCONTEXT']._serialized_start=274
+  _globals['_CALLCONTEXT']._serialized_end=571
+  _globals['_DESCRIBEREQUEST']._serialized_start=573
+  _globals['_DESCRIBEREQUEST']._serialized_end=590
+  _globals['_DESCRIBERESPONSE']._serialized_start=592
+  _globals['_DESCRIBERESPONSE']._serialized_end=638
+  _globals['_HEALTHREQUEST']._serialized_start=640
+  _globals['_HEALTHREQUEST']._serialized_end=655
+  _globals['_HEALTHRESPONSE']._serialized_start=657
+  _globals['_HEALTHRESPONSE']._serialized_end=673
+  _globals['_PREPAREREQUEST']._serialized_start=675
+  _globals['_PREPAREREQUEST']._serialized_end=741
+  _globals['_PREPARERESPONSE']._serialized_start=743
+  _globals['_PREPARERESPONSE']._serialized_end=806
+  _globals['_WATCHREQUEST']._serialized_start=808
+  _globals['_WATCHREQUEST']._serialized_end=822
+  _globals['_WATCHRESPONSE']._serialized_start=824
+  _globals['_WATCHRESPONSE']._serialized_end=901
+  _globals['_CAPABILITYSERVICE']._serialized_start=904
+  _globals['_CAPABILITYSERVICE']._serialized_end=1191
 # @@protoc_insertion_point(module_scope)

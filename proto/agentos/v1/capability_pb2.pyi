@@ -86,8 +86,7 @@ class Secret(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
-    HOSTS_FIELD_NUMBER: _builtins.int
-    PATHS_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
     FORM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -96,24 +95,23 @@ class Secret(_message.Message):
     """The header that carries it, and its text with {secret} where the value goes: Authorization, "Bearer {secret}"."""
     form: _builtins.str
     @_builtins.property
-    def hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where it may go, canonical: host patterns, and patterns of paths below them; all of the person's own saying."""
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it may go, canonical, all of the person's own saying: https://api.github.com/repos/**. secrets.py beside this
+        file reads them.
+        """
 
-    @_builtins.property
-    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         value: _builtins.str = ...,
-        hosts: _abc.Iterable[_builtins.str] | None = ...,
-        paths: _abc.Iterable[_builtins.str] | None = ...,
+        places: _abc.Iterable[_builtins.str] | None = ...,
         header: _builtins.str = ...,
         form: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "header", b"header", "hosts", b"hosts", "name", b"name", "paths", b"paths", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "header", b"header", "name", b"name", "places", b"places", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 
 from agentos.v1.globs import MOST_KNOWN, ONE, RUN, Segment, parsed, read_segment, spans
-from agentos.v1.matchers import BUDGET, CARRIED, MAXIMUM, PATH, canonical_value, literal, matches
+from agentos.v1.matchers import BUDGET, CARRIED, MAXIMUM, PATH, SECRET, canonical_value, literal, matches
 from agentos.v1.names import BadName, domain, exact, host, mail, visible
 from agentos.v1.paths import MOST_BYTES, anchored, fitting, join, segments, split
 from agentos.v1.urls import MOST_BYTES as URL_BYTES
@@ -25,6 +25,7 @@ from agentos.v1.urls import checked, names_of, url_name
 
 _WILDCARDS = 32
 _TOKENS = re.compile(r"\\\*|\*|[^*\\]+")
+_SECRET = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 _AMOUNT_MOST = 2**63 - 1
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -43,6 +44,8 @@ def canonical_pattern(matcher: int, text: str, start: str, home: str) -> str:
             return _url_pattern(text)
         case _ if matcher in (MAXIMUM, BUDGET):
             return str(amount(text))
+        case _ if matcher == SECRET:
+            return secret_name(text)
         case _ if matcher in CARRIED:
             return exact(text)
         case _:
@@ -115,6 +118,13 @@ def _url_pattern_name(name: str) -> str:
     if "**" in name.replace("\\*", ""):
         raise BadName("`**` is only allowed as a whole segment: /v1/**")
     return "".join(token if "*" in token else url_name(token) for token in tokens)
+
+
+def secret_name(text: str) -> str:
+    """The name of a secret, which stands in manifests, commands and marks alike."""
+    if not _SECRET.fullmatch(text):
+        raise BadName("a secret has a name of small letters, digits, dots, dashes and underscores: github")
+    return text
 
 
 def contains(matcher: int, wide: str, narrow: str) -> bool:
