@@ -62,13 +62,18 @@ def connect(path: Path, key: bytes) -> apsw.Connection:
     if db.pragma("cipher", "chacha20") != "chacha20":
         raise JournalBroken("this build of SQLite has no ChaCha20", "install apsw-sqlite3mc, and not apsw")
     db.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    configure(db)
+    return db
+
+
+def configure(db: apsw.Connection) -> None:
+    """What each connection is told beside its key."""
     db.set_busy_timeout(2000)
     for name, value in (
         ("temp_store", "MEMORY"), ("journal_mode", "WAL"), ("synchronous", "FULL"), ("secure_delete", "ON"),
         ("fullfsync", "ON"), ("checkpoint_fullfsync", "ON"), ("trusted_schema", "OFF"), ("cell_size_check", "ON"),
     ):  # fmt: skip
         db.pragma(name, value)
-    return db
 
 
 def create(path: Path, key: bytes) -> None:
