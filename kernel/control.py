@@ -13,29 +13,28 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
 
+from agentos.home.journal import JournalBroken, JournalFull
 from agentos.kernel import views
 from agentos.kernel.cells.spawn import hear_out
-from agentos.kernel.desk import Desk, Refusal
-from agentos.kernel.ledger import Ledger, Past
-from agentos.kernel.programs import Loader
+from agentos.kernel.desk import Refusal
+from agentos.kernel.ledger import Past
 from agentos.kernel.records import Fault, Revoked
 from agentos.kernel.run import Run as ActiveRun
-from agentos.kernel.runs import Runs
 from agentos.manifest import suggest
-from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc, error_pb2
 
 if TYPE_CHECKING:
+    from agentos.kernel.serve import Kernel
     from agentos.v1.control_pb2_grpc import _ServicerContext as Context
 
     Handler = grpc.RpcMethodHandler[bytes, bytes]
 
+T = TypeVar("T")
 VERSION = "0.1.0"
 STATUS = {
     error_pb2.CODE_DENIED: grpc.StatusCode.PERMISSION_DENIED,
@@ -45,25 +44,6 @@ STATUS = {
     error_pb2.CODE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }
-
-
-class Kernel(Protocol):
-    """The parts of a running kernel, as the control service needs them; serve.py puts them together."""
-
-    home: FilePath
-    guest: FilePath
-    started_ms: int
-    catalog: Catalog
-    ledger: Ledger
-    desk: Desk
-    runs: Runs
-    loader: Loader
-
-    def capabilities(self) -> list[pb.CapabilityInfo]: ...
-
-    async def add_capability(self, folder: str) -> pb.CapabilityInfo: ...
-
-    async def remove_capability(self, name: str) -> None: ...
 
 
 class Credential(grpc.aio.ServerInterceptor):
@@ -85,6 +65,16 @@ class Credential(grpc.aio.ServerInterceptor):
 
 async def _unauthenticated(request: bytes, context: Context) -> NoReturn:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the home's credential is missing")  # pyright: ignore[reportGeneralTypeIssues]  # the stub has two bases
+
+
+async def _done(work: Awaitable[T], context: Context) -> T:
+    """What was asked for, or the typed error of why it cannot be."""
+    try:
+        return await work
+    except Refusal as refusal:
+        await _abort(context, refusal.fault)
+    except (JournalFull, JournalBroken) as wrong:
+        await _abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
 
 
 async def _abort(context: Context, fault: Fault) -> NoReturn:
@@ -200,10 +190,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.InboxResponse(prompts=[waiting.prompt for waiting in self._kernel.desk.open.values()])
 
     async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:
-        try:
-            return pb.AnswerResponse(grants=await self._kernel.desk.answer(request))
-        except Refusal as refusal:
-            await _abort(context, refusal.fault)
+        return pb.AnswerResponse(grants=await _done(self._kernel.desk.answer(request), context))
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         table, now = self._kernel.ledger.table, time.time_ns() // 1_000_000
@@ -220,8 +207,21 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
         ids = table.subtree(request.id) if request.id in table.held else (request.id,)
         under_way = [f"{call.run}:{call.seq}" for call in table.under_way(ids)]
-        await ledger.durable(ledger.record(Revoked(ids)))
+        await _done(ledger.durable(ledger.record(Revoked(ids))), context)
         return pb.RevokeResponse(ids=ids, under_way=under_way)
+
+    # ---- secrets
+
+    async def SetSecret(self, request: pb.SetSecretRequest, context: Context) -> pb.SetSecretResponse:
+        replaced = await _done(self._kernel.secrets.set(request.secret), context)
+        return pb.SetSecretResponse(secret=self._kernel.secrets.info(request.secret.name), replaced=replaced)
+
+    async def ListSecrets(self, request: pb.ListSecretsRequest, context: Context) -> pb.ListSecretsResponse:
+        return pb.ListSecretsResponse(secrets=self._kernel.secrets.all())
+
+    async def RemoveSecret(self, request: pb.RemoveSecretRequest, context: Context) -> pb.RemoveSecretResponse:
+        await _done(self._kernel.secrets.remove(request.name), context)
+        return pb.RemoveSecretResponse()
 
     # ---- capabilities
 
@@ -231,18 +231,12 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.ListCapabilitiesResponse(capabilities=self._kernel.capabilities())
 
     async def AddCapability(self, request: pb.AddCapabilityRequest, context: Context) -> pb.AddCapabilityResponse:
-        try:
-            return pb.AddCapabilityResponse(capability=await self._kernel.add_capability(request.folder))
-        except Refusal as refusal:
-            await _abort(context, refusal.fault)
+        return pb.AddCapabilityResponse(capability=await _done(self._kernel.add_capability(request.folder), context))
 
     async def RemoveCapability(
         self, request: pb.RemoveCapabilityRequest, context: Context
     ) -> pb.RemoveCapabilityResponse:
-        try:
-            await self._kernel.remove_capability(request.name)
-        except Refusal as refusal:
-            await _abort(context, refusal.fault)
+        await _done(self._kernel.remove_capability(request.name), context)
         return pb.RemoveCapabilityResponse()
 
 

@@ -26,7 +26,7 @@ from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, bound_values
 from agentos.kernel.records import Bounds, Denial, Fault, Reasons
 from agentos.manifest.lines import Manifest, ManifestLine
-from agentos.manifest.rules import BOUND_BY_VALUE, Catalog
+from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
@@ -125,7 +125,8 @@ def granted(case: Case) -> Verdict | None:
     for held in case.held:
         if _fits(case, held, once) and not _overspent(case, held):
             grant = held.grant
-            return Allow(grant.id, (("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}")))
+            secrets = tuple(("secret", name) for name in named_secrets(case.call.rule, grant.bounds))
+            return Allow(grant.id, (("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}"), *secrets))
     return None
 
 
@@ -175,6 +176,12 @@ def _within(bounds: Bounds, call: Call, name: str, value: str) -> bool:
             leads = field.leads and any(matchers.leads(pattern, value) for pattern in patterns)
             return leads or any(matchers.matches(field.matcher, pattern, value) for pattern in patterns)
     return True
+
+
+def named_secrets(rule: ActionRule, bounds: Bounds) -> tuple[str, ...]:
+    """The secrets that a grant of these bounds lends to an action; none to one that has no bound for secrets."""
+    names = {field.bound for field in rule.fields if field.matcher == matchers.SECRET}
+    return tuple(value for name, values in bounds if name in names for value in values)
 
 
 def paths(call: Call) -> list[tuple[str, str]]:

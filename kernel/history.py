@@ -1,4 +1,4 @@
-"""What else the journal holds: programs, runs, answers and capabilities, as far as no call depends on them.
+"""What else the journal holds: programs, runs, answers, capabilities and secrets, as far as no call depends on them.
 
 The path of a call knows the records of `records` alone. Here is the union of all kinds, and their encoding.
 """
@@ -68,9 +68,26 @@ class CapabilityRemoved(msgspec.Struct, frozen=True, tag="capability.removed"):
     run: str = ""
 
 
+class SecretSet(msgspec.Struct, frozen=True, tag="secret.set"):
+    """The person set a secret: where it goes, and the key of its value in the vault. The value is never recorded."""
+
+    name: str
+    key: str
+    places: tuple[str, ...]
+    header: str
+    form: str
+    at_ms: int
+    run: str = ""
+
+
+class SecretRemoved(msgspec.Struct, frozen=True, tag="secret.removed"):
+    name: str
+    run: str = ""
+
+
 Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
-    | CapabilityAdded | CapabilityRemoved
+    | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved
 )  # fmt: skip
 
 

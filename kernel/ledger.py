@@ -23,6 +23,8 @@ from agentos.kernel.history import (
     PromptAnswered,
     Record,
     RunBegan,
+    SecretRemoved,
+    SecretSet,
 )
 from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, RunEnded
 
@@ -46,6 +48,7 @@ class Ledger:
         self.recent: dict[str, Past] = {}
         self.programs: set[str] = set()
         self.folders: dict[str, CapabilityAdded] = {}
+        self.secrets: dict[str, SecretSet] = {}
         self._ids: defaultdict[str, int] = defaultdict(int)
         for entry in journal.entries():
             self._fold(history.decode(entry.body))
@@ -103,6 +106,9 @@ class Ledger:
             self.folders[record.name] = record
         elif isinstance(record, CapabilityRemoved):
             self.folders.pop(record.name, None)
+        elif isinstance(record, SecretSet | SecretRemoved):
+            self.secrets.pop(record.name, None)
+            self.secrets |= {record.name: record} if isinstance(record, SecretSet) else {}
 
     def _seen(self, name: str) -> None:
         self._ids[name[0]] = max(self._ids[name[0]], int(name[1:]))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from agentos.kernel import prompts, provenance, views
+from agentos.kernel import bounds, prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
@@ -19,6 +19,7 @@ from agentos.kernel.grants import Held, Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor
 from agentos.kernel.run import Run
+from agentos.kernel.secrets import Secrets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
@@ -30,7 +31,8 @@ CHANGED = (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED)
 
 
 class Questions:
-    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk) -> None:
+    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk, secrets: Secrets) -> None:
+        self._secrets = secrets
         self._catalog = catalog
         self._ledger = ledger
         self._desk = desk
@@ -38,7 +40,13 @@ class Questions:
     def lines(self, manifest: Manifest, who: Standing) -> list[pb.Line]:
         """The lines of a manifest, and how each stands now."""
         table, now = self._ledger.table, time.time_ns() // 1_000_000
-        return prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
+        lines = prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
+        return self._with_secrets(lines)
+
+    def _with_secrets(self, lines: list[pb.Line]) -> list[pb.Line]:
+        for line in lines:
+            line.secrets.extend(self._secrets.told(line.action, bounds.read(line.bounds)))
+        return lines
 
     def program(self, manifest: Manifest, who: Standing) -> pb.Program:
         return views.program(manifest, who, self.lines(manifest, who), self._catalog)
@@ -88,7 +96,9 @@ class Questions:
             )
             for number, (call, ask) in enumerate(asking, 1)
         ]  # fmt: skip
-        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, review=False)
+        await self._put(
+            run, self._with_secrets(lines), [call.digest for call, _ in asking], asking[0][1].why, review=False
+        )
         return {call.digest for call, _ in asking}
 
     async def _put(

@@ -30,6 +30,7 @@ from agentos.kernel.programs import Loaded, Loader, check_bytes
 from agentos.kernel.questions import Questions
 from agentos.kernel.records import Fault, RunEnded
 from agentos.kernel.run import Run
+from agentos.kernel.secrets import Secrets
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
@@ -44,13 +45,15 @@ MAX_INPUT = 4 << 20
 
 
 class Runs:
-    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader) -> None:
+    def __init__(
+        self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader, secrets: Secrets
+    ) -> None:
         self.active: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._catalog = catalog
         self._ledger = ledger
         self._desk = desk
-        self._questions = Questions(catalog, ledger, desk)
+        self._questions = Questions(catalog, ledger, desk, secrets)
         self._path = path
         self._loader = loader
 

@@ -21,6 +21,7 @@ import msgspec
 from agentos.home.home import Home
 from agentos.home.journal import Journal
 from agentos.home.keys import HomeError
+from agentos.home.vault import Vault
 from agentos.kernel import views
 from agentos.kernel.bounds import written
 from agentos.kernel.call import Call
@@ -35,6 +36,7 @@ from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Bounds, Fault, Targets
 from agentos.kernel.runs import Runs
+from agentos.kernel.secrets import Secrets
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers, patterns
@@ -47,15 +49,17 @@ MAX_MESSAGE = 80 << 20
 class Reach:
     """The capability servers, as the path of a call needs them: seals, folders and errors translated."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, secrets: Secrets) -> None:
         self._servers = servers
+        self._secrets = secrets
 
     async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
+        told = context(call, bounds, lineage)
+        told.secrets.extend(self._secrets.of(call, bounds))
         try:
             await self._servers.allow(call.rule.capability, roots(call, bounds))
-            request = call.request.SerializeToString()
             return await self._servers.call(
-                call.rule.capability, call.rule.method, request, context(call, bounds, lineage)
+                call.rule.capability, call.rule.method, call.request.SerializeToString(), told
             )
         except CallFailed as failed:
             raise _failed(failed.error) from None
@@ -96,7 +100,7 @@ def _failed(error: error_pb2.Error) -> Failed:
 class Kernel:
     """A running kernel of one home."""
 
-    def __init__(self, home: Home, journal: Journal, images: Images, runtime: FilePath, ready: int) -> None:
+    def __init__(self, home: Home, journal: Journal, vault: Vault, images: Images, ready: int) -> None:
         self.home = home.path
         self.guest = GUEST
         self.started_ms = time.time_ns() // 1_000_000
@@ -104,18 +108,22 @@ class Kernel:
         built_in = sorted(path.parent for path in (ROOMS / "capabilities").glob("*/capability.toml"))
         added = [FilePath(each.folder) for each in self.ledger.folders.values() if _unchanged(each)]
         self.catalog: Catalog = load([*built_in, *added])
-        self.servers = Servers(self.catalog, runtime, (os.path.realpath(home.path),))
+        self.vault = vault
+        self.secrets = Secrets(self.ledger, vault, self.catalog, _now_ms)
+        self.servers = Servers(self.catalog, home.runtime, (os.path.realpath(home.path),))
         self.desk = Desk(self.ledger, self.ledger, self.catalog, _now_ms)
         self.loader = Loader(images, journal, GUEST, ready)
-        forbidden = tuple({str(home.path), os.path.realpath(home.path), str(runtime)})
-        path = Path(self.catalog, self.ledger.table, self.ledger, Reach(self.servers), Powers(), forbidden)
-        self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader)
+        forbidden = tuple({str(home.path), os.path.realpath(home.path), str(home.runtime)})
+        reach = Reach(self.servers, self.secrets)
+        path = Path(self.catalog, self.ledger.table, self.ledger, reach, Powers(), forbidden)
+        self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets)
         self.refused_shells = 0
 
     async def close(self) -> None:
         await self.runs.close()
         await self.servers.close()
         await self.loader.close()
+        self.vault.close()
         await self.ledger.journal.close()
 
     def shell_refused(self) -> None:
@@ -187,7 +195,8 @@ async def serve(home: Home, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     journal = Journal.open(home.database, home.keys.database)
-    kernel = Kernel(home, journal, Images(home.images, home.keys.images), home.runtime, options.ready_cells)
+    vault = Vault.open(home.database, home.keys.database)
+    kernel = Kernel(home, journal, vault, Images(home.images, home.keys.images), options.ready_cells)
     token = secrets.token_urlsafe(32)
     server = grpc.aio.server(
         interceptors=[Credential(token, kernel.shell_refused)],

@@ -104,6 +104,21 @@ class ControlServiceStub:
                 request_serializer=agentos_dot_v1_dot_control__pb2.RevokeRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_control__pb2.RevokeResponse.FromString,
                 _registered_method=True)
+        self.SetSecret = channel.unary_unary(
+                '/agentos.v1.ControlService/SetSecret',
+                request_serializer=agentos_dot_v1_dot_control__pb2.SetSecretRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.SetSecretResponse.FromString,
+                _registered_method=True)
+        self.ListSecrets = channel.unary_unary(
+                '/agentos.v1.ControlService/ListSecrets',
+                request_serializer=agentos_dot_v1_dot_control__pb2.ListSecretsRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.ListSecretsResponse.FromString,
+                _registered_method=True)
+        self.RemoveSecret = channel.unary_unary(
+                '/agentos.v1.ControlService/RemoveSecret',
+                request_serializer=agentos_dot_v1_dot_control__pb2.RemoveSecretRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.RemoveSecretResponse.FromString,
+                _registered_method=True)
         self.ListCapabilities = channel.unary_unary(
                 '/agentos.v1.ControlService/ListCapabilities',
                 request_serializer=agentos_dot_v1_dot_control__pb2.ListCapabilitiesRequest.SerializeToString,
@@ -219,6 +234,26 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetSecret(self, request, context):
+        """Keeps a secret, in place of one of the same name. No call of this service ever returns a value.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecrets(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveSecret(self, request, context):
+        """Lets a secret go, for good: the next call that names it is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCapabilities(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -310,6 +345,21 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.Revoke,
                     request_deserializer=agentos_dot_v1_dot_control__pb2.RevokeRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_control__pb2.RevokeResponse.SerializeToString,
+            ),
+            'SetSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSecret,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.SetSecretRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.SetSecretResponse.SerializeToString,
+            ),
+            'ListSecrets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecrets,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.ListSecretsRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.ListSecretsResponse.SerializeToString,
+            ),
+            'RemoveSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSecret,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.RemoveSecretRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.RemoveSecretResponse.SerializeToString,
             ),
             'ListCapabilities': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCapabilities,
@@ -705,6 +755,87 @@ class ControlService:
             '/agentos.v1.ControlService/Revoke',
             agentos_dot_v1_dot_control__pb2.RevokeRequest.SerializeToString,
             agentos_dot_v1_dot_control__pb2.RevokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/SetSecret',
+            agentos_dot_v1_dot_control__pb2.SetSecretRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.SetSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSecrets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/ListSecrets',
+            agentos_dot_v1_dot_control__pb2.ListSecretsRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.ListSecretsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/RemoveSecret',
+            agentos_dot_v1_dot_control__pb2.RemoveSecretRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.RemoveSecretResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,11 @@ class ControlServiceStub:
     ListGrants: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListGrantsRequest, _control_pb2.ListGrantsResponse]
     Revoke: _grpc.UnaryUnaryMultiCallable[_control_pb2.RevokeRequest, _control_pb2.RevokeResponse]
     """Takes a grant and all derived from it, or undoes a "never ask again"."""
+    SetSecret: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetSecretRequest, _control_pb2.SetSecretResponse]
+    """Keeps a secret, in place of one of the same name. No call of this service ever returns a value."""
+    ListSecrets: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListSecretsRequest, _control_pb2.ListSecretsResponse]
+    RemoveSecret: _grpc.UnaryUnaryMultiCallable[_control_pb2.RemoveSecretRequest, _control_pb2.RemoveSecretResponse]
+    """Lets a secret go, for good: the next call that names it is refused."""
     ListCapabilities: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListCapabilitiesRequest, _control_pb2.ListCapabilitiesResponse]
     AddCapability: _grpc.UnaryUnaryMultiCallable[_control_pb2.AddCapabilityRequest, _control_pb2.AddCapabilityResponse]
     """Registers a capability from a folder with a capability.toml."""
@@ -94,6 +99,11 @@ class ControlServiceAsyncStub(ControlServiceStub):
     ListGrants: _aio.UnaryUnaryMultiCallable[_control_pb2.ListGrantsRequest, _control_pb2.ListGrantsResponse]  # type: ignore[assignment]
     Revoke: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeRequest, _control_pb2.RevokeResponse]  # type: ignore[assignment]
     """Takes a grant and all derived from it, or undoes a "never ask again"."""
+    SetSecret: _aio.UnaryUnaryMultiCallable[_control_pb2.SetSecretRequest, _control_pb2.SetSecretResponse]  # type: ignore[assignment]
+    """Keeps a secret, in place of one of the same name. No call of this service ever returns a value."""
+    ListSecrets: _aio.UnaryUnaryMultiCallable[_control_pb2.ListSecretsRequest, _control_pb2.ListSecretsResponse]  # type: ignore[assignment]
+    RemoveSecret: _aio.UnaryUnaryMultiCallable[_control_pb2.RemoveSecretRequest, _control_pb2.RemoveSecretResponse]  # type: ignore[assignment]
+    """Lets a secret go, for good: the next call that names it is refused."""
     ListCapabilities: _aio.UnaryUnaryMultiCallable[_control_pb2.ListCapabilitiesRequest, _control_pb2.ListCapabilitiesResponse]  # type: ignore[assignment]
     AddCapability: _aio.UnaryUnaryMultiCallable[_control_pb2.AddCapabilityRequest, _control_pb2.AddCapabilityResponse]  # type: ignore[assignment]
     """Registers a capability from a folder with a capability.toml."""
@@ -209,6 +219,29 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.RevokeResponse, _abc.Awaitable[_control_pb2.RevokeResponse]]:
         """Takes a grant and all derived from it, or undoes a "never ask again"."""
+
+    @_abc_1.abstractmethod
+    def SetSecret(
+        self,
+        request: _control_pb2.SetSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.SetSecretResponse, _abc.Awaitable[_control_pb2.SetSecretResponse]]:
+        """Keeps a secret, in place of one of the same name. No call of this service ever returns a value."""
+
+    @_abc_1.abstractmethod
+    def ListSecrets(
+        self,
+        request: _control_pb2.ListSecretsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListSecretsResponse, _abc.Awaitable[_control_pb2.ListSecretsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RemoveSecret(
+        self,
+        request: _control_pb2.RemoveSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RemoveSecretResponse, _abc.Awaitable[_control_pb2.RemoveSecretResponse]]:
+        """Lets a secret go, for good: the next call that names it is refused."""
 
     @_abc_1.abstractmethod
     def ListCapabilities(
