@@ -32,6 +32,7 @@ COMMANDS = (
     (AUTHORITY, "deny", "authority:deny", "Answer a question with no."),
     (AUTHORITY, "grants", "authority:grants", "List what programs are allowed."),
     (AUTHORITY, "revoke", "authority:revoke", "Take back a grant."),
+    (AUTHORITY, "secrets", "secrets:secrets", "Keep what programs may use and never see."),
     (KERNEL, "init", "system:init", "Make a home, and choose how its key is kept."),
     (KERNEL, "keys", "keys:keys", "List and change the ways of unlocking the home."),
     (KERNEL, "up", "system:up", "Start the kernel."),

@@ -37,6 +37,7 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `ps` | a list of runs without `result` and `output` |
 | `explain` | `{name, path, digest, has_manifest, lines, covered, limits}` |
 | `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
+| `secrets` | a list of `{name, places, header, form, set, last_used}`; with `set` one of them, with `replaced` |
 | `inbox` | a list of `{id, run, program, path, review, why, asked, digest, lines}` |
 | `doctor` | `{walls: [{name, about, held, note}], kernel: {pid, version, home}, guest: {path, digest, imports}}` |
 

@@ -169,8 +169,11 @@ class Asking:
         for bound in self._edited.get(line.number, line.bounds):
             typed = [_placed(self._terminal.edit(f"  {bound.name}: ", value), value) for value in bound.values]
             narrowed.append(capability_pb2.Bound(name=bound.name, values=[value for value in typed if value]))
-        if all(bound.values for bound in narrowed):
-            self._edited[line.number] = narrowed
+        # Without a secret a line is narrower; without anything else it is nothing.
+        lent = {bound.name for bound in line.bounds if {*bound.values} <= {secret.name for secret in line.secrets}}
+        left = [bound for bound in narrowed if bound.values or bound.name not in lent]
+        if all(bound.values for bound in left):
+            self._edited[line.number] = left
         else:
             self._terminal.say("  nothing would be left of it: use [c]hoose to say no to a line")
 

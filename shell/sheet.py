@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from agentos.shell.count import covered
@@ -48,10 +48,35 @@ def verb(line: pb.Line) -> str:
     return line.action.partition(".")[2] if line.action.startswith("files.") else quoted(line.action, 60)
 
 
-def objects(bounds: Bounds) -> list[str]:
-    """What bounds cover, one a row: paths as they are, anything else with its name."""
-    shown = [value if bound.name == "path" else f"{bound.name} {value}" for bound in bounds for value in bound.values]
-    return [quoted(value) for value in shown] or ["anything: it has no bound"]
+def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
+    """What bounds cover, one a row: paths as they are, URLs put together, anything else with its name.
+
+    Of `secrets`, those that the bounds name are told with the places that they go to.
+    """
+    held = {bound.name: list(bound.values) for bound in bounds}
+    lent = [secret for secret in secrets if secret.name in held.get("secret", ())]
+    shown = _urls(held) if {"scheme", "host"} <= held.keys() else []
+    for name, values in held.items():
+        known = [secret.name for secret in lent] if name == "secret" else []
+        shown += [value if name == "path" else f"{name} {value}" for value in values if value not in known]
+    return [quoted(value, 400) for value in [*shown, *map(lending, lent)]] or ["anything: it has no bound"]
+
+
+def _urls(held: dict[str, list[str]]) -> list[str]:
+    """The parts of URLs as one text for each host, taken out of what is to be shown; as is what is as usual."""
+    methods, schemes, hosts = held.pop("method", []), held.pop("scheme"), held.pop("host")
+    ports, paths = ", ".join(held.pop("port", [])), ", ".join(held.pop("path", []))
+    if held.get("network") == ["public"]:
+        del held["network"]
+    port = "" if ports == "443" else f":{ports}"
+    return [f"{', '.join(methods)} {scheme}://{host}{port}{paths}".strip() for host in hosts for scheme in schemes]
+
+
+def lending(secret: pb.SecretInfo) -> str:
+    """That a program's calls go out with a secret, and where to."""
+    if not secret.places:
+        return f"with the secret {secret.name}, which is not set yet: agentos secrets set {secret.name}"
+    return f"with the secret {secret.name}, which goes to {', '.join(secret.places)} alone"
 
 
 def note(line: pb.Line, bounds: Bounds, counts: bool) -> str:
@@ -67,7 +92,7 @@ def note(line: pb.Line, bounds: Bounds, counts: bool) -> str:
 
 def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
     """A line of a review as cells; a second object goes below the first."""
-    first, *rest = objects(bounds)
+    first, *rest = objects(bounds, line.secrets)
     return [[str(line.number), verb(line), first, note(line, bounds, counts)], *(["", "", each, ""] for each in rest)]
 
 
@@ -91,6 +116,7 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
     head = paint(f"{name(prompt.program)} wants to {quoted(line.summary, 400)}", "bold", "yellow", on=colour)
     about = [["what", f"{quoted(line.action)} · {EFFECTS.get(line.effect, 'of unknown effect')}"]]
     about += [["from", quoted(origin, 400)] for origin in line.origins]
+    about += [["with", quoted(lending(secret).removeprefix("with "), 400)] for secret in line.secrets]
     about += [["why", quoted(prompt.why)]] if prompt.why else []
     wide = [[str(place), *_scope(line, bounds, counts)] for place, bounds in enumerate(scopes(line), 1)]
     return "\n".join([head, *columns(about), *(fitted(wide, width) if len(wide) > 1 else [])])
@@ -99,9 +125,13 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
 def batch(prompt: pb.Prompt, colour: bool, width: int = 0) -> str:
     """The screen of several calls made at once: one line each."""
     head = f"{name(prompt.program)} wants {plural(len(prompt.lines), 'thing')} at once"
-    cells = [[str(line.number), quoted(line.summary), _from(line)] for line in prompt.lines]
+    cells = [[str(line.number), quoted(line.summary) + _with(line), _from(line)] for line in prompt.lines]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
     return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *fitted(cells, width)])
+
+
+def _with(line: pb.Line) -> str:
+    return "".join(f" with the secret {secret.name}" for secret in line.secrets)
 
 
 def _from(line: pb.Line) -> str:
@@ -137,6 +167,7 @@ def details(prompt: pb.Prompt, edited: dict[int, Bounds], width: int) -> str:
         told.append(f"line {line.number}    {quoted(line.action)}: {EFFECTS.get(line.effect, 'of unknown effect')}")
         for bound in edited.get(line.number, line.bounds):
             told += [f"          {quoted(bound.name)} = {quoted(value, 4096)}" for value in bound.values]
+        told += [f"          {quoted(lending(secret), 4096)}" for secret in line.secrets]
         told += [f"          asked for in {quoted(line.source)}"] if line.source else []
         told += [f"          {quoted(origin, 4096)}" for origin in line.origins]
     offered = {offer.choice for line in prompt.lines for offer in line.offers}

@@ -115,6 +115,18 @@ def grant(found: pb.Grant) -> dict[str, Value]:
     }
 
 
+def secret(found: pb.SecretInfo) -> dict[str, Value]:
+    """What there is to know of a secret; never its value, which no kernel tells."""
+    return {
+        "name": found.name,
+        "places": list(found.places),
+        "header": found.header,
+        "form": found.form,
+        "set": found.set_ms or None,
+        "last_used": found.last_used_ms or None,
+    }
+
+
 def line(found: pb.Line) -> dict[str, Value]:
     return {
         "number": found.number,
@@ -126,6 +138,7 @@ def line(found: pb.Line) -> dict[str, Value]:
         "asks": "always" if found.always_asks else "once",
         "state": word(pb.LineState.Name(found.state), "LINE_STATE_"),
         "source": found.source,
+        "secrets": [secret(each) for each in found.secrets],
         "origins": list(found.origins),
         "offers": [{"choice": terms(offer.choice), "bounds": bounds(offer.bounds)} for offer in found.offers],
     }
