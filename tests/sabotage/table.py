@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from tests.sabotage.checks import answers, decisions, home, limits, manifest, path, places, servers, urls, walls
+from tests.sabotage.checks import (
+    answers,
+    decisions,
+    home,
+    limits,
+    manifest,
+    path,
+    places,
+    secrets,
+    servers,
+    urls,
+    walls,
+)
 
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
-    *manifest.CHECKS, *urls.CHECKS, *home.CHECKS, *limits.CHECKS,
+    *manifest.CHECKS, *urls.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
-LATER = {10: "labels come later", 12: "there are no secrets to inject before there is a network"}
+LATER = {10: "labels come later"}
 RULES = tuple(rule for rule in range(1, 15) if rule not in LATER)
