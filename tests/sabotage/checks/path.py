@@ -34,7 +34,7 @@ CHECKS = (
         "await self._ledger.durable(self._ledger.record(ended))", "self._ledger.record(ended)",
         f"{KILLED}::test_what_was_acknowledged_survives"),
     out(3, "a revoked grant is so on disk before that is told", "kernel",
-        "await ledger.durable(ledger.record(Revoked(ids)))", "ledger.record(Revoked(ids))",
+        "await _done(ledger.durable(ledger.record(Revoked(ids))), context)", "ledger.record(Revoked(ids))",
         f"{KILLED}::test_what_was_acknowledged_survives"),
     # ---- 7: the shell
     out(7, "every call of a shell carries the credential", "kernel",
