@@ -30,12 +30,13 @@ Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 @dataclass(frozen=True)
 class Boot:
     """What the kernel says at the start. `forbidden` are real paths that are never named; `keeps` are the
-    folders that its capability.toml names so, by their names."""
+    folders that its capability.toml names so, by their names; `settings` those of its settings that were made."""
 
     socket: str
     key: bytes
     forbidden: tuple[str, ...] = ()
     keeps: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Capability:

@@ -74,7 +74,8 @@ def serve(capability: Capability) -> None:
 def read_boot(fd: int = 3) -> Boot:
     with os.fdopen(fd, "rb") as pipe:
         told = json.loads(pipe.read())
-    return Boot(told["socket"], bytes.fromhex(told["key"]), tuple(told["forbidden"]), told.get("keeps", {}))
+    keeps, settings = told.get("keeps", {}), told.get("settings", {})
+    return Boot(told["socket"], bytes.fromhex(told["key"]), tuple(told["forbidden"]), keeps, settings)
 
 
 async def _serve(capability: Capability, boot: Boot) -> None:

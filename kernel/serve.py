@@ -94,7 +94,7 @@ def roots(call: Call, given: Bounds) -> dict[str, str]:
 
 def _failed(error: error_pb2.Error) -> Failed:
     fault = Fault(error.code, error.reason, error.hint, error.detail)
-    return Failed(fault, released=error.detail != "interrupted")
+    return Failed(fault, released=not error.happened)
 
 
 class Kernel:

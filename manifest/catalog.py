@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -77,6 +78,7 @@ class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folders: str | tuple[str, ...] = ()
     network: bool = False
     keeps: tuple[str, ...] = ()
+    settings: dict[str, Literal["text", "file"]] = {}
 
 
 def _form(file: Path) -> _Form:
@@ -98,8 +100,8 @@ def _form(file: Path) -> _Form:
         raise CatalogError(f'{file}: folders is "granted" or a list of paths')
     if not all(path.startswith(("/", "~/")) for path in _folders(form) if path != "granted"):
         raise CatalogError(f"{file}: folders are absolute or begin with ~/")
-    if not all(map(_WORD.match, form.keeps)):
-        raise CatalogError(f"{file}: keeps are plain names")
+    if not all(map(_WORD.match, (*form.keeps, *form.settings))):
+        raise CatalogError(f"{file}: keeps and settings are plain names")
     return form
 
 
@@ -169,6 +171,7 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
         service=service.full_name,
         keeps=form.keeps,
         folder=folder,
+        settings=tuple(form.settings.items()),
     )
     return Entry(rule, actions)
 

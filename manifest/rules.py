@@ -98,6 +98,7 @@ class CapabilityRule(msgspec.Struct, frozen=True):
 
     `folders` is ("granted",) for the roots of live grants, else absolute paths or `~/…`. `keeps` are the names of
     folders that the home keeps for it. `folder` is where its capability.toml lies; empty for the kernel's own.
+    `settings` are what the kernel's environment may set for it, by name: "text", or "file" that it may then read.
     """
 
     name: str
@@ -111,6 +112,7 @@ class CapabilityRule(msgspec.Struct, frozen=True):
     service: str
     keeps: tuple[str, ...] = ()
     folder: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True):

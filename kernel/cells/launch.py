@@ -50,9 +50,12 @@ CODES = frozenset(error_pb2.Code.values()) - {error_pb2.CODE_UNSPECIFIED, error_
 class CallFailed(Exception):
     """A call that has no reply. With the detail `interrupted` its effect may have happened, else it did not."""
 
-    def __init__(self, code: error_pb2.Code.ValueType, reason: str, hint: str = "", detail: str = "") -> None:
+    def __init__(
+        self, code: error_pb2.Code.ValueType, reason: str, hint: str = "", detail: str = "", happened: bool = False
+    ) -> None:
         super().__init__(reason)
         self.error = error_pb2.Error(code=code, reason=reason[:500], hint=hint[:500], detail=detail[:32])
+        self.error.happened = happened or detail == "interrupted"
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -89,7 +92,8 @@ class Server:
         """Start it and wait until it listens. Raises CallFailed; then nothing of it is left."""
         self._place = Path(tempfile.mkdtemp(prefix=f"{self.rule.name[:12]}-", dir=runtime))
         socket = str(self._place / "s")
-        boot = {"socket": socket, "key": self._key.hex(), "forbidden": forbidden, "keeps": dict(keeps)}
+        boot: dict[str, object] = {"socket": socket, "key": self._key.hex()}
+        boot |= {"forbidden": forbidden, "keeps": dict(keeps), "settings": settings(self.rule)}
         ready = self._spawn(profile(self.rule, self.folders, str(self._place)), json.dumps(boot).encode())
         try:
             if len(socket) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
@@ -213,13 +217,25 @@ def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Pro
     foreign = bool(rule.folder) and not any(word.startswith("agentos.") for word in command)
     return Profile(
         command=command,
-        read=[path for path, how in folders.items() if how == "read"],
+        read=[*(path for path, how in folders.items() if how == "read"), *_files(rule)],
         write=[path for path, how in folders.items() if how == "write"],
         listen=[place],
         run=[rule.folder] if foreign else [],
         network=rule.network,
         environment={"PYTHONPATH": rule.folder} if foreign else {},
     )
+
+
+def settings(rule: CapabilityRule) -> dict[str, str]:
+    """What our environment sets for this capability, and for no other: AGENTOS_NET_CA is the ca of net."""
+    made = {name: os.environ.get(f"AGENTOS_{rule.name}_{name}".upper(), "") for name, _ in rule.settings}
+    made |= {name: os.path.realpath(made[name]) for name, kind in rule.settings if kind == "file" and made[name]}
+    return {name: value for name, value in made.items() if value}
+
+
+def _files(rule: CapabilityRule) -> list[str]:
+    made = settings(rule)
+    return [made[name] for name, kind in rule.settings if kind == "file" and name in made]
 
 
 def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
@@ -229,7 +245,7 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
             with suppress(ValueError):
                 error = error_pb2.Error.FromString(value)
                 if error.code in CODES and error.reason:
-                    return CallFailed(error.code, error.reason, error.hint, error.detail)
+                    return CallFailed(error.code, error.reason, error.hint, error.detail, error.happened)
     if problem.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} does not know this action")
     if problem.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -1,0 +1,1 @@
+"""The net capability: its parts by themselves, and attacks through guests in cells."""

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61gentos/v1/error.proto\x12\nagentos.v1\"q\n\x05\x45rror\x12$\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x10.agentos.v1.CodeR\x04\x63ode\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04hint\x18\x03 \x01(\tR\x04hint\x12\x16\n\x06\x64\x65tail\x18\x04 \x01(\tR\x06\x64\x65tail*\x92\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43ODE_DENIED\x10\x01\x12\x17\n\x13\x43ODE_NEEDS_APPROVAL\x10\x02\x12\x12\n\x0e\x43ODE_NOT_FOUND\x10\x03\x12\x0e\n\nCODE_LIMIT\x10\x04\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x05\x12\x10\n\x0c\x43ODE_INVALID\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61gentos/v1/error.proto\x12\nagentos.v1\"\x8d\x01\n\x05\x45rror\x12$\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x10.agentos.v1.CodeR\x04\x63ode\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04hint\x18\x03 \x01(\tR\x04hint\x12\x16\n\x06\x64\x65tail\x18\x04 \x01(\tR\x06\x64\x65tail\x12\x1a\n\x08happened\x18\x05 \x01(\x08R\x08happened*\x92\x01\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43ODE_DENIED\x10\x01\x12\x17\n\x13\x43ODE_NEEDS_APPROVAL\x10\x02\x12\x12\n\x0e\x43ODE_NOT_FOUND\x10\x03\x12\x0e\n\nCODE_LIMIT\x10\x04\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x05\x12\x10\n\x0c\x43ODE_INVALID\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentos.v1.error_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CODE']._serialized_start=154
-  _globals['_CODE']._serialized_end=300
-  _globals['_ERROR']._serialized_start=38
-  _globals['_ERROR']._serialized_end=151
+  _globals['_CODE']._serialized_start=183
+  _globals['_CODE']._serialized_end=329
+  _globals['_ERROR']._serialized_start=39
+  _globals['_ERROR']._serialized_end=180
 # @@protoc_insertion_point(module_scope)

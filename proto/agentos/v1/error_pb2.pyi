@@ -62,6 +62,7 @@ class Error(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     HINT_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    HAPPENED_FIELD_NUMBER: _builtins.int
     code: Global___Code.ValueType
     reason: _builtins.str
     """What happened and why, in one line, without host text."""
@@ -70,8 +71,11 @@ class Error(_message.Message):
     detail: _builtins.str
     """A word for programs to branch on, where the code is too coarse: exists, is_folder, not_folder, not_empty,
     link, not_regular, too_large, quota, disk_full, changed, not_text, bad_name, interrupted (its effect may have
-    happened all the same).
+    happened all the same). Of the network: no_name, address, refused, unreachable, tls, other_host, timeout, reset,
+    not_http, rate, connections, handles, handle, failed.
     """
+    happened: _builtins.bool
+    """The effect may have happened all the same, so that what was reserved for it counts as used."""
     def __init__(
         self,
         *,
@@ -79,10 +83,11 @@ class Error(_message.Message):
         reason: _builtins.str = ...,
         hint: _builtins.str = ...,
         detail: _builtins.str = ...,
+        happened: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "detail", b"detail", "hint", b"hint", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "detail", b"detail", "happened", b"happened", "hint", b"hint", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,100 @@
+"""Headers of a request, made and checked; headers of an answer, as a program gets them.
+
+What frames a message or says who is spoken to is ours alone: two parties that read the length or the host of a message
+differently is how requests are smuggled. So a program that sets one of these is refused, not corrected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from agentos.capabilities.failure import Invalid, Limit
+from agentos.capabilities.net import limits
+from agentos.v1 import net_pb2 as pb
+
+Fields = list[tuple[bytes, bytes]]
+
+_OURS = frozenset(
+    (
+        *("host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive"),
+        *("accept-encoding", "expect", "http2-settings"),
+    )
+)
+# Of an answer: what framed the message that we took apart.
+_FRAMING = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
+_DECODED = frozenset((b"content-encoding", b"content-length"))
+_PROXY = "proxy-"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # a token, RFC 9110, 5.6.2
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_TUNNELS = ("CONNECT", "TRACE")
+# Methods whose request has a body by its meaning, so that an empty one is said to be empty.
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def method(name: str) -> bytes:
+    """A method that asks for something. Raises Invalid: CONNECT would make a tunnel of the connection."""
+    if not _METHOD.fullmatch(name) or name in _TUNNELS:
+        raise Invalid("not a method that can be used here", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
+    return name.encode()
+
+
+def sent(given: Iterable[pb.NetHeader], verb: bytes, host: str, body: bytes) -> Fields:
+    """All headers of a request, ours first. `host` is what stands in Host. Raises Invalid, Limit."""
+    written = [_field(each) for each in given]
+    names = {name.lower() for name, _ in written}
+    if len(written) > limits.SENT_FIELDS or sum(len(n) + len(v) + 4 for n, v in written) > limits.SENT_HEAD:
+        raise Limit("more than 64 headers, or more than 32 KiB of them", "send what is long as the body", "too_large")
+    # A part of what is compressed cannot be unpacked.
+    packing = b"identity" if b"range" in names else b"gzip, deflate"
+    ours: Fields = [(b"Host", host.encode()), (b"Accept-Encoding", packing), (b"Connection", b"close")]
+    ours += [(name, value) for name, value in _usual if name.lower() not in names]
+    if body or verb.decode() in _WITH_BODY:
+        ours.append((b"Content-Length", str(len(body)).encode()))
+    return ours + written
+
+
+_usual: Fields = [(b"Accept", b"*/*"), (b"User-Agent", b"agentos")]
+
+
+def _field(given: pb.NetHeader) -> tuple[bytes, bytes]:
+    name, value = given.name, given.value
+    if not _NAME.fullmatch(name):
+        raise Invalid("the name of a header is letters, digits and hyphens", "see the name of each header", "bad_name")
+    if name.lower() in _OURS or name.lower().startswith(_PROXY):
+        raise Invalid(f"{name} is set by the system", "leave it out", "bad_name")
+    try:
+        raw = value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise Invalid(f"{name} has characters beyond Latin-1", "encode its value first", "bad_name") from None
+    if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+        raise Invalid(f"{name} has a line break or another control character", "take it out", "bad_name")
+    if value != value.strip(" \t"):
+        raise Invalid(f"{name} begins or ends with white space", "strip its value", "bad_name")
+    return name.encode(), raw
+
+
+def host(name: str, scheme: str, port: str) -> str:
+    """What stands in Host: without a port where it goes without saying."""
+    bare = f"[{name}]" if ":" in name else name
+    return bare if port == {"https": "443", "http": "80"}[scheme] else f"{bare}:{port}"
+
+
+def came(fields: Fields, *, decoded: bool) -> list[pb.NetHeader]:
+    """The headers of an answer for the program: as they came, but for those that no longer hold."""
+    left_out = _FRAMING | (_DECODED if decoded else frozenset())
+    return [
+        pb.NetHeader(name=name.decode("latin-1"), value=value.decode("latin-1"))
+        for name, value in fields
+        if name.lower() not in left_out and not name.lower().startswith(_PROXY.encode())
+    ]
+
+
+def packed(fields: Fields, verb: bytes, status: int) -> bytes:
+    """How the body is compressed, where we asked for that and unpack it: gzip or deflate, once, and whole."""
+    codings = [
+        coding.strip().lower() for name, v in fields if name.lower() == b"content-encoding" for coding in v.split(b",")
+    ]
+    if len(codings) != 1 or verb == b"HEAD" or status in (204, 206, 304):
+        return b""
+    return {b"gzip": b"gzip", b"x-gzip": b"gzip", b"deflate": b"deflate"}.get(codings[0], b"")
