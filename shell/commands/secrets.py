@@ -156,11 +156,11 @@ def _test(name: str, url: str, common: Common) -> int:
         ended = trial.run(kernel, name, to)
     sent, why = trial.told(known, to)
     status = int(ended.result) if ended.result else None
-    answer = {"secret": name, "url": str(to), "sent": sent and status is not None, "why": why, "status": status}
-    if not common.answer(answer | {"run": ended.id, "error": values.error(ended.error)}):
-        emit(f"sent      {'yes' if answer['sent'] else 'no'}: {why}")
+    told = {"secret": name, "url": str(to), "sent": sent and status is not None, "why": why, "status": status}
+    if not common.answer(told | {"run": ended.id, "error": values.error(ended.error)}):
+        emit(f"sent      {'yes' if told['sent'] else 'no'}: {why}")
         emit(f"answered  {status}" if status is not None else f"answered  nothing: {ended.error.reason}")
         emit(f"recorded  agentos show {ended.id}")
-    if status is None and ended.error.hint:
-        say(ended.error.hint, "yellow")
-    return Exit.DONE if answer["sent"] and status is not None and status < 400 else Exit.FAILED
+        if ended.error.hint:
+            say(ended.error.hint, "yellow")
+    return Exit.DONE if told["sent"] and status is not None and status < 400 else Exit.FAILED

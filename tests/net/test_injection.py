@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentos.capabilities.failure import Invalid
-from agentos.capabilities.net.secrets import Destination, injected
+from agentos.capabilities.failure import Failure, Invalid, Unavailable
+from agentos.capabilities.net.secrets import Destination, Headers, Lent
 from agentos.v1.capability_pb2 import Secret
 
 HERE = Destination("https", "api.example.com", "443", "/v1/x?q=1")
@@ -15,8 +15,12 @@ def secret(name: str = "api", place: str = "https://api.example.com/v1/**", head
     return Secret(name=name, value=f"value-of-{name}", places=[place], header=header, form="Bearer {secret}")
 
 
+def added(secrets: list[Secret], to: Destination, given: Headers) -> list[tuple[str, str]]:
+    return Lent(secrets).added(to, given)
+
+
 def test_a_secret_goes_to_its_place_as_its_header() -> None:
-    assert injected([secret()], HERE, [("Accept", "*/*")]) == [("Authorization", "Bearer value-of-api")]
+    assert added([secret()], HERE, [("Accept", "*/*")]) == [("Authorization", "Bearer value-of-api")]
 
 
 @pytest.mark.parametrize(
@@ -32,33 +36,44 @@ def test_a_secret_goes_to_its_place_as_its_header() -> None:
     ],
 )
 def test_a_secret_goes_nowhere_else(elsewhere: Destination) -> None:
-    assert injected([secret()], elsewhere, [("Authorization", "the program's own")]) == []
+    assert added([secret()], elsewhere, [("Authorization", "the program's own")]) == []
 
 
 def test_http_gets_a_secret_only_where_the_person_wrote_it() -> None:
     local = secret(place="http://127.0.0.1:8080/**")
-    assert injected([local], Destination("http", "127.0.0.1", "8080", "/x"), [])
-    assert not injected([local], Destination("https", "127.0.0.1", "8080", "/x"), [])
-    assert not injected([secret(place="http://api.example.com/**")], HERE._replace(scheme="http", port="80"), [])
+    assert added([local], Destination("http", "127.0.0.1", "8080", "/x"), [])
+    assert not added([local], Destination("https", "127.0.0.1", "8080", "/x"), [])
+    assert not added([secret(place="http://api.example.com/**")], HERE._replace(scheme="http", port="80"), [])
 
 
 def test_two_secrets_go_as_two_headers_and_never_as_one() -> None:
     key = secret("key", header="X-Api-Key")
-    assert [name for name, _ in injected([secret(), key], HERE, [])] == ["Authorization", "X-Api-Key"]
+    assert [name for name, _ in added([secret(), key], HERE, [])] == ["Authorization", "X-Api-Key"]
     with pytest.raises(Invalid, match="two secrets"):
-        injected([secret(), secret("other", header="authorization")], HERE, [])
+        added([secret(), secret("other", header="authorization")], HERE, [])
     elsewhere = secret("other", "https://other.example/**")
-    assert len(injected([secret(), elsewhere], HERE, [])) == 1
+    assert len(added([secret(), elsewhere], HERE, [])) == 1
 
 
 def test_the_header_is_not_the_programs_to_set() -> None:
     with pytest.raises(Invalid, match="not the program's") as refused:
-        injected([secret()], HERE, [("aUTHORIZATION", "Bearer mine")])
+        added([secret()], HERE, [("aUTHORIZATION", "Bearer mine")])
     assert "value-of-api" not in str(refused.value.error)
 
 
 @pytest.mark.parametrize("name", ["Range", "if-range"])
 def test_a_range_is_not_asked_for_where_a_secret_goes(name: str) -> None:
     with pytest.raises(Invalid, match="range"):
-        injected([secret()], HERE, [(name, "bytes=3-3")])
-    assert injected([secret()], HERE._replace(host="b.example"), [(name, "bytes=3-3")]) == []
+        added([secret()], HERE, [(name, "bytes=3-3")])
+    assert added([secret()], HERE._replace(host="b.example"), [(name, "bytes=3-3")]) == []
+
+
+def test_an_answer_that_cannot_be_read_is_not_handed_on_unsearched() -> None:
+    with pytest.raises(Unavailable, match="cannot be read"):
+        Lent([secret()]).stream(unread="x-strange")
+    assert Lent([]).stream(unread="x-strange").feed(b"as it is") == b"as it is"
+
+
+def test_what_a_failure_says_is_searched_too() -> None:
+    failed = Lent([secret()]).failure(Failure("it said value-of-api", "not value-of-api"))
+    assert (failed.error.reason, failed.error.hint) == ("it said [secret api]", "not [secret api]")
