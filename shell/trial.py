@@ -1,6 +1,6 @@
 """A secret tried out: one request, as the person's own act, through the whole path that a program's calls take.
 
-It is a run like any other, of a program of three lines whose manifest names the one place and the one secret. Typing
+It is a run like any other, of a program of a few lines whose manifest names the one place and the one secret. Typing
 the command is the person's yes, for this run alone. So it is recorded as everything is, and nothing of the kernel has
 to make an exception for it.
 """

@@ -1,6 +1,6 @@
 """The body of an answer as pieces of a bounded size, at a bounded pace, up to a bounded end.
 
-    the wire (64 KiB at a time) -> unpacked as far as somebody wants it -> pieces
+    the wire (64 KiB at a time) -> unpacked as far as somebody wants it -> searched for secrets -> pieces
 
 Nothing is unpacked ahead: zlib is asked for no more than a piece still lacks, and keeps what it has not read. So a
 bomb costs its own size and one piece. Only gzip and deflate are asked for, which zlib reads; another coding, or
@@ -22,6 +22,7 @@ from typing import Protocol
 import httpcore2
 
 from agentos.capabilities.net import faults, limits
+from agentos.capabilities.net.scrub import Stream
 
 
 class Unpacks(Protocol):
@@ -33,6 +34,10 @@ class Unpacks(Protocol):
 
     def whole(self) -> bool:
         """Whether nothing is missing at its end."""
+        ...
+
+    def rest(self, most: int) -> bytes:
+        """What was held back until its end, when nothing is missing."""
         ...
 
 
@@ -49,6 +54,9 @@ class Plain:
 
     def whole(self) -> bool:
         return True
+
+    def rest(self, most: int) -> bytes:
+        return b""
 
 
 class Packed:
@@ -85,6 +93,31 @@ class Packed:
 
     def whole(self) -> bool:
         return self._zlib is None or self._zlib.eof
+
+    def rest(self, most: int) -> bytes:
+        return b""
+
+
+class Searched:
+    """What another unpacks, with marks in place of secrets. What it holds back is lost where a body breaks off."""
+
+    def __init__(self, unpacks: Unpacks, stream: Stream) -> None:
+        self._unpacks, self._stream = unpacks, stream
+        self._ready = b""
+        self.feed, self.whole = unpacks.feed, unpacks.whole
+
+    def take(self, most: int) -> bytes:
+        while not self._ready and (taken := self._unpacks.take(limits.SEARCHED)):
+            self._ready = self._stream.feed(taken)
+        return self._given(most)
+
+    def rest(self, most: int) -> bytes:
+        self._ready += self._stream.end()
+        return self._given(most)
+
+    def _given(self, most: int) -> bytes:
+        given, self._ready = self._ready[:most], self._ready[most:]
+        return given
 
 
 class Bomb(Exception):
@@ -127,7 +160,8 @@ class Body:
             if not taken and self._wire_ended:
                 if not self._unpacks.whole():
                     raise faults.reset(self._host)
-                self.ended = True
+                taken = self._unpacks.rest(most)
+                self.ended = not taken
         except Bomb:
             raise faults.bomb(self._host) from None
         except zlib.error:

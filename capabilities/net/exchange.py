@@ -5,7 +5,8 @@
 Each request has a connection of its own, which is closed after it. Kept connections would save a handshake, and make
 what one program did to a connection (a login, a framing that lies) the next one's affair.
 
-The secrets of a call are for two places: `_fields` (what is sent) and `Answer` (what comes back: headers and pieces).
+The secrets of a call have been put among its headers before (`server`); here all that comes back is searched for them,
+headers and body.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from agentos.capabilities.failure import Invalid
 from agentos.capabilities.net import bodies, faults, headers, limits
 from agentos.capabilities.net.addresses import Address
 from agentos.capabilities.net.dial import Dialer
+from agentos.capabilities.net.secrets import Lent
 from agentos.v1 import net_pb2 as pb
 
 
@@ -53,8 +55,10 @@ class Wants:
 class Answer:
     """The head of an answer, and its body as far as it was not read yet."""
 
-    def __init__(self, status: int, fields: list[pb.NetHeader], body: bodies.Body, wire: httpcore2.Response) -> None:
-        self.status, self.headers, self.body = status, fields, body
+    def __init__(
+        self, status: int, fields: list[pb.NetHeader], body: bodies.Body, wire: httpcore2.Response, lent: Lent
+    ) -> None:
+        self.status, self.headers, self.body, self.lent = status, fields, body, lent
         self._wire = wire
 
     async def close(self) -> None:
@@ -64,8 +68,9 @@ class Answer:
 
 
 async def ask(
-    parts: Parts, given: list[pb.NetHeader], content: bytes, found: list[Address], trust: ssl.SSLContext, wants: Wants
-) -> Answer:
+    parts: Parts, given: list[pb.NetHeader], content: bytes, found: list[Address], trust: ssl.SSLContext, wants: Wants,
+    lent: Lent,
+) -> Answer:  # fmt: skip
     """Send a request to one of these checked addresses, and return once the head of its answer has come. Raises."""
     verb = headers.method(parts.method)
     request = httpcore2.Request(
@@ -82,14 +87,14 @@ async def ask(
         with _told(parts.host, dialer):
             async with asyncio.timeout(max(wants.head_by - time.monotonic(), 0)):
                 response = await connection.handle_async_request(request)
-        return _answer(parts.host, verb, response, dialer, wants)
+        return _answer(parts.host, verb, response, dialer, wants, lent)
     except BaseException:
         if dialer.line is not None:
             await dialer.line.aclose()
         raise
 
 
-def _answer(host: str, verb: bytes, response: httpcore2.Response, dialer: Dialer, wants: Wants) -> Answer:
+def _answer(host: str, verb: bytes, response: httpcore2.Response, dialer: Dialer, wants: Wants, lent: Lent) -> Answer:
     if dialer.line is not None:
         dialer.line.in_body = True
     if response.status < 200:
@@ -97,15 +102,21 @@ def _answer(host: str, verb: bytes, response: httpcore2.Response, dialer: Dialer
     if len(response.headers) > limits.FIELDS:
         raise faults.head_too_large(host)
     coding = headers.packed(response.headers, verb, response.status)
+    if lent.any and not coding and headers.closed(response.headers, verb, response.status):
+        raise faults.unsearchable(host)
+    unpacks = bodies.Packed(coding) if coding else bodies.Plain()
     body = bodies.Body(
         host,
         _wire(response),
-        bodies.Packed(coding) if coding else bodies.Plain(),
+        bodies.Searched(unpacks, lent.stream()) if lent.any else unpacks,
         wants.most,
         time.monotonic() + limits.WHOLE_S,
         wants.patience,
     )
-    return Answer(response.status, headers.came(response.headers, decoded=bool(coding)), body, response)
+    fields = headers.came(response.headers, decoded=bool(coding))
+    for each in fields:
+        each.name, each.value = lent.text(each.name), lent.text(each.value)
+    return Answer(response.status, fields, body, response, lent)
 
 
 def _wire(response: httpcore2.Response) -> AsyncIterator[bytes]:

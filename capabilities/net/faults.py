@@ -1,8 +1,8 @@
 """What a program is told when the network fails: our own words and the host that it named, nothing of a library.
 
 `detail` is a word to branch on. Before anything was sent: `no_name`, `address`, `refused`, `unreachable`, `tls`,
-`other_host`. Afterwards, so that the request may have had its effect: `timeout`, `reset`, `not_http`, `too_large`; such
-a failure says so (`happened`), and the grant counts as used.
+`other_host`. Afterwards, so that the request may have had its effect: `timeout`, `reset`, `not_http`, `too_large`,
+`secret`; such a failure says so (`happened`), and the grant counts as used.
 """
 
 from __future__ import annotations
@@ -104,6 +104,11 @@ def head_too_large(host: str) -> Failure:
 def bomb(host: str) -> Failure:
     reason = f"the answer of {host} unpacks to more than 200 times its size"
     return sent(Limit(reason, "ask for it uncompressed, or for less", "too_large"))
+
+
+def unsearchable(host: str) -> Failure:
+    reason = f"the answer of {host} is packed in a way that cannot be searched for a secret"
+    return sent(Unavailable(reason, "ask for it in another form, or under a grant without a secret", "secret"))
 
 
 def undecodable(host: str) -> Failure:

@@ -90,6 +90,12 @@ def came(fields: Fields, *, decoded: bool) -> list[pb.NetHeader]:
     ]
 
 
+def closed(fields: Fields, verb: bytes, status: int) -> bool:
+    """Whether the body is encoded in any way, so that what we do not unpack nobody here can read."""
+    codings = [value.strip().lower() for name, value in fields if name.lower() == b"content-encoding"]
+    return any(coding not in (b"", b"identity") for coding in codings) and verb != b"HEAD" and status not in (204, 304)
+
+
 def packed(fields: Fields, verb: bytes, status: int) -> bytes:
     """How the body is compressed, where we asked for that and unpack it: gzip or deflate, once, and whole."""
     codings = [

@@ -45,6 +45,7 @@ WHOLE_S: Final = 300.0  # from the request to the end of its body; then the body
 
 # ---- size, in bytes
 PIECE: Final = MIB  # what one reply carries
+SEARCHED: Final = 64 * KIB  # what is searched for secrets at a time
 BODY: Final = 64 * MIB  # of a body in all, where the call does not say
 BODY_MOST: Final = GIB  # whatever it says
 HEAD: Final = 64 * KIB  # all that comes before the body, 1xx answers too

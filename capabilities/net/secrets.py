@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentos.capabilities.failure import Failure, Invalid, Unavailable
+from agentos.capabilities.failure import Invalid
 from agentos.capabilities.net.scrub import Needles, Stream
 from agentos.v1 import secrets
 from agentos.v1.capability_pb2 import Secret
 from agentos.v1.names import BadName
+from agentos.v1.net_pb2 import NetHeader
 
 Headers = Sequence[tuple[str, str]]
 RANGES = ("range", "if-range")
@@ -43,6 +44,15 @@ class Lent:
         self._named = named
         self._needles = Needles(named)
 
+    @property
+    def any(self) -> bool:
+        return bool(self._named)
+
+    def joined(self, to: Destination, given: Sequence[NetHeader]) -> list[NetHeader]:
+        """The headers that the program gave and those that the secrets add. Raises Invalid."""
+        written = [(each.name, each.value) for each in given]
+        return [*given, *(NetHeader(name=name, value=text) for name, text in self.added(to, written))]
+
     def added(self, to: Destination, given: Headers) -> list[tuple[str, str]]:
         """The headers that they add to those that the program gave. Raises Invalid."""
         going = [secret for secret in self._named if goes(secret, to)]
@@ -63,20 +73,12 @@ class Lent:
         return list(found.values())
 
     def text(self, text: str) -> str:
-        """A header that came back, with marks."""
+        """A header that came back, or a line of our own log, with marks."""
         return self._needles.text(text)
 
-    def stream(self, unread: str = "") -> Stream:
-        """For the body that comes back, decoded. Raises Unavailable where it is `unread`: encoded in an unknown way."""
-        if unread and self._needles:
-            hint = "nothing can be looked for in it; ask for it without this encoding"
-            raise Unavailable("the answer is encoded in a way that cannot be read", hint)
+    def stream(self) -> Stream:
+        """For the body that comes back, unpacked."""
         return Stream(self._needles)
-
-    def failure(self, failed: Failure) -> Failure:
-        """The same failure, with marks."""
-        failed.error.reason, failed.error.hint = self.text(failed.error.reason), self.text(failed.error.hint)
-        return failed
 
 
 def goes(secret: Secret, to: Destination) -> bool:

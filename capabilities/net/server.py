@@ -18,6 +18,7 @@ from agentos.capabilities.failure import Failure, Invalid, NotFound, Unavailable
 from agentos.capabilities.net import limits, names
 from agentos.capabilities.net.dial import trust
 from agentos.capabilities.net.exchange import Answer, Parts, Wants, ask
+from agentos.capabilities.net.secrets import Destination, Lent
 from agentos.capabilities.server import Capability
 from agentos.v1 import net_pb2 as pb
 
@@ -63,7 +64,7 @@ class Net(Capability):
         reply = pb.NetFetchResponse(status=answer.status, headers=answer.headers)
         try:
             if not request.stream:
-                with typed():
+                with typed(answer.lent):
                     reply.body = await answer.body.piece(limits.PIECE, min(limits.FIRST_S, _left(context)))
             reply.cut = answer.body.cut
             if not answer.body.ended:
@@ -89,7 +90,7 @@ class Net(Capability):
             opened.closing.cancel()
         body = opened.answer.body
         try:
-            with typed():
+            with typed(opened.answer.lent):
                 piece = await body.piece(min(request.length or limits.PIECE, limits.PIECE), _left(context))
             opened.busy = body.ended
         finally:
@@ -114,16 +115,17 @@ class Net(Capability):
             raise Invalid("timeout_ms is 0 or more")
         if self._trust is None:
             self._trust = trust(self.boot.settings.get("ca", ""))
-        parts = Parts.of(request)
+        parts, lent = Parts.of(request), Lent(context.secrets)
+        given = lent.joined(Destination(parts.scheme, parts.host, parts.port, parts.path), request.headers)
         patience = min(request.timeout_ms / 1000 or limits.HEAD_S, limits.HEAD_MOST_S, _left(context))
         head_by = time.monotonic() + patience
         lease = await self._limits.lease(context.program, patience)
         try:
-            with typed():
+            with typed(lent):
                 networks = context.bounds.get("network", ())
                 found = await names.checked(parts.host, networks, self._resolve, lambda kind: _line(parts, kind))
                 wants = Wants(most, patience, head_by)
-                return await ask(parts, list(request.headers), content, found, self._trust, wants), lease
+                return await ask(parts, given, content, found, self._trust, wants, lent), lease
         except BaseException:
             lease.release()
             raise
@@ -176,14 +178,15 @@ def _line(parts: Parts, network: str) -> str:
 
 
 @contextmanager
-def typed() -> Iterator[None]:
+def typed(lent: Lent) -> Iterator[None]:
     """Lets failures through. Of what nobody thought of, a program learns that it happened, and our log the rest."""
     try:
         yield
     except Failure:
         raise
     except Exception as problem:  # noqa: BLE001 - `interrupted`, as for any other server, would end this one for all
-        traceback.print_exception(problem, file=sys.stderr)
+        # A library's own words may repeat what came, and with it a secret.
+        sys.stderr.write(lent.text("".join(traceback.format_exception(problem))))
         failure = Unavailable("the request failed", "try again later", "failed")
         failure.error.happened = True
         raise failure from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentos.capabilities.failure import Failure, Invalid, Unavailable
+from agentos.capabilities.failure import Invalid
 from agentos.capabilities.net.secrets import Destination, Headers, Lent
 from agentos.v1.capability_pb2 import Secret
 
@@ -66,14 +66,3 @@ def test_a_range_is_not_asked_for_where_a_secret_goes(name: str) -> None:
     with pytest.raises(Invalid, match="range"):
         added([secret()], HERE, [(name, "bytes=3-3")])
     assert added([secret()], HERE._replace(host="b.example"), [(name, "bytes=3-3")]) == []
-
-
-def test_an_answer_that_cannot_be_read_is_not_handed_on_unsearched() -> None:
-    with pytest.raises(Unavailable, match="cannot be read"):
-        Lent([secret()]).stream(unread="x-strange")
-    assert Lent([]).stream(unread="x-strange").feed(b"as it is") == b"as it is"
-
-
-def test_what_a_failure_says_is_searched_too() -> None:
-    failed = Lent([secret()]).failure(Failure("it said value-of-api", "not value-of-api"))
-    assert (failed.error.reason, failed.error.hint) == ("it said [secret api]", "not [secret api]")

@@ -72,7 +72,8 @@ class Error(_message.Message):
     """A word for programs to branch on, where the code is too coarse: exists, is_folder, not_folder, not_empty,
     link, not_regular, too_large, quota, disk_full, changed, not_text, bad_name, interrupted (its effect may have
     happened all the same). Of the network: no_name, address, refused, unreachable, tls, other_host, timeout, reset,
-    not_http, rate, connections, handles, handle, failed.
+    not_http, rate, connections, handles, handle, failed, secret (it could not be searched for one). no_secret: one
+    that the grant names is not set.
     """
     happened: _builtins.bool
     """The effect may have happened all the same, so that what was reserved for it counts as used."""

@@ -6,6 +6,7 @@ from tests.sabotage.mutation import Mutation, never, out
 
 PLACES, KERNEL, VAULT = "authority/test_secret_places.py", "kernel/test_secrets.py", "home/test_vault.py"
 GOING, SCRUB, SHELL = "net/test_injection.py", "net/test_scrub.py", "shell/test_secrets_command.py"
+WAY = "net/test_secrets_path.py"
 
 CHECKS = (
     # ---- where a secret goes
@@ -55,10 +56,21 @@ CHECKS = (
         "going = [secret for secret in self._named if goes(secret, to)]", "going = list(self._named)",
         f"{GOING}::test_a_secret_goes_nowhere_else"),
     never(12, "an answer that cannot be read is not handed on", "capabilities/net",
-        "unread and self._needles", f"{GOING}::test_an_answer_that_cannot_be_read_is_not_handed_on_unsearched"),
-    out(12, "what a failure says is searched", "capabilities/net",
-        "failed.error.reason, failed.error.hint = self.text(failed.error.reason), self.text(failed.error.hint)", "pass",
-        f"{GOING}::test_what_a_failure_says_is_searched_too"),
+        "lent.any and not coding and headers.closed(response.headers, verb, response.status)",
+        f"{WAY}::test_an_answer_that_breaks_off_or_cannot_be_read_says_nothing_of_it"),
+    out(12, "the body of an answer is searched", "capabilities/net",
+        "bodies.Searched(unpacks, lent.stream()) if lent.any else unpacks,", "unpacks,",
+        f"{WAY}::test_the_secret_arrives_and_the_program_never_sees_it"),
+    out(12, "the headers of an answer are searched", "capabilities/net",
+        "        each.name, each.value = lent.text(each.name), lent.text(each.value)\n", "        pass\n",
+        f"{WAY}::test_the_secret_arrives_and_the_program_never_sees_it"),
+    out(12, "what is held back of a body that breaks off is lost", "capabilities/net",
+        "                if not self._unpacks.whole():\n                    raise faults.reset(self._host)\n", "",
+        f"{WAY}::test_an_answer_that_breaks_off_or_cannot_be_read_says_nothing_of_it"),
+    out(12, "a call goes with the secrets of its grant alone", "kernel",
+        "return tuple(value for name, values in bounds if name in names for value in values)",
+        'return ("api",)',
+        f"{WAY}::test_without_the_persons_yes_to_it_a_program_goes_without"),
     # ---- what comes back
     out(12, "a secret is found whatever the case", "capabilities/net",
         "for byte in bytes(range(256)).lower())", "for byte in bytes(range(256)))",
