@@ -9,6 +9,8 @@ import importlib
 import pkgutil
 import sys
 
+from agentos.guests.python import tls
+
 ABSENT = """antigravity this idlelib turtle turtledemo tkinter test lib2to3 ensurepip venv _pyrepl __hello__ __phello__
     _ios_support _android_support _apple_support _aix_support _osx_support""".split()
 
@@ -23,6 +25,7 @@ missing: dict[str, str] = {}
 
 def load() -> None:
     """Import all of it; `missing` says what this build of Python lacks."""
+    sys.modules["ssl"] = tls
     for name in sorted({*sys.stdlib_module_names, *sys.builtin_module_names} - {*ABSENT}):
         _load(name)
     for package in PACKAGES:

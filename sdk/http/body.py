@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from base64 import b64decode
 
@@ -32,7 +33,7 @@ class Body:
         """
         self.begun = True
         while not self._piece and self._handle:
-            self._read_on(length)
+            self._read_on()
         if not self._piece and self._cut:
             raise LimitExceeded(
                 "the body is longer than what may be received, and was cut off",
@@ -58,10 +59,12 @@ class Body:
         """Hang up; what was not read is given up."""
         handle, self._handle, self._piece, self._cut = self._handle, "", b"", False
         if handle:
-            wire.call("net.close", {"handle": handle})
+            with contextlib.suppress(AgentError):  # the server gives it up by itself, later
+                wire.call("net.close", {"handle": handle})
 
-    def _read_on(self, length: int) -> None:
-        reply = wire.call("net.read", {"handle": self._handle, "length": length})
+    def _read_on(self) -> None:
+        """As much as one reply carries, however little is asked for: a call costs more than memory."""
+        reply = wire.call("net.read", {"handle": self._handle})
         self._piece = b64decode(reply.get("data", ""))
         self._cut = bool(reply.get("cut", False))
         if reply.get("end") or self._cut:

@@ -22,12 +22,13 @@ from agentos.guests.python.shims import (
     replace,
     trace,
     tree,
+    web,
     zones,
 )
 
 PARTS = (
-    zones, clock, dates, chance, console, opening, posix, tree, locks, loop, outside, database, trace, library, audits,
-    imports,
+    zones, clock, dates, chance, console, opening, posix, tree, locks, loop, outside, web, database, trace, library,
+    audits, imports,
 )  # fmt: skip
 
 

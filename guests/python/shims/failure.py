@@ -32,6 +32,8 @@ _Value = _named("ValueError", Invalid)
 _Exists = _named("FileExistsError", _Plain, FileExistsError)
 _IsFolder = _named("IsADirectoryError", _Plain, IsADirectoryError)
 _NotFolder = _named("NotADirectoryError", _Plain, NotADirectoryError)
+_Unreachable = _named("ConnectionError", Unavailable, ConnectionError)
+_Timeout = _named("TimeoutError", Unavailable, TimeoutError)
 
 _BY_CODE = {
     "denied": _Denied,
@@ -63,6 +65,25 @@ def plainly(error: AgentError, path: str = "") -> BaseException:
     if path:
         plain.filename = path
     return plain  # type: ignore[no-any-return]
+
+
+def of_network(error: AgentError) -> Any:
+    """The same failure as a script expects it that has a connection: what is not there is one that breaks."""
+    plain: Any = plainly(error)
+    if error.code == "unavailable":
+        kind, number = (_Timeout, errno.ETIMEDOUT) if error.detail == "timeout" else (_Unreachable, errno.ECONNRESET)
+        plain = kind(error.reason, error.hint, error.detail)
+        plain.errno, plain.strerror = number, error.reason
+    return plain
+
+
+def as_well(kind: type[Exception]) -> dict[type, Any]:
+    """For each kind of plain failure one that `except kind` catches too, under that name."""
+    plain = {*_BY_CODE.values(), *(each for each, _ in _BY_DETAIL.values()), _Invalid, _Unreachable, _Timeout}
+    made = {each: _named(kind.__name__, each, kind) for each in sorted(plain, key=lambda each: each.__name__)}
+    for each in made.values():
+        each.__module__ = kind.__module__
+    return made
 
 
 def ask(action: str, path: str = "", /, **args: Any) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from typing import Any, NoReturn
 
 from agentos.guests.python.shims.replace import instead
 
-_NETWORK = "requests httpx aiohttp urllib3 httplib2 pycurl websocket websockets paramiko boto3 feedparser ssl _ssl"
+_WEB = "httpx aiohttp urllib3 httplib2 pycurl"
+_NETWORK = "websocket websockets paramiko boto3 _ssl"
+_FETCH = 'under a line such as "net.fetch" = { host = ["example.com"] }'
 _TABLES = "numpy pandas polars scipy pyarrow matplotlib seaborn sklearn torch tensorflow"
 _FORMS = {
     "yaml": "for settings use tomllib or json",
     "toml": "use tomllib",
     "dotenv": "there is no environment; read the file with open",
+    "certifi": "certificates are always checked; leave it out",
+    "feedparser": "fetch it with net.get(url) of agentos.sdk, and read it with xml.etree.ElementTree",
     "bs4": "use html.parser or xml.etree.ElementTree",
     "lxml": "use xml.etree.ElementTree",
     "dateutil": "use datetime and zoneinfo",
@@ -61,8 +65,10 @@ _FORMS = {
 
 def _advice(name: str) -> str:
     top = name.partition(".")[0]
+    if top in _WEB.split():
+        return f"use net.get(url) of agentos.sdk, or requests, {_FETCH}"
     if top in _NETWORK.split():
-        return "the network is reached by a capability of agentos.sdk, under a line of the manifest such as net.fetch"
+        return f"a program opens no socket; it fetches with net.get(url) of agentos.sdk, {_FETCH}"
     if top in _TABLES.split():
         return "use csv, statistics, math, array or sqlite3 in memory"
     if top == "agentos":

@@ -10,7 +10,7 @@ import asyncio
 from asyncio import base_events, events, runners
 from typing import Any, NoReturn
 
-from agentos.guests.python.shims import clock
+from agentos.guests.python.shims import clock, outside
 from agentos.guests.python.shims.failure import refuse
 
 
@@ -60,11 +60,11 @@ class Loop(base_events.BaseEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         pass
 
-    async def getaddrinfo(self, *_: Any, **__: Any) -> NoReturn:
-        _no_network()
+    async def getaddrinfo(self, host: Any, *_: Any, **__: Any) -> NoReturn:
+        _no_network(host)
 
-    async def create_connection(self, *_: Any, **__: Any) -> NoReturn:
-        _no_network()
+    async def create_connection(self, factory: Any, host: Any = None, *_: Any, **__: Any) -> NoReturn:
+        _no_network(host)
 
     async def create_server(self, *_: Any, **__: Any) -> NoReturn:
         _no_network()
@@ -79,8 +79,8 @@ class Loop(base_events.BaseEventLoop):
         refuse("a program starts no other program", "do it in Python; for files use open, shutil and os")
 
 
-def _no_network() -> NoReturn:
-    refuse("a program opens no socket", "the network is reached by a capability, under a line of the manifest")
+def _no_network(host: Any = None) -> NoReturn:
+    refuse("a program opens no socket", outside.fetch(host))
 
 
 class _Policy(events._BaseDefaultEventLoopPolicy):  # type: ignore[name-defined, misc]

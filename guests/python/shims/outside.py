@@ -6,15 +6,17 @@ import _signal  # pyright: ignore[reportMissingImports]  # of CPython, where no 
 import _socket
 import concurrent.futures
 import faulthandler
-import http.client
+import ftplib
+import imaplib
 import multiprocessing.context
 import multiprocessing.process
+import poplib
 import select
 import selectors
 import signal
+import smtplib
 import socket
 import subprocess
-import urllib.request
 from typing import Any, NoReturn
 
 from agentos.guests.python.shims import clock
@@ -22,22 +24,34 @@ from agentos.guests.python.shims.failure import refuse
 from agentos.guests.python.shims.posix import _no_process
 from agentos.guests.python.shims.replace import instead
 
-NETWORK = "the network is reached by a capability of agentos.sdk, under a line of the manifest such as net.fetch"
+FETCH = "fetch with net.get(url) of agentos.sdk, requests or urllib.request, under a line such as {line}"
+MAIL = "mail is a capability of its own, which this version does not have"
+
+
+def fetch(host: object = None) -> str:
+    """What to do instead, with the line of the manifest for it."""
+    named = host if isinstance(host, str) and host.isprintable() and '"' not in host else "example.com"
+    return FETCH.format(line=f'"net.fetch" = {{ host = ["{named[:253]}"] }}')
 
 
 def _no_socket(*_: Any, **__: Any) -> NoReturn:
-    refuse("a program opens no socket", NETWORK)
+    refuse("a program opens no socket", fetch())
 
 
-def _no_name(*_: Any, **__: Any) -> NoReturn:
-    refuse("a program looks up no name", NETWORK)
+def _no_connection(address: Any = None, *_: Any, **__: Any) -> NoReturn:
+    refuse("a program opens no socket", fetch(address[0] if isinstance(address, tuple) and address else None))
 
 
-def _urlopen(url: Any, *_: Any, **__: Any) -> NoReturn:
-    whole = url.full_url if isinstance(url, urllib.request.Request) else str(url)
-    if whole.startswith("file:"):
-        refuse("a file is not opened by its address", "use open(path)", whole)
-    refuse(f"a program opens no address by itself: {whole[:200]}", NETWORK)
+def _no_mail(*_: Any, **__: Any) -> NoReturn:
+    refuse("a program opens no connection to a mail server", MAIL)
+
+
+def _no_ftp(*_: Any, **__: Any) -> NoReturn:
+    refuse("a program opens no connection for FTP", "fetch the file over https")
+
+
+def _no_name(name: Any = None, *_: Any, **__: Any) -> NoReturn:
+    refuse("a program looks up no name", fetch(name))
 
 
 class _Socket(socket.socket):
@@ -98,24 +112,24 @@ def begin() -> None:
 def install() -> None:
     names = "getaddrinfo gethostbyaddr gethostbyname gethostbyname_ex getnameinfo getservbyname getservbyport"
     for name in (*names.split(), "getprotobyname"):
-        instead(_socket, name, lambda *_, **__: _no_name())
-        instead(socket, name, lambda *_, **__: _no_name())
+        instead(_socket, name, lambda *given, **__: _no_name(*given))
+        instead(socket, name, lambda *given, **__: _no_name(*given))
     for module in (_socket, socket):
         instead(module, "gethostname", lambda: "guest")
         instead(module, "close", _no_socket)
         instead(module, "dup", _no_socket)
         instead(module, "socketpair", _no_socket)
-    for name in ("create_connection", "create_server", "fromfd"):
+    for name in ("create_server", "fromfd"):
         instead(socket, name, lambda *_, **__: _no_socket())
+    instead(socket, "create_connection", lambda *given, **named: _no_connection(*given, **named))
+    smtplib.SMTP.connect = lambda self, *_, **__: _no_mail()  # type: ignore[method-assign]
+    imaplib.IMAP4._create_socket = poplib.POP3._create_socket = lambda self, *_: _no_mail()  # type: ignore[attr-defined]
+    ftplib.FTP.connect = lambda self, *_, **__: _no_ftp()  # type: ignore[method-assign]
     instead(socket, "getfqdn", lambda name="": name or "guest")
     socket.socket = socket.SocketType = _Socket  # type: ignore[assignment, misc]
     _Socket.__name__ = _Socket.__qualname__ = "socket"
     _Socket.__module__ = "socket"
     _socket.socket = _socket.SocketType = _Socket  # type: ignore[assignment, misc]
-    for name in ("urlopen", "urlretrieve"):
-        instead(urllib.request, name, lambda *given, **named: _urlopen(*given, **named))
-    urllib.request.OpenerDirector.open = lambda self, url, *_, **__: _urlopen(url)  # type: ignore[method-assign]
-    http.client.HTTPConnection.connect = lambda self: _no_socket()  # type: ignore[method-assign]
     subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]
     instead(select, "select", _select)
     instead(select, "poll", _no_socket)
