@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from urllib.request import Request
 
+from agentos.sdk.http import urls
 from agentos.sdk.http.headers import Headers
 
 
@@ -14,7 +16,7 @@ class Cookies(CookieJar):
     """A cookie jar: by name as a dict, and as http.cookiejar has it.
 
     A cookie goes back to the host, path and scheme that it is for, and nowhere else. To know which have expired takes
-    a look at the clock, which is a call; an empty jar makes none.
+    a look at the clock, which is a call; where none does, none is made.
     """
 
     def __init__(self) -> None:
@@ -30,14 +32,19 @@ class Cookies(CookieJar):
         """What goes with a request as its Cookie header; may be empty."""
         if not len(self):
             return ""
-        request = Request(url)  # noqa: S310  (a name for the jar; nothing is opened)
-        self.add_cookie_header(request)
-        return str(request.get_header("Cookie", ""))
+        for cookie in [cookie for cookie in self if not cookie.domain]:
+            self.clear("", cookie.path, cookie.name)
+            self.set(cookie.name, cookie.value or "", domain=urls.split(url).host, path=cookie.path)
+        # What add_cookie_header does, without its looks at the clock where no cookie says when it expires.
+        now = int(time.time()) if any(cookie.expires is not None for cookie in self) else 0
+        self._policy._now = self._now = now  # type: ignore[attr-defined]  # noqa: SLF001
+        fitting = self._cookies_for_request(Request(url))  # type: ignore[attr-defined]  # noqa: S310
+        return "; ".join(self._cookie_attrs(fitting))  # type: ignore[attr-defined]
 
-    def set(self, name: str, value: str, *, domain: str, path: str = "/", secure: bool = False) -> None:
-        """Place a cookie by hand, for this host (or for `.example.com`, all below it)."""
+    def set(self, name: str, value: str, *, domain: str = "", path: str = "/", secure: bool = False) -> None:
+        """Place a cookie by hand: for this host, for `.example.com` and all below it, or for the next one asked."""
         below = domain.startswith(".")
-        if "." not in domain:
+        if domain and "." not in domain:
             domain += ".local"  # as http.cookiejar knows a host without a domain
         self.set_cookie(
             Cookie(
@@ -46,6 +53,18 @@ class Cookies(CookieJar):
                 expires=None, discard=True, comment=None, comment_url=None, rest={},
             )
         )  # fmt: skip
+
+    def update(self, cookies: Mapping[str, str] | CookieJar) -> None:
+        """Take these over, from a jar or by name."""
+        if isinstance(cookies, CookieJar):
+            for cookie in cookies:
+                self.set_cookie(cookie)
+            return
+        for name, value in cookies.items():
+            self.set(name, value)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self.set(name, value)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first cookie of this name, whatever its host."""
@@ -87,9 +106,8 @@ class _Answer:
         return self._message
 
 
-def bound(cookies: Mapping[str, str], host: str) -> Cookies:
-    """Cookies given by name alone: for the host that is asked, and for no other that it may lead to."""
+def bound(cookies: Mapping[str, str] | CookieJar) -> Cookies:
+    """Given by name alone they are for the host that is asked, and for no other that it may lead to."""
     jar = Cookies()
-    for name, value in cookies.items():
-        jar.set(name, value, domain=host)
+    jar.update(cookies)
     return jar

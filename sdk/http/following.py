@@ -19,7 +19,6 @@ from agentos.sdk.http.request import Request
 from agentos.sdk.http.response import Response
 from agentos.sdk.http.urls import PORTS
 
-HOPS = 10
 _PRIVATE = ("Authorization", "Cookie", "Proxy-Authorization")
 _ABOUT_BODY = ("Content-Type", "Content-Encoding", "Content-Language", "Content-Location")
 
@@ -30,13 +29,13 @@ def answered(asked: Request, reply: Reply, kind: type[R]) -> R:
     """The answer at the end of all redirects, or the first one where they are not to be followed."""
     history: list[Response] = []
     while True:
-        response = kind(asked.method, asked.url, reply)
+        response = kind(asked, reply)
         response.history = list(history)
         if not (asked.follow and response.is_redirect):
             return response
-        if len(history) == HOPS:
+        if len(history) >= asked.hops:
             raise LimitExceeded(
-                f"{history[0].url} led from one URL to the next {HOPS} times and to no end",
+                f"{asked.url} leads on, after {len(history)} redirects and to no end",
                 "look at one answer with allow_redirects=False",
                 "redirects",
             )

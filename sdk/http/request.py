@@ -7,6 +7,7 @@ import math
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from typing import Any, TypedDict
 
 from agentos.sdk.errors import Invalid
@@ -16,6 +17,7 @@ from agentos.sdk.http.headers import Given, Headers
 from agentos.sdk.http.multipart import Files, multipart
 from agentos.sdk.http.urls import Params, Url
 
+HOPS = 10
 FORM = "application/x-www-form-urlencoded"
 Data = Mapping[str, Any] | Iterable[Any] | str | bytes
 Timeout = float | tuple[float | None, float | None] | None
@@ -31,7 +33,7 @@ class Options(TypedDict, total=False):
     json: Any
     files: Files | None
     auth: Auth
-    cookies: Mapping[str, str] | Cookies | None
+    cookies: Mapping[str, str] | CookieJar | None
     timeout: Timeout
     allow_redirects: bool
     stream: bool
@@ -57,6 +59,8 @@ class Request:
     stream: bool = False
     most: int = 0
     follow: bool = True
+    hops: int = HOPS
+    """How many redirects are followed."""
     jar: Cookies = field(default_factory=Cookies)
     """What answers set, and what goes back to where it is for."""
     extra: Cookies = field(default_factory=Cookies)
@@ -96,7 +100,7 @@ def read(
     json: Any = None,
     files: Files | None = None,
     auth: Auth = None,
-    cookies: Mapping[str, str] | Cookies | None = None,
+    cookies: Mapping[str, str] | CookieJar | None = None,
     timeout: Timeout = None,
     allow_redirects: bool = True,
     stream: bool = False,
@@ -111,7 +115,7 @@ def read(
     if isinstance(cookies, Cookies):
         asked.jar = cookies
     elif cookies:
-        asked.extra = bound(cookies, target.host)
+        asked.extra = bound(cookies)
     asked.timeout_ms, asked.stream, asked.most = milliseconds(timeout), stream, most
     if isinstance(auth, tuple):
         asked.headers["Authorization"] = basic(*auth)

@@ -12,6 +12,7 @@ from agentos.sdk.http import text as reading
 from agentos.sdk.http.body import Body
 from agentos.sdk.http.cookies import Cookies
 from agentos.sdk.http.headers import Headers
+from agentos.sdk.http.request import Request
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PIECE = 64 * 1024
@@ -32,8 +33,8 @@ class Response:
     `content`, piece by piece with `iter_content`. As a context manager it hangs up at the end.
     """
 
-    def __init__(self, method: str, url: str, reply: Reply) -> None:
-        self.method, self.url = method, url
+    def __init__(self, asked: Request, reply: Reply) -> None:
+        self.request, self.url = asked, asked.url
         self.history: list[Response] = []
         self.status = int(reply.get("status", 0))
         self.headers = Headers.from_wire(reply.get("headers", ()))
@@ -150,10 +151,10 @@ class Response:
     def raise_for_status(self) -> Self:
         """HTTPError where its status is 400 or more; else itself."""
         if not self.ok:
-            raise self._error(f"{self.status} {self.reason}".rstrip() + f" for {self.method} {self.url}")
+            raise self._error(f"{self.status} {self.reason}".rstrip() + f" for {self.request.method} {self.url}")
         return self
 
-    def _error(self, text: str) -> HTTPError:
+    def _error(self, text: str) -> OSError:
         return HTTPError(text, response=self)
 
     def close(self) -> None:

@@ -19,8 +19,6 @@ class Session:
     Credentials, whether in `headers` or as `auth`, go to every host that the session is pointed at: have one for each.
     """
 
-    _kind: type[Response] = Response
-
     def __init__(self) -> None:
         self.headers = Headers()
         self.params: Params = {}
@@ -71,6 +69,6 @@ class Session:
         return asked
 
     def _send(self, asked: Request) -> Response:
-        response = answered(asked, wire.call(asked.action, asked.args()), self._kind)
+        response = answered(asked, wire.call(asked.action, asked.args()), Response)
         asked.jar.take(response.url, response.headers)
         return response

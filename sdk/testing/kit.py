@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 from google.protobuf import json_format
 from google.protobuf.descriptor import FileDescriptor
 
-from agentos.sdk import wire
+from agentos.sdk import requests, wire
 from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval
 from agentos.sdk.testing.manifest import asked_by
 from agentos.sdk.testing.memory import Memory
@@ -168,12 +168,19 @@ class Kit:
 def _standing_in(path: Path, arguments: Sequence[str]) -> Iterator[None]:
     """What a program finds around it: its arguments, and streams that go to the kernel."""
     before, sys.argv = sys.argv, [path.name, *arguments]
+    modules = {name: sys.modules.get(name) for name in requests.ALSO_AS}
+    sys.modules.update(requests.ALSO_AS)
     wire.program(path.name)
     try:
         with contextlib.redirect_stdout(_Stream(1)), contextlib.redirect_stderr(_Stream(2)):
             yield
     finally:
         sys.argv = before
+        for name, module in modules.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
 class _Stream(io.TextIOBase):

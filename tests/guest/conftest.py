@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import AsyncIterator
+import xmlrpc.client
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest_asyncio
 from agentos.guests.python.build import build
 from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from agentos.sdk.testing import Grant, Kit
+from agentos.sdk import Unavailable
+from agentos.sdk.testing import Grant, Kit, Reply, Seen
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
 FOLDER = "/home/me/x"
@@ -30,13 +32,56 @@ FILES: dict[str, str | bytes] = {
 }
 
 
+def _echo(seen: Seen) -> dict[str, Any]:
+    return {"method": seen.method, "headers": dict(seen.headers), "body": seen.body.decode("latin-1")}
+
+
+def _goes(to: str, status: int = 302) -> Reply:
+    return Reply(status=status, headers={"Location": to})
+
+
+def _turns() -> Callable[[Seen], Reply]:
+    """Not there the first two times."""
+    left = iter([503, 503])
+    return lambda seen: Reply("there", next(left, 200), headers={"Retry-After": "2"})
+
+
+# What hosts answer: a.example is granted, and gone.example, which does not answer.
+A = "https://a.example"
+LONG = bytes(range(256)) * 10_240
+WEB: dict[str, Any] = {
+    f"{A}/j": {"n": 1},
+    f"{A}/t": Reply("grüße".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"}),
+    f"{A}/csv": "name,age\nAda,36\nAlan,41\n",
+    f"{A}/echo": _echo,
+    f"{A}/long": LONG,
+    f"{A}/longer": LONG * 2,
+    f"{A}/goes": _goes("/j"),
+    f"{A}/seen": _goes("/echo", 303),
+    f"{A}/away": _goes("https://evil.example/"),
+    f"{A}/down": _goes("http://a.example/j"),
+    f"{A}/file": _goes("file:///etc/passwd"),
+    f"{A}/loop": _goes("/loop"),
+    f"{A}/404": Reply("nothing here", 404),
+    f"{A}/login": Reply("in", headers={"Set-Cookie": "s=1"}),
+    f"{A}/robots.txt": "User-agent: *\nDisallow: /private\n",
+    f"{A}/rpc": Reply(xmlrpc.client.dumps((42,), methodresponse=True).encode(), headers={"Content-Type": "text/xml"}),
+    f"{A}/slow": Unavailable("a.example did not answer in time", "try again later", "timeout"),
+    f"{A}/broken": b"{broken",
+    f"{A}/204": Reply(status=204),
+}
+
+
 def kit(lines: tuple[str, ...] = (), files: dict[str, str | bytes] | None = None) -> Kit:
-    """A person who allowed everything in one folder, and nothing elsewhere."""
+    """A person who allowed everything in one folder and on one host, and nothing elsewhere."""
     actions = "read", "write", "trash"
     grants = [Grant(f"files.{action}", path=f"{FOLDER}/**") for action in actions]
     grants += [Grant(f"files.{action}", path=FOLDER) for action in ("read", "write")]
     grants.append(Grant("files.move", path=f"{FOLDER}/**", to=f"{FOLDER}/**"))
-    return Kit(FILES if files is None else files, grants, lines=lines, start=FOLDER, home="/home/me")
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+    grants.append(Grant("net.fetch", host=["a.example", "gone.example"], method=methods, received=4_000_000))
+    web = WEB | {f"{A}/turns": _turns()}
+    return Kit(FILES if files is None else files, grants, web=web, lines=lines, start=FOLDER, home="/home/me")
 
 
 @dataclass(frozen=True)

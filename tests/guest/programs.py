@@ -57,6 +57,14 @@ PIECES = [
     "import builtins\nseen.append([str(k) for k in {{v for v in vars(builtins).values() if callable(v)}}][:{i}])",
     "import typing, enum, dataclasses\nseen.append(str({{enum.Enum, typing.Any, dataclasses.field}}))",
     "import sys\nprint('x' * {i}00, file=sys.stderr)",
+    "from agentos.sdk import net\nseen.append([net.get('https://a.example/j').json(), str({{net.get, net.Session}})])",
+    "import urllib.request\nseen.append(urllib.request.urlopen('https://a.example/echo?{n}').read().decode())",
+    (
+        "import requests\ntry: requests.get('https://evil.example/{n}')\n"
+        "except requests.RequestException as error: seen.append([repr(error), repr(type(error).__mro__)])"
+    ),
+    "import requests\n{n} = requests.Session()\n{n}.get('https://a.example/login')\nseen.append(str({n}.cookies))",
+    "import urllib.request as u\nseen.append(len(u.urlopen('https://a.example/long').read({i}00)))",
     "eval(compile('seen.append([*{{object, int, None, 5, \"{n}\"}}])', '{n}', 'exec'))",
 ]
 

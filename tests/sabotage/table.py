@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.checks import (
     answers,
     decisions,
+    fetching,
     home,
     limits,
     manifest,
@@ -18,7 +19,7 @@ from tests.sabotage.checks import (
 
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
-    *manifest.CHECKS, *urls.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
+    *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER = {10: "labels come later"}

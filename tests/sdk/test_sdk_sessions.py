@@ -12,7 +12,7 @@ WWW = "https://www.a.example"
 
 
 def web(answers: dict[str, Any]) -> Kit:
-    hosts = ["a.example", "www.a.example", "b.example", "evil.example"]
+    hosts = ["a.example", "www.a.example", "b.example", "evil.example", "evil.co.uk"]
     bounds = {"host": hosts, "scheme": ["https", "http"], "port": ["443", "80"], "method": ["GET", "POST", "HEAD"]}
     return Kit(web=answers, grants=[Grant("net.fetch", **bounds)])
 
@@ -68,15 +68,17 @@ def test_a_cookie_goes_back_to_its_host_path_and_scheme() -> None:
 def test_nobody_sets_a_cookie_for_another_or_for_a_whole_country() -> None:
     answers = {
         "https://evil.example/": sets("a=1; Domain=a.example", "b=2; Domain=.example", "c=3; Domain=.co.uk"),
+        "https://evil.co.uk/": sets("d=4; Domain=.co.uk", "e=5; Domain=co.uk"),
         f"{A}/": "x",
     }
     kit = web(answers)
     with kit:
         session = net.Session()
         session.get("https://evil.example/")
+        session.get("https://evil.co.uk/")
         session.get(f"{A}/")
         assert len(session.cookies) == 0
-    assert sent(kit) == ["", ""]
+    assert sent(kit) == ["", "", ""]
 
 
 def test_a_cookie_that_a_redirect_sets_goes_on_with_it() -> None:

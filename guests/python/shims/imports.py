@@ -7,8 +7,9 @@ import sys
 from typing import Any, NoReturn
 
 from agentos.guests.python.shims.replace import instead
+from agentos.sdk import requests
 
-_WEB = "httpx aiohttp urllib3 httplib2 pycurl"
+_WEB = "httpx aiohttp httplib2 pycurl"
 _NETWORK = "websocket websockets paramiko boto3 _ssl"
 _FETCH = 'under a line such as "net.fetch" = { host = ["example.com"] }'
 _TABLES = "numpy pandas polars scipy pyarrow matplotlib seaborn sklearn torch tensorflow"
@@ -104,6 +105,7 @@ def _find(name: str, package: str | None = None) -> Any:
 
 def install() -> None:
     instead(importlib.util, "find_spec", _find)
+    sys.modules.update(requests.ALSO_AS)
     sys.meta_path[:] = [Absent]  # type: ignore[list-item]
     sys.path[:] = []
     sys.path_hooks[:] = []

@@ -122,7 +122,7 @@ def install() -> None:
     for name in ("create_server", "fromfd"):
         instead(socket, name, lambda *_, **__: _no_socket())
     instead(socket, "create_connection", lambda *given, **named: _no_connection(*given, **named))
-    smtplib.SMTP.connect = lambda self, *_, **__: _no_mail()  # type: ignore[method-assign]
+    smtplib.SMTP.__init__ = lambda self, *_, **__: _no_mail()  # type: ignore[method-assign]
     imaplib.IMAP4._create_socket = poplib.POP3._create_socket = lambda self, *_: _no_mail()  # type: ignore[attr-defined]
     ftplib.FTP.connect = lambda self, *_, **__: _no_ftp()  # type: ignore[method-assign]
     instead(socket, "getfqdn", lambda name="": name or "guest")

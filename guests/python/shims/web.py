@@ -30,6 +30,7 @@ from agentos.sdk.http.request import Request, milliseconds, sendable
 from agentos.sdk.http.urls import Url
 
 BUFFER = 64 * 1024
+_USUAL = vars(socket)["_GLOBAL_DEFAULT_TIMEOUT"]
 NO_PROXY = "a program sets no proxy", "leave it out: hosts are reached by the net capability"
 
 
@@ -47,7 +48,7 @@ class Line:
         return self
 
     def settimeout(self, timeout: Any) -> None:
-        self._timeout = socket.getdefaulttimeout() if timeout is socket._GLOBAL_DEFAULT_TIMEOUT else timeout
+        self._timeout = socket.getdefaulttimeout() if timeout is _USUAL else timeout
 
     def gettimeout(self) -> Any:
         return self._timeout

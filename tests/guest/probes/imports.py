@@ -23,7 +23,8 @@ DEEP = (
     "multiprocessing.pool unittest.mock urllib.parse urllib.request urllib.error urllib.robotparser "
     "xml.etree.ElementTree xml.dom.minidom xml.sax.saxutils xml.parsers.expat asyncio.subprocess encodings.idna "
     "encodings.cp1252 sqlite3.dump wsgiref.util xmlrpc.client zoneinfo._common pathlib.types string.templatelib "
-    "agentos.sdk agentos.sdk.files "
+    "ssl ftplib requests requests.exceptions requests.adapters requests.auth requests.structures requests.cookies "
+    "urllib3 urllib3.util.retry agentos.sdk agentos.sdk.files agentos.sdk.net agentos.sdk.requests "
 )
 
 
@@ -34,18 +35,21 @@ def _absent(name: str, says: str) -> Probe:
 PROBES = {
     **{f"import {name}": works(f"import {name}\nresult = 1", 1) for name in USEFUL.split()},
     **{f"import {name}": works(f"import {name}\nresult = 1", 1) for name in DEEP.split()},
-    "requests": _absent("requests", "the network is reached by a capability of agentos.sdk"),
+    "httpx": _absent("httpx", "use net.get(url) of agentos.sdk, or requests"),
+    "aiohttp": _absent("aiohttp", "use net.get(url) of agentos.sdk, or requests"),
+    "certifi": _absent("certifi", "certificates are always checked"),
+    "websockets": _absent("websockets", "a program opens no socket"),
     "numpy": _absent("numpy", "use csv, statistics, math, array or sqlite3 in memory"),
     "pandas": _absent("pandas", "use csv"),
     "yaml": _absent("yaml", "for settings use tomllib or json"),
-    "ssl": _absent("ssl", "the network is reached"),
+    "_ssl": _absent("_ssl", "a program opens no socket"),
     "ctypes": _absent("ctypes", "a program calls no machine code"),
     "fcntl": _absent("fcntl", "a program has no such files"),
     "crypt": _absent("crypt", "use hashlib and hmac"),
     "tkinter": _absent("tkinter", "there is no screen"),
     "something unheard of": _absent("helpers", "a program has Python's standard library and agentos.sdk, and is one "
                                     "file"),
-    "from a module": fails("from requests import get", "No module named 'requests'"),
+    "from a module": fails("from httpx import get", "No module named 'httpx'"),
     "a submodule": fails("import json.nothing", "No module named 'json.nothing'"),
     "agentos.kernel": fails("import agentos.kernel", "a program imports agentos.sdk"),
     "a name that is not there": fails("from json import nothing", "ImportError: cannot import name 'nothing'"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from tests.guest.probe import fails, refused, works
 
-NET = "the network is reached by a capability of agentos.sdk"
+NET = "fetch with net.get(url) of agentos.sdk"
+HERE = '"net.fetch" = { host = ["a.example"] }'
+MAIL = "mail is a capability of its own, which this version does not have"
 PROCESS = "a program starts no other program"
 THREAD = "a program has one thread"
 SQL = "import sqlite3\nc = sqlite3.connect(':memory:')\n"
@@ -13,31 +15,33 @@ SQL = "import sqlite3\nc = sqlite3.connect(':memory:')\n"
 PROBES = {
     "socket": refused("import socket\nsocket.socket()", NET),
     "socket with": refused("import socket\nwith socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s: pass", NET),
-    "create_connection": refused("import socket\nsocket.create_connection(('example.com', 80))", NET),
+    "create_connection of what": refused("import socket\nsocket.create_connection(('\"\\n', 80))", NET),
+    "create_connection": refused("import socket\nsocket.create_connection(('a.example', 80))", HERE),
     "getaddrinfo": refused("import socket\nsocket.getaddrinfo('example.com', 80)", "a program looks up no name"),
     "gethostbyname": refused("import socket\nsocket.gethostbyname('example.com')", "a program looks up no name"),
     "gethostname": works("import socket\nresult = [socket.gethostname(), socket.getfqdn()]", ["guest", "guest"]),
     "_socket": refused("import _socket\n_socket.socket()", NET),
     "socketpair": refused("import socket\nsocket.socketpair()", NET),
     "inet_aton": works("import socket\nresult = socket.inet_ntoa(socket.inet_aton('1.2.3.4'))", "1.2.3.4"),
-    "urlopen": refused("import urllib.request\nurllib.request.urlopen('https://example.com/')", "https://example.com/"),
-    "urlopen of a request": refused("import urllib.request as u\nu.urlopen(u.Request('https://example.com/'))", NET),
-    "urlopen of a file": refused("import urllib.request\nurllib.request.urlopen('file:///etc/passwd')",
-                                 "use open(path)"),
-    "urlretrieve": refused("import urllib.request\nurllib.request.urlretrieve('https://example.com/', 'x')", NET),
-    "build_opener": refused("import urllib.request as u\nu.build_opener().open('https://example.com/')", NET),
-    "http.client": refused("import http.client\nhttp.client.HTTPConnection('example.com').request('GET', '/')", NET),
     "http.server": refused("import http.server as h\nh.HTTPServer(('', 80), h.BaseHTTPRequestHandler)", NET),
-    "smtplib": refused("import smtplib\nsmtplib.SMTP('example.com')", NET),
-    "imaplib": refused("import imaplib\nimaplib.IMAP4('example.com')", NET),
-    "ftplib": refused("import ftplib\nftplib.FTP('example.com')", NET),
-    "xmlrpc": refused("import xmlrpc.client\nxmlrpc.client.ServerProxy('http://example.com').f()", NET),
+    "smtplib": refused("import smtplib\nsmtplib.SMTP('example.com')", MAIL),
+    "smtplib, then connect": refused("import smtplib\nsmtplib.SMTP().connect('example.com')", MAIL),
+    "smtplib over TLS": refused("import smtplib\nsmtplib.SMTP_SSL('example.com', 465)", MAIL),
+    "imaplib": refused("import imaplib\nimaplib.IMAP4('example.com')", MAIL),
+    "imaplib over TLS": refused("import imaplib\nimaplib.IMAP4_SSL('example.com')", MAIL),
+    "poplib": refused("import poplib\npoplib.POP3('example.com')", MAIL),
+    "poplib over TLS": refused("import poplib\npoplib.POP3_SSL('example.com')", MAIL),
+    "ftplib": refused("import ftplib\nftplib.FTP('example.com')", "fetch the file over https"),
+    "ftplib over TLS": refused("import ftplib\nftplib.FTP_TLS('example.com')", "fetch the file over https"),
     "socketserver": refused("import socketserver as s\ns.TCPServer(('', 1), s.BaseRequestHandler)", NET),
     "select": refused("import select\nselect.select([0], [], [])", NET),
     "select as a sleep": works("import select\nresult = len(select.select([], [], [], 1))", 3, "clock.sleep"),
     "selectors": refused("import selectors\nselectors.DefaultSelector()", NET),
-    "asyncio.open_connection": refused("import asyncio\nasyncio.run(asyncio.open_connection('example.com', 80))", NET
-                                       .replace("of agentos.sdk", "")[:24]),
+    "asyncio.open_connection": refused("import asyncio\nasyncio.run(asyncio.open_connection('a.example', 80))", HERE),
+    "asyncio over TLS": refused("import asyncio\nasyncio.run(asyncio.open_connection('a.example', 443, ssl=True))",
+                                HERE),
+    "asyncio.getaddrinfo": refused("import asyncio\nasync def f(): await asyncio.get_running_loop().getaddrinfo("
+                                   "'a.example', 80)\nasyncio.run(f())", HERE),
     "asyncio subprocess": refused("import asyncio\nasyncio.run(asyncio.create_subprocess_exec('ls'))", PROCESS),
     "logging over a socket": works("import logging.handlers as h\nresult = h.SocketHandler('example.com', 1).port", 1),
     "webbrowser": works("import webbrowser\nresult = webbrowser.open('https://example.com')", False),
