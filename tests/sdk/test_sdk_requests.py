@@ -47,7 +47,7 @@ def test_nothing_loosens_how_a_host_is_reached(options: dict[str, Any], why: str
         for ask in (requests.get, requests.Session().get):
             with pytest.raises(requests.ConnectionError, match=why) as caught:
                 ask(f"{A}/", **options)
-            assert issubclass(caught.type, Denied)
+            assert Denied in caught.type.__mro__
         session = requests.Session()
         ((name, value),) = options.items()
         setattr(session, name, value)
@@ -64,7 +64,7 @@ def test_a_body_that_was_cut_off_says_so_in_its_own_words() -> None:
             answer.content  # noqa: B018
         with pytest.raises(requests.RequestException), requests.get(f"{A}/", stream=True) as stream:
             sum(map(len, stream.iter_content(8192)))
-    assert issubclass(caught.type, LimitExceeded)
+    assert LimitExceeded in caught.type.__mro__
 
 
 def test_fewer_redirects_may_be_asked_for_and_never_more() -> None:
