@@ -32,6 +32,8 @@ def answered(asked: Request, reply: Reply, kind: type[R]) -> R:
         response = kind(asked, reply)
         response.history = list(history)
         if not (asked.follow and response.is_redirect):
+            if not asked.stream:
+                response.content  # noqa: B018  (read now: nobody may look at it, and then nobody would hang up)
             return response
         if len(history) >= asked.hops:
             raise LimitExceeded(

@@ -18,6 +18,7 @@ def request(method: str, url: str, **options: Unpack[Options]) -> Call[Response]
     Needs a grant of net.fetch (of net.head for HEAD), bounded by method, scheme, host, port and path; a redirect needs
     one for where it leads. Denied, NeedsApproval where there is none; Invalid where the URL or an argument is wrong;
     Unavailable where the host does not answer; LimitExceeded for a body beyond its limit, or too many redirects.
+    Nothing is sent again by itself.
 
     params: Added to the URL as its query: a dict, pairs, or text.
     headers: A dict or pairs. What frames the message (Host, Content-Length, Accept-Encoding …) is not the program's.

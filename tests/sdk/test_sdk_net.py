@@ -397,8 +397,10 @@ def test_lines_come_whole_whatever_the_pieces() -> None:
     lines = ["eins", "zwei", "", "vier ü\rx", "end"]
     with web({f"{A}/": body}):
         for size in (1, 2, 3, 7, None):
-            assert list(net.get(f"{A}/").iter_lines(size, decode_unicode=True)) == lines
-            assert [line.decode() for line in net.get(f"{A}/").iter_lines(size)] == lines
+            for stream in (True, False):
+                answer = net.get(f"{A}/", stream=stream)
+                assert list(answer.iter_lines(size, decode_unicode=True)) == lines
+                assert [line.decode() for line in net.get(f"{A}/", stream=stream).iter_lines(size)] == lines
         assert list(net.get(f"{A}/").iter_lines(delimiter=b"i"))[:2] == [b"e", b"ns\r\nzwe"]
         assert next(iter(net.get(f"{A}/"))) == body.encode()
 
@@ -408,7 +410,9 @@ def test_a_body_that_was_cut_off_is_never_taken_for_the_whole(options: Any) -> N
     kit = web({f"{A}/": LONG}, received=2_000_000)
     limit = options.get("most", 2_000_000)
     with kit:
-        answer = net.get(f"{A}/", **options)
+        with pytest.raises(LimitExceeded, match="cut off"):
+            net.get(f"{A}/", **options)
+        answer = net.get(f"{A}/", stream=True, **options)
         for _ in range(2):
             with pytest.raises(LimitExceeded, match="cut off"):
                 answer.content  # noqa: B018
@@ -422,7 +426,7 @@ def test_a_body_that_was_cut_off_is_never_taken_for_the_whole(options: Any) -> N
 def test_an_error_in_between_loses_nothing_that_came() -> None:
     kit = web({f"{A}/": LONG})
     read: Callable[..., Any] = kit.web.read
-    failures = iter([False, True, False, False])
+    failures = iter([False, True, False, False, True])
 
     def shaky(request: Any, bounds: Any) -> Any:
         if next(failures, False):
@@ -431,10 +435,12 @@ def test_an_error_in_between_loses_nothing_that_came() -> None:
 
     kit.web.read = shaky  # type: ignore[method-assign]
     with kit:
-        answer = net.get(f"{A}/")
+        answer = net.get(f"{A}/", stream=True)
         with pytest.raises(Unavailable):
             answer.content  # noqa: B018
         assert answer.content == LONG
+        with pytest.raises(Unavailable):
+            net.get(f"{A}/")
 
 
 def test_what_a_redirect_leaves_unread_is_given_up() -> None:
