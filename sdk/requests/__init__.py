@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from http import HTTPStatus
 from types import ModuleType, SimpleNamespace
+from typing import NoReturn
 
 from agentos.sdk.http.cookies import Cookies
 from agentos.sdk.http.headers import Headers
@@ -76,9 +77,12 @@ sessions = _module("requests.sessions", Session=Session)
 status_codes = _module("requests.status_codes", codes=codes)
 structures = _module("requests.structures", CaseInsensitiveDict=Headers)
 
+# What scripts that use requests use of urllib3. There is nothing to warn of: no certificate goes unchecked.
 _retry = _module("urllib3.util.retry", Retry=retries.Retry)
 _util = _module("urllib3.util", Retry=retries.Retry, retry=_retry)
-_urllib3 = _module("urllib3", Retry=retries.Retry, util=_util)
+_warnings = _module("urllib3.exceptions", InsecureRequestWarning=Warning)
+_urllib3 = _module("urllib3", Retry=retries.Retry, util=_util, exceptions=_warnings, disable_warnings=lambda *_: None)
+packages = _module("requests.packages", urllib3=_urllib3)
 
 ALSO_AS: dict[str, ModuleType] = {
     "requests": sys.modules[__name__],
@@ -87,11 +91,19 @@ ALSO_AS: dict[str, ModuleType] = {
     "requests.cookies": cookies,
     "requests.exceptions": exceptions,
     "requests.models": models,
+    "requests.packages": packages,
+    "requests.packages.urllib3": _urllib3,
+    "requests.packages.urllib3.exceptions": _warnings,
     "requests.sessions": sessions,
     "requests.status_codes": status_codes,
     "requests.structures": structures,
     "urllib3": _urllib3,
+    "urllib3.exceptions": _warnings,
     "urllib3.util": _util,
     "urllib3.util.retry": _retry,
 }
-"""What is imported under these names where a program runs; of urllib3 there is `Retry` alone."""
+"""What is imported under these names where a program runs."""
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(f"the part of requests that is here has no {name}: use requests.request(method, url, …)")

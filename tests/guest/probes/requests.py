@@ -103,6 +103,10 @@ PROBES = {
     "a proxy": refused(R + "requests.get('https://a.example/', proxies={'https': 'http://evil.example'})",
                        "a program sets no proxy"),
     "codes": works(R + "result = [requests.codes.ok, requests.codes.not_found]", [200, 404]),
+    "a part that is not here": fails(R + "requests.Request('GET', 'https://a.example/')", "has no Request: use "
+                                     "requests.request(method, url"),
+    "warnings": works("import urllib3, requests\nurllib3.disable_warnings(urllib3.exceptions."
+                      "InsecureRequestWarning)\nrequests.packages.urllib3.disable_warnings()\nresult = 1", 1),
     "elapsed": fails(R + "requests.get('https://a.example/j').elapsed", "time.monotonic()", "net.fetch"),
     "hooks": fails(R + "requests.get('https://a.example/j', hooks={'response': print})", "hooks"),
     "net.get": works(N + "result = net.get('https://a.example/j').json()", {"n": 1}, "net.fetch"),
