@@ -100,7 +100,9 @@ def _kind(error: AgentError, url: str) -> type[RequestException]:
         return ReadTimeout
     if error.detail == "redirects":
         return TooManyRedirects
-    return ConnectionError if error.code in ("denied", "needs_approval", "unavailable") else RequestException
+    if error.detail in ("tls", "other_host"):
+        return SSLError
+    return RequestException if error.code in ("invalid", "limit") else ConnectionError
 
 
 _made: dict[tuple[type, type], type[AgentError]] = {}

@@ -15,7 +15,7 @@ import pytest_asyncio
 from agentos.guests.python.build import build
 from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from agentos.sdk import Unavailable
+from agentos.sdk import NotFound, Unavailable
 from agentos.sdk.testing import Grant, Kit, Reply, Seen
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
@@ -67,6 +67,10 @@ WEB: dict[str, Any] = {
     f"{A}/robots.txt": "User-agent: *\nDisallow: /private\n",
     f"{A}/rpc": Reply(xmlrpc.client.dumps((42,), methodresponse=True).encode(), headers={"Content-Type": "text/xml"}),
     f"{A}/slow": Unavailable("a.example did not answer in time", "try again later", "timeout"),
+    f"{A}/tls": Unavailable("the server at a.example has the certificate of another host", "", "other_host"),
+    f"{A}/no-name": NotFound("there is no host a.example", "see if it is spelt right", "no_name"),
+    f"{A}/no-names": Unavailable("the address of a.example could not be found out", "", "no_name"),
+    f"{A}/reset": Unavailable("a.example hung up before the end of its answer", "", "reset"),
     f"{A}/broken": b"{broken",
     f"{A}/204": Reply(status=204),
 }

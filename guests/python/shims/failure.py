@@ -8,6 +8,8 @@ things elsewhere ("Errno 2" would read as a missing file).
 from __future__ import annotations
 
 import errno
+import socket
+import ssl
 from typing import Any, NoReturn
 
 from agentos.sdk import wire
@@ -34,6 +36,19 @@ _IsFolder = _named("IsADirectoryError", _Plain, IsADirectoryError)
 _NotFolder = _named("NotADirectoryError", _Plain, NotADirectoryError)
 _Unreachable = _named("ConnectionError", Unavailable, ConnectionError)
 _Timeout = _named("TimeoutError", Unavailable, TimeoutError)
+_NoHost = _named("gaierror", NotFound, socket.gaierror)
+_NoName = _named("gaierror", Unavailable, socket.gaierror)
+_BadTls = _named("SSLCertVerificationError", Unavailable, ssl.SSLCertVerificationError)
+
+# How the net capability says it (its `detail`), and how a socket would; -2 and -3 are EAI_NONAME and EAI_AGAIN.
+_BY_WORD: dict[tuple[str, str], tuple[Any, int]] = {
+    ("not_found", "no_name"): (_NoHost, -2),
+    ("unavailable", "no_name"): (_NoName, -3),
+    ("unavailable", "timeout"): (_Timeout, errno.ETIMEDOUT),
+    ("unavailable", "tls"): (_BadTls, 1),
+    ("unavailable", "other_host"): (_BadTls, 1),
+}
+_BROKEN = _Unreachable, errno.ECONNRESET
 
 _BY_CODE = {
     "denied": _Denied,
@@ -69,18 +84,18 @@ def plainly(error: AgentError, path: str = "") -> BaseException:
 
 def of_network(error: AgentError) -> Any:
     """The same failure as a script expects it that has a connection: what is not there is one that breaks."""
-    plain: Any = plainly(error)
-    if error.code == "unavailable":
-        kind, number = (_Timeout, errno.ETIMEDOUT) if error.detail == "timeout" else (_Unreachable, errno.ECONNRESET)
-        plain = kind(error.reason, error.hint, error.detail)
-        plain.errno, plain.strerror = number, error.reason
+    if error.code not in ("not_found", "unavailable"):
+        return plainly(error)
+    kind, number = _BY_WORD.get((error.code, error.detail), _BROKEN)
+    plain = kind(error.reason, error.hint, error.detail)
+    plain.errno, plain.strerror = number, error.reason
     return plain
 
 
 def as_well(kind: type[Exception]) -> dict[type, Any]:
     """For each kind of plain failure one that `except kind` catches too, under that name."""
-    plain = {*_BY_CODE.values(), *(each for each, _ in _BY_DETAIL.values()), _Invalid, _Unreachable, _Timeout}
-    made = {each: _named(kind.__name__, each, kind) for each in sorted(plain, key=lambda each: each.__name__)}
+    plain = [*_BY_CODE.values(), *(each for each, _ in [*_BY_DETAIL.values(), *_BY_WORD.values()])]
+    made = {each: _named(kind.__name__, each, kind) for each in [*plain, _Invalid, _Unreachable]}
     for each in made.values():
         each.__module__ = kind.__module__
     return made

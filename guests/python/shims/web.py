@@ -79,8 +79,7 @@ class Line:
         if headers.get("Transfer-Encoding", "").lower() == "chunked":
             body = _joined(body)
         target = Url(self._scheme, self._host, str(self._port), path)
-        streams = "text/event-stream" in headers.get("Accept", "")
-        return Request(method, target, sendable(headers, target), body, milliseconds(self._timeout), streams)
+        return Request(method, target, sendable(headers, target), body, milliseconds(self._timeout))
 
     def _hosts(self) -> tuple[str, str]:
         """How http.client and urllib write the Host of this connection."""

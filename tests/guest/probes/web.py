@@ -71,6 +71,12 @@ PROBES = {
                                          [True, "gone.example does not answer"], "net.fetch"),
     "a host that is slow": works(U + "try: u.urlopen('https://a.example/slow')\nexcept TimeoutError as e: result = "
                                  "isinstance(e, urllib.error.URLError)", True, "net.fetch"),
+    "what a socket would say": works(
+        U + "import socket, ssl\nresult = []\nkinds = [socket.gaierror, ssl.SSLError, ConnectionError, TimeoutError, "
+        "urllib.error.URLError]\nfor n in ('no-name', 'no-names', 'tls', 'reset', 'slow'):\n    try: u.urlopen("
+        "'https://a.example/' + n)\n    except OSError as e: result.append([isinstance(e, k) for k in kinds])",
+        [[True, False, False, False, True], [True, False, False, False, True], [False, True, False, False, True],
+         [False, False, True, False, True], [False, False, False, True, True]], " ".join(["net.fetch"] * 5)),
     "not there, and nobody catches it": fails(U + "u.urlopen('https://gone.example/')",
                                               "gone.example does not answer; try again later", "net.fetch"),
     "urlretrieve": works(U + "n, m = u.urlretrieve('https://a.example/j', 'n.json')\nresult = [open(n).read(), "
