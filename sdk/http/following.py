@@ -35,6 +35,7 @@ def answered(asked: Request, reply: Reply, kind: type[R]) -> R:
             if not asked.stream:
                 response.content  # noqa: B018  (read now: nobody may look at it, and then nobody would hang up)
             return response
+        response.close()
         if len(history) >= asked.hops:
             raise LimitExceeded(
                 f"{asked.url} leads on, after {len(history)} redirects and to no end",
@@ -42,7 +43,6 @@ def answered(asked: Request, reply: Reply, kind: type[R]) -> R:
                 "redirects",
             )
         asked.jar.take(asked.url, response.headers)
-        response.close()
         history.append(response)
         asked = redirected(asked, response)
         reply = wire.call(asked.action, asked.args())
