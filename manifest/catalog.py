@@ -34,10 +34,12 @@ from agentos.manifest.rules import (
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import matchers, own_pb2
 from agentos.v1.names import BadName
-from agentos.v1.patterns import canonical_pattern
+from agentos.v1.patterns import amount, canonical_pattern
 
 MAX_DESCRIPTORS = 4 << 20
 MAX_TOML = 64 << 10
+# Less than the least, and no server of Python starts.
+LEAST_MEMORY, MOST_MEMORY = 128 << 20, 16 << 30
 
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _MODULE = re.compile(r"agentos\.v1\.[a-z][a-z0-9_]*_pb2\Z")
@@ -79,6 +81,7 @@ class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: bool = False
     keeps: tuple[str, ...] = ()
     settings: dict[str, Literal["text", "file"]] = {}
+    memory: str = ""
 
 
 def _form(file: Path) -> _Form:
@@ -103,6 +106,17 @@ def _form(file: Path) -> _Form:
     if not all(map(_WORD.match, (*form.keeps, *form.settings))):
         raise CatalogError(f"{file}: keeps and settings are plain names")
     return form
+
+
+def _memory(form: _Form, folder: str) -> int:
+    """How many bytes of data its server may have; 0 where it does not say."""
+    try:
+        found = amount(form.memory) if form.memory else 0
+    except BadName:
+        found = -1
+    if found and not LEAST_MEMORY <= found <= MOST_MEMORY:
+        raise CatalogError(f"{folder}/capability.toml: memory cannot be that", "128MiB to 16GiB, as a text")
+    return found
 
 
 def _folders(form: _Form) -> tuple[str, ...]:
@@ -170,6 +184,7 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
         network=form.network,
         service=service.full_name,
         keeps=form.keeps,
+        memory_bytes=_memory(form, folder),
         folder=folder,
         settings=tuple(form.settings.items()),
     )

@@ -97,8 +97,9 @@ class CapabilityRule(msgspec.Struct, frozen=True):
     """One capability: what its service says, and how its server is run.
 
     `folders` is ("granted",) for the roots of live grants, else absolute paths or `~/…`. `keeps` are the names of
-    folders that the home keeps for it. `folder` is where its capability.toml lies; empty for the kernel's own.
-    `settings` are what the kernel's environment may set for it, by name: "text", or "file" that it may then read.
+    folders that the home keeps for it, `memory_bytes` is all that it may have (0: as much as any server). `folder` is
+    where its capability.toml lies; empty for the kernel's own. `settings` are what the kernel's environment may set for
+    it, by name: "text", or "file" that it may then read.
     """
 
     name: str
@@ -111,6 +112,7 @@ class CapabilityRule(msgspec.Struct, frozen=True):
     network: bool
     service: str
     keeps: tuple[str, ...] = ()
+    memory_bytes: int = 0
     folder: str = ""
     settings: tuple[tuple[str, str], ...] = ()
 

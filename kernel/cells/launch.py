@@ -67,6 +67,7 @@ class Profile(msgspec.Struct, frozen=True):
     listen: list[str]
     run: list[str]
     network: bool
+    memory_bytes: int
     environment: dict[str, str]
 
 
@@ -222,6 +223,7 @@ def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Pro
         listen=[place],
         run=[rule.folder] if foreign else [],
         network=rule.network,
+        memory_bytes=rule.memory_bytes,
         environment={"PYTHONPATH": rule.folder} if foreign else {},
     )
 

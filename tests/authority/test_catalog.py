@@ -57,6 +57,7 @@ def test_a_capability_of_others_comes_from_its_descriptors_alone(catalog: Catalo
     assert catalog.capabilities["post"].folders == ()
     assert catalog.capabilities["files"].folders == ("granted",)
     assert catalog.capabilities["files"].keeps == ("trash",)
+    assert catalog.capabilities["files"].memory_bytes == 0
 
 
 def test_the_nearest_action_is_suggested(catalog: Catalog) -> None:
@@ -319,6 +320,9 @@ GOOD = 'name = "post"\nservice = "acme.PostService"\ndescriptors = "post.binpb"\
         (GOOD + 'folders = ["x"]', "folders are absolute"),
         (GOOD + 'network = "yes"', "Expected `bool`"),
         (GOOD + 'keeps = ["../x"]', "plain names"),
+        (GOOD + 'memory = "a lot"', "memory cannot be that"),
+        (GOOD + 'memory = "127MiB"', "memory cannot be that"),
+        (GOOD + 'memory = "17GiB"', "memory cannot be that"),
         ("#" * (1 << 17), "larger than"),
     ],
 )
