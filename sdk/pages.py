@@ -16,7 +16,7 @@ __all__ = ["ExtractResponse", "PageLink", "extract"]
 class ExtractResponse:
     title: str = ""
     text: str = ""
-    """The main content as plain text, one paragraph a line."""
+    """The main content as plain text, one paragraph a line; at most 1 MiB."""
     links: tuple[PageLink, ...] = ()
     """In order, each once; at most 1,000."""
     author: str = ""
@@ -26,6 +26,8 @@ class ExtractResponse:
     site: str = ""
     language: str = ""
     """As the page declares it: en."""
+    cut: bool = False
+    """There was more than is said here: a longer text, more links, elements nested too deep."""
 
     @classmethod
     def from_wire(cls, reply: Reply) -> ExtractResponse:
@@ -38,6 +40,7 @@ class ExtractResponse:
             description=reply.get("description", ""),
             site=reply.get("site", ""),
             language=reply.get("language", ""),
+            cut=reply.get("cut", False),
         )
 
 

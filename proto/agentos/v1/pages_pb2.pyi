@@ -81,9 +81,10 @@ class PagesExtractResponse(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    CUT_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     text: _builtins.str
-    """The main content as plain text, one paragraph a line."""
+    """The main content as plain text, one paragraph a line; at most 1 MiB."""
     author: _builtins.str
     date: _builtins.str
     """As the page gives it: 2026-11-28."""
@@ -91,6 +92,8 @@ class PagesExtractResponse(_message.Message):
     site: _builtins.str
     language: _builtins.str
     """As the page declares it: en."""
+    cut: _builtins.bool
+    """There was more than is said here: a longer text, more links, elements nested too deep."""
     @_builtins.property
     def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageLink]:
         """In order, each once; at most 1,000."""
@@ -106,10 +109,11 @@ class PagesExtractResponse(_message.Message):
         description: _builtins.str = ...,
         site: _builtins.str = ...,
         language: _builtins.str = ...,
+        cut: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "date", b"date", "description", b"description", "language", b"language", "links", b"links", "site", b"site", "text", b"text", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "cut", b"cut", "date", b"date", "description", b"description", "language", b"language", "links", b"links", "site", b"site", "text", b"text", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
