@@ -75,14 +75,18 @@ def record(
     fault: Fault | None = None,
 ) -> CallMade:  # fmt: skip
     """The journal's record of a call and its decision."""
-    contents = frozenset(field.field for field in call.rule.fields if field.content)
     return CallMade(
-        run=call.run, seq=call.seq, action=call.rule.name, args=redacted(call.request, contents),
+        run=call.run, seq=call.seq, action=call.rule.name,
+        args=redacted(call.request, [field.field for field in call.rule.fields if field.content]),
         targets=call.targets, digest=call.digest, decision=decision, at_ms=now_ms, amounts=call.amounts,
-        grant=grant, reasons=reasons, fault=fault, line=call.line,
+        grant=grant, reasons=reasons, fault=fault, line=call.line, outside=call.outside,
     )  # fmt: skip
 
 
 def settle(call: Call, took_us: int, value: str, fault: Fault | None, released: bool, ledger: Ledger) -> int:
     """Record how an admitted call ended; its reservation becomes a use, or is given back."""
-    return ledger.record(CallSettled(call.run, call.seq, took_us, value, fault, released))
+    return ledger.record(
+        CallSettled(
+            call.run, call.seq, took_us, value, fault, released, foreign=call.rule.foreign and fault is None
+        )
+    )  # fmt: skip

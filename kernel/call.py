@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import msgspec
 from google.protobuf import json_format
@@ -27,6 +28,8 @@ class Call(msgspec.Struct, frozen=True):
     amounts: Amounts
     digest: str
     line: int = 0
+    # The run had read from outside when it asked, so this may be what somebody out there wants.
+    outside: bool = False
 
     def prepared(self, found: Targets) -> Call:
         """The same call with the targets that its capability resolved."""
@@ -40,7 +43,7 @@ class Call(msgspec.Struct, frozen=True):
         return self.rule.told(self.targets)
 
 
-def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str) -> Call:
+def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str, outside: bool = False) -> Call:
     """The call that a claim makes, every bounded field canonical. Raises wire.BadRequest."""
     rule = wire.action(claim, catalog)
     request = wire.message(claim, rule)
@@ -48,7 +51,7 @@ def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, ho
         (field.field, value) for field in rule.fields for value in _canonical(request, rule, field, start, home)
     )
     digest = canonical.call_digest(rule.name, request, targets)
-    return Call(run, seq, rule, request, targets, _amounts(request, rule), digest, claim.line)
+    return Call(run, seq, rule, request, targets, _amounts(request, rule), digest, claim.line, outside)
 
 
 def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str, home: str) -> list[str]:
@@ -84,7 +87,13 @@ def _amounts(request: Message, rule: ActionRule) -> Amounts:
     return tuple(found.items())
 
 
-def redacted(message: Message, contents: frozenset[str]) -> str:
+def source(rule: ActionRule, targets: Targets) -> str:
+    """Who answers a call: the host that it names, else the action itself."""
+    hosts = (field.field for field in rule.fields if field.matcher == matchers.HOST)
+    return next((value for host in hosts for name, value in targets if name == host), rule.name)
+
+
+def redacted(message: Message, contents: Iterable[str]) -> str:
     """A message as JSON for records and screens, its content fields given by size and digest alone."""
     shown = type(message)()
     shown.CopyFrom(message)

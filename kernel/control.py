@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import grpc
 
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.kernel import views
+from agentos.kernel import provenance, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.desk import Refusal
 from agentos.kernel.ledger import Past
@@ -152,8 +152,11 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
         kernel = self._kernel
         past = await self._known(request.run, context)
-        calls = [views.call(made, settled, kernel.catalog) for made, settled in kernel.ledger.calls(past.began.run)]
-        return pb.ShowRunResponse(run=self._view(past), calls=calls)
+        calls = list(kernel.ledger.calls(past.began.run))
+        shown = pb.ShowRunResponse(run=self._view(past))
+        shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
+        shown.run.outside.extend(provenance.outside(calls, kernel.catalog))
+        return shown
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel

@@ -25,7 +25,7 @@ from google.protobuf.message import DecodeError
 
 from agentos.kernel import own, wire
 from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
-from agentos.kernel.call import Call, read
+from agentos.kernel.call import Call, read, source
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.own import Failed
@@ -72,6 +72,8 @@ class Actor(msgspec.Struct):
     questions: int = 0
     declined: set[str] = msgspec.field(default_factory=set)
     replies: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
+    # Where what it has read came from, as far as that is outside: hosts, or actions where no host is named.
+    outside: dict[str, None] = msgspec.field(default_factory=dict)
     # Refused in this request and not told yet, and the number of the newest record of such.
     untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
     refused_at: int = 0
@@ -125,7 +127,10 @@ class Path:
         try:
             rule = self._catalog.actions.get(claim.action)
             self._count(actor, own_call=rule is not None and rule.own)
-            return read(claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder)
+            return read(
+                claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder,
+                bool(actor.outside),
+            )  # fmt: skip
         except wire.BadRequest as bad:
             self._refused_claim(actor, claim, bad.fault)
             return bad.fault
@@ -146,11 +151,12 @@ class Path:
 
     def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
         if actor.refused < CALLS_BEYOND_LIMIT:
-            record = CallMade(
-                actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
-                self._powers.unix_ms(), fault=fault, line=claim.line,
+            actor.refused_at = self._ledger.record(
+                CallMade(
+                    actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
+                    self._powers.unix_ms(), fault=fault, line=claim.line, outside=bool(actor.outside),
+                )
             )  # fmt: skip
-            actor.refused_at = self._ledger.record(record)
         actor.refused += 1
 
     # ---- target
@@ -162,10 +168,9 @@ class Path:
         verdict = decide(self._case(actor, slot))
         if isinstance(verdict, Deny):
             return self._refuse(actor, slot, verdict)
-        grant = self._table.held[verdict.grant].grant if isinstance(verdict, Allow) else None
-        line = verdict.line if isinstance(verdict, Ask) else None
+        standing = self._table.held[verdict.grant].grant if isinstance(verdict, Allow) else verdict.line
         try:
-            bounds = grant.bounds if grant else line.bounds if line else ()
+            bounds = standing.bounds if standing else ()
             return slot.prepared(await self._reach.prepare(slot, bounds, actor.who.path))
         except Failed as failed:
             return self._refuse(actor, slot, Deny(failed.fault, (("effect", "none: it could not be prepared"),)))
@@ -182,9 +187,7 @@ class Path:
         outcome = admit(self._case(actor, call), self._ledger, self._powers.unix_ms())
         if isinstance(outcome, Deny):
             return self._refuse(actor, call, outcome)
-        if isinstance(outcome, Ask):
-            return call, outcome
-        return outcome
+        return (call, outcome) if isinstance(outcome, Ask) else outcome
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
         actor.refused += 1
@@ -261,6 +264,7 @@ class Path:
             await self._ledger.durable(seq)
         if fault is None:
             actor.replies = [*actor.replies[-31:], (call.seq, call.rule.name, value[:KEPT_WHOLE])]
+            actor.outside |= {source(call.rule, call.targets): None} if call.rule.foreign else {}
         return fault or value
 
     async def _serve(self, actor: Actor, call: Call, grant: str) -> str:

@@ -2,13 +2,17 @@
 
 Found by looking, not by tracking: the value (or the last part of a path) stands in the program's text, in its
 input, or in what an earlier call of this run returned. A value that was put together from pieces is said to be.
+
+And where a run has read from outside: after that, whatever it asks for may be what a stranger wrote there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agentos.kernel.call import Call
+from agentos.kernel.call import Call, source
+from agentos.kernel.records import CallMade, CallSettled
+from agentos.manifest.rules import Catalog
 
 SHORT = 3
 
@@ -32,3 +36,19 @@ def _origin(value: str, name: str, source: str, given: str, replies: list[tuple[
             if piece in reply:
                 return f"from the reply of call {seq} ({action})"
     return "put together by the program"
+
+
+def outside(calls: Iterable[tuple[CallMade, CallSettled | None]], catalog: Catalog) -> list[str]:
+    """Where the calls of a run brought something in from, oldest first, each once."""
+    found: dict[str, None] = {}
+    for made, settled in calls:
+        if settled and settled.foreign:
+            rule = catalog.actions.get(made.action)
+            found[source(rule, made.targets) if rule else made.action] = None
+    return places(found, catalog)
+
+
+def places(sources: Iterable[str], catalog: Catalog) -> list[str]:
+    """Sources as a person is told of them: hosts, and actions only where no host was named."""
+    hosts = [name for name in sources if name not in catalog.actions]
+    return hosts or list(sources)

@@ -96,18 +96,19 @@ class Questions:
             )
             for number, (call, ask) in enumerate(asking, 1)
         ]  # fmt: skip
-        await self._put(
-            run, self._with_secrets(lines), [call.digest for call, _ in asking], asking[0][1].why, review=False
-        )
+        outside = provenance.places(actor.outside, self._catalog)
+        lines = self._with_secrets(lines)
+        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, False, outside)
         return {call.digest for call, _ in asking}
 
     async def _put(
-        self, run: Run, lines: Sequence[pb.Line], calls: Sequence[str], why: str, review: bool
-    ) -> dict[int, int]:
+        self, run: Run, lines: Sequence[pb.Line], calls: Sequence[str], why: str, review: bool,
+        outside: Sequence[str] = (),
+    ) -> dict[int, int]:  # fmt: skip
         """Lay a prompt on the desk, tell the follower, and wait for the answer."""
         prompt = pb.Prompt(
             id=self._ledger.next_id("p"), run=run.id, program=self.program(run.manifest, run.who), review=review,
-            lines=lines, asked_ms=time.time_ns() // 1_000_000, why=why,
+            lines=lines, asked_ms=time.time_ns() // 1_000_000, why=why, outside=outside,
         )  # fmt: skip
         waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
         run.prompt = prompt.id

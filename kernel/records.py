@@ -90,6 +90,8 @@ class CallMade(msgspec.Struct, frozen=True, tag="call"):
     reasons: Reasons = ()
     fault: Fault | None = None
     line: int = 0
+    # The run had read from outside before it asked for this.
+    outside: bool = False
 
 
 class CallSettled(msgspec.Struct, frozen=True, tag="reply"):
@@ -102,6 +104,8 @@ class CallSettled(msgspec.Struct, frozen=True, tag="reply"):
     value: str = ""
     fault: Fault | None = None
     released: bool = False
+    # The reply came from outside: nobody here wrote it, and it may be meant to mislead.
+    foreign: bool = False
 
 
 class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):

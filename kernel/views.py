@@ -57,6 +57,7 @@ def call(made: CallMade, settled: CallSettled | None, catalog: Catalog) -> pb.Ca
         started_ms=made.at_ms, duration_us=settled.took_us if settled else 0,
         error=fault(made.fault or (settled.fault if settled else None)), line=made.line,
         reasons=[pb.Reason(label=label, text=text) for label, text in made.reasons],
+        from_outside=settled is not None and settled.foreign, after_outside=made.outside,
     )  # fmt: skip
 
 

@@ -125,9 +125,8 @@ def value(response: Message) -> str:
 
 def error(fault: Fault) -> str:
     """A fault as the guest reads it."""
-    body = {"code": CODES[fault.code], "reason": fault.reason}
-    body |= {"hint": fault.hint, "detail": fault.detail}
-    return json.dumps({"error": body})
+    words = {"reason": fault.reason, "hint": fault.hint, "detail": fault.detail}
+    return json.dumps({"error": {"code": CODES[fault.code], **words}})
 
 
 def reply(results: Sequence[str | Fault]) -> str:

@@ -100,8 +100,14 @@ def run(found: pb.ShowRunResponse) -> None:
         out.print(Text(f"  to do    {quoted(shown.error.hint, 400)}"))
     if shown.result:
         out.print(Text(f"  result   {quoted(shown.result, 400)}"))
+    if shown.outside:
+        out.print(Text(f"  outside  it has read from {', '.join(quoted(place) for place in shown.outside)}"))
     out.print()
-    table(["SEQ", "LINE", "CALL", "DECISION", "GRANT", "TOOK"], map(_call, found.calls), "it made no call")
+    heads, rows = ["SEQ", "LINE", "CALL", "DECISION", "GRANT", "TOOK"], list(map(_call, found.calls))
+    if shown.outside:
+        heads.append("OUTSIDE")
+        rows = [[*row, _outside(call)] for row, call in zip(rows, found.calls, strict=True)]
+    table(heads, rows, "it made no call")
 
 
 def _call(call: pb.Call) -> list[Cell]:
@@ -118,6 +124,11 @@ def _call(call: pb.Call) -> list[Cell]:
     ]
 
 
+def _outside(call: pb.Call) -> str:
+    """How a call stands to what came from outside: it brought something in, or was made after that."""
+    return " ".join(["after"] * call.after_outside + ["read"] * call.from_outside)
+
+
 def _timings(timings: pb.Timings) -> str:
     """'2.4 ms: 0.3 ms to a cell, 0.2 ms to its first line, 1.9 ms to run'."""
     if not timings.ended:
@@ -132,11 +143,14 @@ def _timings(timings: pb.Timings) -> str:
     return f"{total}: {span(parts[0])} to a cell, {span(parts[1])} to its first line, {span(parts[2])} to run"
 
 
-def why(call: pb.Call) -> None:
+def why(call: pb.Call, outside: Sequence[str]) -> None:
     """Why one call was decided as it was, as the kernel recorded it."""
     out, decision = console(), values.decision(call)
     target = " ".join(quoted(each.value, 400) for each in call.targets)
     head = f"{quoted(call.action)} {target}".rstrip()
     verdict = Text(f"{decision.upper()} {when(call.started_ms)}", f"bold {_DECISION.get(decision, '')}")
     out.print(Text(head.ljust(44) + " "), verdict, end="\n", sep="")
-    grid([((reason.label, "dim"), reason.text) for reason in call.reasons])
+    rows: list[Sequence[Cell]] = [((reason.label, "dim"), reason.text) for reason in call.reasons]
+    if call.after_outside:
+        rows.append((("outside", "dim"), "asked after the run had read from " + ", ".join(outside)))
+    grid(rows)

@@ -33,6 +33,8 @@ STATES = {
     pb.LINE_STATE_GRANTED: "granted already",
     pb.LINE_STATE_DROPPED: "no longer asked",
 }
+# How many places outside a question names; `agentos show` lists them all.
+NAMED = 5
 Bounds = Sequence[capability_pb2.Bound]
 
 
@@ -118,6 +120,7 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
     about += [["from", quoted(origin, 400)] for origin in line.origins]
     about += [["with", quoted(lending(secret).removeprefix("with "), 400)] for secret in line.secrets]
     about += [["why", quoted(prompt.why)]] if prompt.why else []
+    about += [["note", outside(prompt.outside)]] if prompt.outside else []
     wide = [[str(place), *_scope(line, bounds, counts)] for place, bounds in enumerate(scopes(line), 1)]
     return "\n".join([head, *columns(about), *(fitted(wide, width) if len(wide) > 1 else [])])
 
@@ -127,7 +130,15 @@ def batch(prompt: pb.Prompt, colour: bool, width: int = 0) -> str:
     head = f"{name(prompt.program)} wants {plural(len(prompt.lines), 'thing')} at once"
     cells = [[str(line.number), quoted(line.summary) + _with(line), _from(line)] for line in prompt.lines]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
-    return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *fitted(cells, width)])
+    said = columns([["note", outside(prompt.outside)]]) if prompt.outside else []
+    return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *said, *fitted(cells, width)])
+
+
+def outside(places: Sequence[str]) -> str:
+    """What a person has to know before a yes: whose words the run has read, and so may be acting on."""
+    shown = ", ".join(quoted(place, 100) for place in places[:NAMED])
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f"this run has read from outside: {shown}{more}"
 
 
 def _with(line: pb.Line) -> str:

@@ -87,12 +87,15 @@ def call(found: pb.Call) -> dict[str, Value]:
         "line": found.line or None,
         "error": error(found.error),
         "reasons": {reason.label: reason.text for reason in found.reasons},
+        "from_outside": found.from_outside,
+        "after_outside": found.after_outside,
     }
 
 
 def shown(found: pb.ShowRunResponse) -> dict[str, Value]:
     """`show --json`: the run, with every call instead of their number."""
-    more = {"program": found.run.program, "path": found.run.path, "digest": found.run.digest}
+    more: dict[str, Value] = {"program": found.run.program, "path": found.run.path, "digest": found.run.digest}
+    more["outside"] = list(found.run.outside)
     return run(found.run) | more | {"calls": [call(each) for each in found.calls]}
 
 
@@ -172,6 +175,7 @@ def prompt(found: pb.Prompt) -> dict[str, Value]:
         "review": found.review,
         "why": found.why,
         "asked": found.asked_ms,
+        "outside": list(found.outside),
         "digest": found.digest,
         "lines": [line(each) for each in found.lines],
     }

@@ -105,7 +105,7 @@ def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, *, co
         return 0
     for place, call in enumerate(calls):
         emit("") if place else None
-        render.why(call)
+        render.why(call, found.run.outside)
     if not calls:
         emit(f"no call of {found.run.id} was refused; agentos show {found.run.id} lists them all")
     return 0

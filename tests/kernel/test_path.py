@@ -51,10 +51,11 @@ class Witness(Paper):
         return ()
 
 
-async def invoke(
-    catalog: Catalog, on: Witness, *calls: tuple[str, Mapping[str, object]], times: int = 1
-) -> list[dict[str, object]]:
-    """What the calls of one request are told, the last of some times that it is made."""
+Claimed = tuple[str, Mapping[str, object]]
+
+
+def acting(catalog: Catalog, on: Witness) -> tuple[Path, Actor]:
+    """The path of a call, and a run without a manifest that comes along it."""
 
     async def ask(asking: object) -> None:
         return None
@@ -67,10 +68,20 @@ async def invoke(
         WHO, manifest(present=False), START, HOME, 0, ask, read_line, lambda stream, text: None,
         lambda call, fault: None, lambda why: None,
     )  # fmt: skip
-    request = {"calls": [{"action": action, "args": args} for action, args in calls]}
+    return path, actor
+
+
+async def invoke(catalog: Catalog, on: Witness, *calls: Claimed, times: int = 1) -> list[dict[str, object]]:
+    """What the calls of one request are told, the last of some times that it is made."""
+    path, actor = acting(catalog, on)
     for _ in range(times - 1):
-        await path.invoke(actor, json.dumps(request))
-    results: list[dict[str, object]] = json.loads(await path.invoke(actor, json.dumps(request)))["results"]
+        await request(path, actor, *calls)
+    return await request(path, actor, *calls)
+
+
+async def request(path: Path, actor: Actor, *calls: Claimed) -> list[dict[str, object]]:
+    made = {"calls": [{"action": action, "args": args} for action, args in calls]}
+    results: list[dict[str, object]] = json.loads(await path.invoke(actor, json.dumps(made)))["results"]
     return results
 
 

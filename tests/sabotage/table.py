@@ -9,6 +9,7 @@ from tests.sabotage.checks import (
     home,
     limits,
     manifest,
+    pages,
     path,
     places,
     secrets,
@@ -19,8 +20,8 @@ from tests.sabotage.checks import (
 
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
-    *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
+    *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS, *pages.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
-LATER = {10: "labels come later"}
+LATER: dict[int, str] = {}
 RULES = tuple(rule for rule in range(1, 15) if rule not in LATER)

@@ -58,6 +58,27 @@ def test_the_review_counts_what_a_pattern_covers_now(screen: Screen, tmp_path: P
     assert choices(asked.answer()) == ["no", "no"]
 
 
+def test_a_question_says_where_the_run_has_read_from(screen: Screen) -> None:
+    prompt = calls(made(1, "/notes/a.md"))
+    prompt.outside.extend(["api.example.com", "evil\u202e.example", *(f"h{number}.example" for number in range(5))])
+    asked = ask(screen, prompt)
+    shown = screen.until("> ")
+    assert "this run has read from outside: api.example.com, " in shown
+    assert "h2.example and 2 more\n" in shown
+    assert "\u202e" not in shown
+    screen.type("n\n")
+    asked.answer()
+
+
+def test_a_question_for_several_things_says_it_too(screen: Screen) -> None:
+    prompt = calls(made(1, "/notes/a.md"), made(2, "/notes/b.md"))
+    prompt.outside.append("api.example.com")
+    asked = ask(screen, prompt)
+    assert "this run has read from outside: api.example.com\n" in screen.until("> ")
+    screen.type("n\n")
+    asked.answer()
+
+
 def test_enter_alone_asks_again(screen: Screen) -> None:
     asked = ask(screen, review(wanted(1, "files.read", "/notes/*")))
     for _ in range(3):

@@ -32,7 +32,7 @@ def refused_call() -> pb.Call:
 
 
 def test_why_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
-    render.why(refused_call())
+    render.why(refused_call(), [])
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "files.read /home/me/.ssh/config              REFUSED",
         "manifest  outside (links.py:5 has files.read notes/**/*.md)",
@@ -40,6 +40,23 @@ def test_why_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
         "effect    none: nothing was opened",
         'to allow  add "files.read" = { path = ["~/.ssh/config"] } to links.py, only if you trust this program',
     ]
+
+
+def test_why_says_that_a_run_had_read_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
+    made = refused_call()
+    made.after_outside = True
+    render.why(made, ["api.example.com", "pages.extract"])
+    assert "outside   asked after the run had read from api.example.com, pages.extract" in capsys.readouterr().out
+
+
+def test_a_run_shows_where_it_has_read_from_and_what_it_did_after_that(capsys: pytest.CaptureFixture[str]) -> None:
+    fetched = pb.Call(seq=1, action="net.fetch", decision=pb.CALL_DECISION_ALLOWED, from_outside=True)
+    written = pb.Call(seq=2, action="files.write", decision=pb.CALL_DECISION_ALLOWED, after_outside=True)
+    run = pb.Run(id="r1", program="links", outside=["api.example.com"])
+    render.run(pb.ShowRunResponse(run=run, calls=[fetched, written]))
+    shown = capsys.readouterr().out
+    assert "  outside  it has read from api.example.com" in shown
+    assert [line.split()[-1] for line in shown.splitlines()[-3:]] == ["OUTSIDE", "read", "after"]
 
 
 def test_explain_says_what_may_be_asked_and_what_never(capsys: pytest.CaptureFixture[str]) -> None:

@@ -660,6 +660,7 @@ class Prompt(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     ASKED_MS_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     run: _builtins.str
     review: _builtins.bool
@@ -673,6 +674,12 @@ class Prompt(_message.Message):
     def program(self) -> Global___Program: ...
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Line]: ...
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the run has read from outside so far: hosts, or actions where no host is named. What it asks for may be
+        what somebody there wants.
+        """
+
     def __init__(
         self,
         *,
@@ -684,10 +691,11 @@ class Prompt(_message.Message):
         digest: _builtins.str = ...,
         asked_ms: _builtins.int = ...,
         why: _builtins.str = ...,
+        outside: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_ms", b"asked_ms", "digest", b"digest", "id", b"id", "lines", b"lines", "program", b"program", "review", b"review", "run", b"run", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_ms", b"asked_ms", "digest", b"digest", "id", b"id", "lines", b"lines", "outside", b"outside", "program", b"program", "review", b"review", "run", b"run", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1059,6 +1067,7 @@ class Run(_message.Message):
     TIMINGS_US_FIELD_NUMBER: _builtins.int
     MANIFEST_OFFERED_FIELD_NUMBER: _builtins.int
     TRACEBACK_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     program: _builtins.str
     path: _builtins.str
@@ -1078,6 +1087,10 @@ class Run(_message.Message):
     def error(self) -> _error_pb2.Error: ...
     @_builtins.property
     def timings_us(self) -> Global___Timings: ...
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In ShowRun: where it has read from outside, as in Prompt."""
+
     def __init__(
         self,
         *,
@@ -1095,10 +1108,11 @@ class Run(_message.Message):
         timings_us: Global___Timings | None = ...,
         manifest_offered: _builtins.bool = ...,
         traceback: _builtins.str = ...,
+        outside: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "timings_us", b"timings_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1120,6 +1134,8 @@ class Call(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
+    FROM_OUTSIDE_FIELD_NUMBER: _builtins.int
+    AFTER_OUTSIDE_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     action: _builtins.str
     summary: _builtins.str
@@ -1132,6 +1148,10 @@ class Call(_message.Message):
     duration_us: _builtins.int
     line: _builtins.int
     """The program's line that made it, as the program claims; 0 if unknown."""
+    from_outside: _builtins.bool
+    """Its reply came from outside: untrusted."""
+    after_outside: _builtins.bool
+    """It was made when the run had read from outside already."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[_capability_pb2.Target]: ...
     @_builtins.property
@@ -1155,10 +1175,12 @@ class Call(_message.Message):
         error: _error_pb2.Error | None = ...,
         reasons: _abc.Iterable[Global___Reason] | None = ...,
         line: _builtins.int = ...,
+        from_outside: _builtins.bool = ...,
+        after_outside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "decision", b"decision", "digest", b"digest", "duration_us", b"duration_us", "error", b"error", "grant", b"grant", "line", b"line", "reasons", b"reasons", "seq", b"seq", "started_ms", b"started_ms", "summary", b"summary", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "after_outside", b"after_outside", "decision", b"decision", "digest", b"digest", "duration_us", b"duration_us", "error", b"error", "from_outside", b"from_outside", "grant", b"grant", "line", b"line", "reasons", b"reasons", "seq", b"seq", "started_ms", b"started_ms", "summary", b"summary", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
