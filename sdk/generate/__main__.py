@@ -23,7 +23,7 @@ from agentos.sdk.generate.render import render
 SDK = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 # Conveniences written by hand that a module offers beside what is generated, or in its place where it has their name.
-HTTP = "Cookies Headers HTTPError Response Session delete get head patch post put request"
+HTTP = "Cookies Headers HTTPError Page Response Session delete get head page patch post put request"
 BY_HAND = {
     "files": ("agentos.sdk.whole", ("read_bytes", "read_text")),
     "net": ("agentos.sdk.http", tuple(HTTP.split())),

@@ -15,10 +15,15 @@ _PARAMETER = re.compile(r";\s*([\w*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
 
 def charset(headers: Headers) -> str:
     """The charset that Content-Type names, as it names it; else utf-8."""
+    return named_charset(headers) or "utf-8"
+
+
+def named_charset(headers: Headers) -> str:
+    """The charset that Content-Type names, as it names it; empty where it names none."""
     message = Message()
     message["Content-Type"] = headers.get("Content-Type", "")
     named = message.get_param("charset", "")
-    return named.strip("'\" ") or "utf-8" if isinstance(named, str) else "utf-8"
+    return named.strip("'\" ") if isinstance(named, str) else ""
 
 
 def codec(encoding: str | None) -> codecs.CodecInfo:

@@ -22,9 +22,10 @@ from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval
 from agentos.sdk.testing.manifest import asked_by
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Random
+from agentos.sdk.testing.reader import Reader
 from agentos.sdk.testing.rules import Grant, Rules
 from agentos.sdk.testing.web import Web
-from agentos.v1 import files_pb2, net_pb2, own_pb2
+from agentos.v1 import files_pb2, net_pb2, own_pb2, pages_pb2
 from agentos.v1.paths import canonical_path
 
 Status = Literal["done", "failed", "refused", "limit"]
@@ -82,7 +83,7 @@ class Kit:
         home: str = "/home/me",
     ) -> None:
         self._start, self._home = start, home
-        ours = files_pb2.DESCRIPTOR, net_pb2.DESCRIPTOR, own_pb2.DESCRIPTOR
+        ours = files_pb2.DESCRIPTOR, net_pb2.DESCRIPTOR, own_pb2.DESCRIPTOR, pages_pb2.DESCRIPTOR
         self._rules = Rules((*ours, *protos), grants, asks)
         self.clock = Clock(NOON)
         self._memory = Memory(lambda: self.clock.unix_ms, folders=(start, home))
@@ -90,7 +91,7 @@ class Kit:
             self._memory.put(self._path(path), content.encode() if isinstance(content, str) else content)
         self._served: dict[str, object] = {"files": self._memory, "clock": self.clock, "random": Random(0)}
         self.web = web if isinstance(web, Web) else Web(web or {})
-        self._served |= {"console": Console(lines), "net": self.web, **(serve or {})}
+        self._served |= {"console": Console(lines), "net": self.web, "pages": Reader(), **(serve or {})}
         self._before: list[wire.Invoke | None] = []
         self._out: list[tuple[int, str]] = []
         self.calls: list[Made] = []
