@@ -108,7 +108,7 @@ def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
         shown = [
             pb.ActionInfo(
                 name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect),
-                summary=action.summary, implies=action.implies,
+                summary=action.summary, implies=action.implies, inherent=action.inherent,
                 bounds=sorted({field.bound for field in action.fields if field.matcher}),
             )
             for action in actions

@@ -71,7 +71,7 @@ def _never(program: pb.Program, capabilities: Iterable[pb.CapabilityInfo]) -> li
     for capability in capabilities:
         if capability.state == "kernel":
             continue
-        out = [action.name for action in capability.actions if action.name not in covered]
+        out = [each.name for each in capability.actions if not each.inherent and each.name not in covered]
         if out:
             told.append(", ".join(out))
     told.append("any file, folder or place that is not listed above")

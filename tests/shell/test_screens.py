@@ -65,7 +65,9 @@ def test_explain_says_what_may_be_asked_and_what_never(capsys: pytest.CaptureFix
     program.MergeFrom(PROGRAM)
     program.MergeFrom(pb.Program(limits=limits, covered=["files.list", "files.read", "files.stat", "files.trash"]))
     actions = [pb.ActionInfo(name=f"files.{name}") for name in ("list", "read", "stat", "trash", "write", "move")]
-    pages.explain(program, [pb.CapabilityInfo(name="files", actions=actions, state="ready")], counts=False)
+    files = pb.CapabilityInfo(name="files", actions=actions, state="ready")
+    everybodys = pb.CapabilityInfo(name="pages", actions=[pb.ActionInfo(name="pages.extract", inherent=True)])
+    pages.explain(program, [files, everybodys], counts=False)
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "links.py is links, version abababababab",
         "",

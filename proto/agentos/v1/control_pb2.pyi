@@ -1785,9 +1785,12 @@ class ActionInfo(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     BOUNDS_FIELD_NUMBER: _builtins.int
     IMPLIES_FIELD_NUMBER: _builtins.int
+    INHERENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     effect: _annotations_pb2.Effect.ValueType
     summary: _builtins.str
+    inherent: _builtins.bool
+    """Every program may call it."""
     @_builtins.property
     def bounds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1800,10 +1803,11 @@ class ActionInfo(_message.Message):
         summary: _builtins.str = ...,
         bounds: _abc.Iterable[_builtins.str] | None = ...,
         implies: _abc.Iterable[_builtins.str] | None = ...,
+        inherent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "effect", b"effect", "implies", b"implies", "name", b"name", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "effect", b"effect", "implies", b"implies", "inherent", b"inherent", "name", b"name", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
