@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from google.protobuf.message import Message
@@ -63,12 +63,11 @@ async def serve(request: Message, powers: Powers, began_ms: int, read_line: Read
 def _now(powers: Powers, began_ms: int) -> Message:
     unix_ms = powers.unix_ms()
     local = datetime.fromtimestamp(unix_ms / 1000).astimezone()
-    offset = local.utcoffset()
     return own_pb2.ClockNowResponse(
         unix_ms=unix_ms,
         monotonic_ms=powers.monotonic_ms() - began_ms,
         zone=local.tzname() or "",
-        offset_s=int(offset.total_seconds()) if offset else 0,
+        offset_s=int((local.utcoffset() or timedelta()).total_seconds()),
     )
 
 

@@ -138,12 +138,9 @@ class Path:
     def _count(self, actor: Actor, own_call: bool) -> None:
         """Count a call, or a request, against the limit. Raises OverLimit beyond it, and ends who does not heed it."""
         most = actor.manifest.limits.calls
-        if own_call:
-            actor.own_calls += 1
-            over = actor.own_calls - most * OWN_CALLS_FOR_EACH
-        else:
-            actor.calls += 1
-            over = actor.calls - most
+        actor.own_calls += own_call
+        actor.calls += not own_call
+        over = actor.own_calls - most * OWN_CALLS_FOR_EACH if own_call else actor.calls - most
         if over > CALLS_BEYOND_LIMIT:
             actor.stop("calls")
         if over > 0:
