@@ -17,6 +17,7 @@ clock or touches the world.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -134,9 +135,9 @@ def budget(case: Case) -> Verdict | None:
     for held in case.held:
         over = _overspent(case, held) if _fits(case, held, only_once(case)) else ""
         if over:
-            reasons = (("grant", f"{held.grant.id}: {over}"), ("effect", "none"))
-            fault = Fault(pb.CODE_LIMIT, over, f"raise the bound of {held.grant.action} in the manifest", "quota")
-            return Deny(fault, reasons)
+            hint = f"raise the bound of {held.grant.action} in the manifest"
+            reasons = (("grant", f"{held.grant.id}: {over}"), ("effect", "none"), ("to allow", hint))
+            return Deny(Fault(pb.CODE_LIMIT, over, hint, "quota"), reasons)
     return None
 
 
@@ -214,15 +215,18 @@ def _governs(patterns: tuple[str, ...], path: str) -> bool:
 
     The folders above count since a whole tree can be moved: `x/fish` is nothing, until x is moved to `.config`.
     """
-    return any(matchers.reaches(prefix, path) for pattern in patterns for prefix in _prefixes(pattern.casefold()))
+    return any(matchers.matches(matchers.PATH, place, path) for place in _watched(patterns))
 
 
-@lru_cache(1024)
-def _prefixes(pattern: str) -> tuple[str, ...]:
-    """`**/.config/fish/**` with the places on the way there: `**/.config`, `**/.config/fish`."""
-    segments = pattern.split("/")
-    least = segments.index("**") + 2 if segments[:2] == ["", "**"] or segments[0] == "**" else len(segments)
-    return tuple("/".join(segments[:count]) for count in range(least, len(segments) + 1))
+@lru_cache(16)
+def _watched(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Each pattern, and for `**/.config/fish/**` the places on the way there: `**/.config`, `**/.config/fish`."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        segments = pattern.casefold().split("/")
+        least = 3 if segments[:2] == ["", "**"] else len(segments) - (segments[-1] == "**")
+        found |= dict.fromkeys("/".join(segments[:count]) for count in range(least, len(segments) + 1))
+    return tuple(found)
 
 
 def _fits(case: Case, held: Held, once: str) -> bool:
@@ -249,10 +253,10 @@ def _overspent(case: Case, held: Held) -> str:
 
 
 def manifest_line(call: Call) -> str:
-    """The line of a manifest that would cover just this call."""
+    """The line of a manifest that would cover just this call, whatever the program put into its names."""
     fields = {field.field: field for field in call.rule.fields}
     written = ", ".join(
-        f'{fields[name].bound} = ["{matchers.literal(fields[name].matcher, value)}"]'
+        f"{fields[name].bound} = [{json.dumps(matchers.literal(fields[name].matcher, value), ensure_ascii=False)}]"
         for name, value in call.targets
         if name in fields and not any(matchers.matches(fields[name].matcher, d, value) for d in fields[name].default)
     )

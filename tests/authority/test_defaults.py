@@ -135,3 +135,15 @@ def test_the_middle_scope_of_a_url_is_its_host(catalog: Catalog) -> None:
     exact = bounds.of_call(asked)
     assert dict(exact)["street"] == ("/a/b",)
     assert dict(bounds.broader(asked, exact))["street"] == ("/**",)
+
+
+NAMED_TO_MISLEAD = ['x", "/home/me/.ssh/id_rsa', "a[1].txt", "b\\c", "d*", 'e"] }, ask = "never', "f'g"]
+
+
+@pytest.mark.parametrize("name", NAMED_TO_MISLEAD)
+def test_the_line_that_would_allow_a_call_allows_just_that_whatever_its_names(catalog: Catalog, name: str) -> None:
+    [claim] = wire.read(json.dumps({"calls": [{"action": "files.read", "args": {"path": name}}]})).calls
+    asked = read(claim, "r1", 1, catalog, START, HOME)
+    whole = "[grants]\n" + manifest_line(asked) + "\n"
+    [found] = reading.read(b"", "/p.py", whole.encode(), "/agent.toml", catalog, START, HOME).lines
+    assert (found.action, found.bounds, found.ask_always) == ("files.read", bounds.of_call(asked), False)

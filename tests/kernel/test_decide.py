@@ -111,7 +111,9 @@ def test_never_again_comes_before_any_grant(catalog: Catalog) -> None:
 
 GOVERNED = [
     ".bashrc", "x/.git/hooks/pre-commit", "lib/evil.pth", ".ssh/authorized_keys", "a/.vscode/tasks.json", ".BASHRC",
-    "bin/ls", "conftest.py", "x/agent.toml", "x/.config/fish", "x/.config",
+    "bin/ls", "conftest.py", "x/agent.toml", "x/.config/fish", "x/.config", ".bashrc.d/a.sh", ".vim/plugin/a.vim",
+    ".local/share/nvim/site/plugin/a.lua", ".config/tmux/tmux.conf", "x/.devcontainer/devcontainer.json",
+    "x/.claude/settings.json", "x/claude.md", ".mcp.json",
 ]  # fmt: skip
 
 
