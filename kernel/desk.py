@@ -82,10 +82,13 @@ class Desk:
         chosen = {decision.number: int(decision.choice) for decision in request.decisions}
         told = PromptAnswered(waiting.who.run, request.prompt, request.digest, tuple(chosen.items()))
         del self.open[request.prompt]
-        seq = self._ledger.record(told, *records)
-        await self._ledger.durable(seq)
-        if not waiting.answer.done():
-            waiting.answer.set_result(chosen)
+        decided: dict[int, int] = {}
+        try:
+            await self._ledger.durable(self._ledger.record(told, *records))
+            decided = chosen
+        finally:  # an answer that could not be kept is a no: its run must not wait for another
+            if not waiting.answer.done():
+                waiting.answer.set_result(decided)
         return [record.id for record in records if isinstance(record, Grant)]
 
     def grant_lines(self, lines: Iterable[pb.Line], who: Standing) -> int:

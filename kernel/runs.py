@@ -126,7 +126,8 @@ class Runs:
         except NoCells:
             fault = Fault(error_pb2.CODE_UNAVAILABLE, "no cell could be started", "see: agentos doctor")
         except BadComponent as wrong:
-            fault = Fault(error_pb2.CODE_INVALID, wrong.reason, "see: agentos explain")
+            hint = "a program is a Python script, or a component that imports agentos:guest/kernel alone"
+            fault = Fault(error_pb2.CODE_INVALID, wrong.reason, hint)
         except Exception as wrong:  # noqa: BLE001  # whatever it is, it ends one run
             # A fault of ours ends this run, closed, and no other; the traceback goes to the kernel's own log.
             asyncio.get_running_loop().call_exception_handler({"message": f"run {run.id}", "exception": wrong})
@@ -166,7 +167,10 @@ class Runs:
 
     def _actor(self, run: Run) -> Actor:
         async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
-            return await self._questions.ask(run, actor, asking)
+            try:
+                return await self._questions.ask(run, actor, asking)
+            except Refusal:  # the desk is full: as good as nobody there, and a refusal to record, not the run's end
+                return None
 
         async def read_line(text: str) -> str | None:
             return await self._read_line(run, text)

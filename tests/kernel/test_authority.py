@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import grpc
 import pytest
 
+from agentos.kernel.desk import MAX_OPEN
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 from tests.kernel.person import (
@@ -132,6 +133,32 @@ def test_outside_its_manifest_a_program_may_not_even_ask(person: Person) -> None
     assert why["manifest"].startswith("outside (")
     assert '"files.read"' in why["to allow"]
     assert why["effect"] == "none: nothing was opened"
+
+
+def test_a_name_cannot_widen_the_line_that_would_allow_it(person: Person) -> None:
+    source = TRY + """result = attempt(lambda: open('x", "/etc/passwd').read())"""
+    told = person.run(source, '"files.read" = { path = ["*.txt"] }')
+    assert told.result == "refused"
+    [refused] = told.refused
+    name = str(person.folder / 'x\\", \\"/etc/passwd')
+    assert f'"files.read" = {{ path = ["{name}"] }}' in person.why(told.id, refused.seq)["to allow"]
+
+
+def test_a_question_that_the_full_desk_does_not_take_is_a_recorded_refusal(person: Person) -> None:
+    waiting = [person.start(person.source("", READ, f"{number}.py"), ask=pb.ASK_WAIT) for number in range(MAX_OPEN)]
+    try:
+        assert eventually(lambda: person.status().prompts_open == MAX_OPEN, 30)
+        told = person.run(TRY + "result = attempt(lambda: open('a.txt').read())", policy=nobody, ask=pb.ASK_WAIT)
+        assert told.result == "refused"
+        [refused] = told.refused
+        assert refused.error.code == error_pb2.CODE_NEEDS_APPROVAL
+        assert [call.decision for call in person.calls(told.id)] == [pb.CALL_DECISION_REFUSED]
+    finally:
+        for prompt in person.inbox():
+            person.cancel(prompt.run)
+        for each in waiting:
+            person.follow(each)
+    assert person.status().prompts_open == 0
 
 
 def test_granting_the_manifest_does_not_grant_what_always_asks(person: Person) -> None:

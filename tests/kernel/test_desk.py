@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from agentos.home.journal import JournalFull
 from agentos.kernel import bounds, prompts, provenance
 from agentos.kernel.decide import Ask, decide
 from agentos.kernel.desk import Desk, Open, Refusal
@@ -61,6 +62,22 @@ async def test_an_answer_is_taken_once(catalog: Catalog) -> None:
     with pytest.raises(Refusal, match="no such question"):
         await on.answer(reply(waiting, pb.CHOICE_VERSION))
     assert not [record for record in paper.records if isinstance(record, Grant)]
+
+
+class FullDisk(Paper):
+    """A ledger that has no room."""
+
+    async def durable(self, seq: int) -> None:
+        raise JournalFull
+
+
+async def test_an_answer_that_cannot_be_kept_is_a_no_at_once(catalog: Catalog) -> None:
+    paper = FullDisk()
+    on = Desk(paper, paper, catalog, lambda: NOW)
+    waiting = ask_for(on, catalog)
+    with pytest.raises(JournalFull):
+        await on.answer(reply(waiting, pb.CHOICE_RUN))
+    assert waiting.answer.result() == {}
 
 
 async def test_an_answer_is_bound_to_what_was_shown(catalog: Catalog) -> None:
