@@ -95,7 +95,7 @@ class Loader:
             async with self._foreign.lent(source.content) as (cells, digest):
                 yield Loaded(cells, digest, "", _run(told))
         else:
-            text = source.content.decode()
+            text = source.content.decode("utf-8-sig")  # as Python itself reads it
             code = await self._code(text, name)
             pinned = hashlib.sha256(code.encode()).hexdigest()
             yield Loaded(self._open(), self.guest_digest, pinned, _run(told | {"code": code, "source": text}))

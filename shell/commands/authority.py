@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -70,7 +71,7 @@ def approve(
         elif terminal:
             decisions = prompt.Asking(asked, terminal, counts=kernel.local).decisions()
         else:
-            raise Failure("how long the yes holds must be said", f"agentos approve {question} --for once")
+            raise Failure("how long the yes holds must be said", f"agentos approve {question} {_ways(asked.lines)[0]}")
         minted = _answer(kernel, asked, decisions)
     if not common.answer({"question": question, "grants": minted}):
         say(f"granted {', '.join(minted)}" if minted else "nothing was granted")
@@ -157,10 +158,21 @@ def _decisions(
     chosen = [each for each in asked.lines if each.offers and (lines is None or each.number in lines)]
     if not chosen:
         raise Failure(f"{asked.id} has no such line to answer", "agentos inbox shows its lines")
+    for each in chosen:
+        if all(offer.choice != choice for offer in each.offers):
+            hint = f"agentos approve {asked.id} {' or '.join(_ways([each]))}"
+            raise Failure(f"line {each.number} of {asked.id} cannot be answered like that", hint)
     return [
         pb.Decision(number=each.number, choice=choice, until_ms=until_ms, bounds=_scope(asked, each, scope))
         for each in chosen
     ]
+
+
+def _ways(lines: Iterable[pb.Line]) -> list[str]:
+    """The options that answer these lines with a yes."""
+    offered = {offer.choice for line in lines for offer in line.offers}
+    ways = [f"--for {word}" if word != "until" else "--until 2h" for word, choice in FOR.items() if choice in offered]
+    return ways or ["--for once"]
 
 
 def _scope(asked: pb.Prompt, line: pb.Line, scope: int) -> sheet.Bounds:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import Shell, begun
 
 READ = '"files.read" = { path = ["*.txt"] }'
 
@@ -118,6 +118,24 @@ def test_questions_wait_in_the_inbox_and_are_answered_elsewhere(shell: Shell) ->
     out, _ = running.communicate(timeout=30)
     assert '"result": "text"' in out
     assert shell("approve", "p9999", "--for", "once").code == 2
+
+
+def test_a_yes_that_a_question_does_not_offer_is_told_what_it_does(shell: Shell) -> None:
+    program = shell.write("asks.py", "print(1)", grants='"files.read" = { path = ["a.txt"] }')
+    with begun(shell, "run", program, "--ask", "wait") as running:
+        [question] = [each for each in of(shell("inbox", "--json").json) if each["path"].endswith(program)]
+        for options in ((), ("--for", "once")):
+            said = shell("approve", question["id"], *options)
+            assert (said.code, f"agentos approve {question['id']} --for run" in said.err) == (2, True), said.err
+        assert shell("approve", question["id"], "--for", "run").code == 0
+        assert running.wait(30) == 0
+
+
+def test_a_script_may_begin_with_the_mark_that_some_editors_put_there(shell: Shell) -> None:
+    (shell.folder / "a.txt").write_text("text")
+    program = shell.write("marked.py", "print(open('a.txt').read())", grants='"files.read" = { path = ["a.txt"] }')
+    (shell.folder / program).write_text((shell.folder / program).read_text(), encoding="utf-8-sig")
+    assert shell("run", program, "--grant", "manifest").out == "text\n"
 
 
 def test_a_script_without_a_manifest_is_offered_one(shell: Shell) -> None:
