@@ -12,6 +12,8 @@ import select
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agentos.shell import sheet
 from agentos.shell.connect import Events, Kernel
@@ -115,7 +117,17 @@ class Follower:
             raise KeyboardInterrupt
         self._interrupted = True
         self._tell(f"cancelling {self._run} (Ctrl-C again leaves at once)", "yellow")
-        self._kernel.call(self._kernel.stub.Cancel, pb.CancelRequest(run=self._run))
+        with self._unless_ended():
+            self._kernel.call(self._kernel.stub.Cancel, pb.CancelRequest(run=self._run))
+
+    @contextmanager
+    def _unless_ended(self) -> Iterator[None]:
+        """Within, it does not matter that the run has ended by now: its end is on the way to us."""
+        try:
+            yield
+        except Failure as failed:
+            if failed.code != "not_found":
+                raise
 
     # ---- questions
 
@@ -215,7 +227,8 @@ class Follower:
     def _send(self, line: bytes, end: bool = False, rest: bytes = b"") -> None:
         self._typed, self._wants_line = rest, False
         request = pb.TypeRequest(run=self._run, text=line.decode("utf-8", "replace"), end=end)
-        self._kernel.call(self._kernel.stub.Type, request)
+        with self._unless_ended():
+            self._kernel.call(self._kernel.stub.Type, request)
 
 
 def question(prompt: pb.Prompt, counts: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentos.shell import start
 from agentos.shell.failure import Exit, Failure, no_kernel
@@ -34,11 +34,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Made:
-    """A new home. Its recovery key is shown once and kept nowhere."""
+    """A new home. Its recovery key is shown once and kept nowhere; `secret` is the passphrase that was just chosen."""
 
     home: str
     way: Way
     recovery: str
+    secret: str = field(default="", repr=False)
 
     @property
     def fields(self) -> dict[str, object]:
@@ -53,7 +54,7 @@ def make(home: str, way: Way) -> Made:
     secret = new_passphrase(terminal) if way.kind == "passphrase" else ""
     how = ["--wrap", way.kind, *(["--key-file", os.path.abspath(way.key_file)] if way.key_file else [])]
     said = start.home_says("init", *start.placed(home), *how, secret=secret)
-    return Made(str(said["home"]), way, str(said["recovery"]))
+    return Made(str(said["home"]), way, str(said["recovery"]), secret)
 
 
 def show(made: Made) -> None:

@@ -179,7 +179,11 @@ class Asking:
 
     def _numbered(self) -> pb.Line | None:
         typed = self._terminal.line("  which line? > ")
-        return next((line for line in self._open if str(line.number) == typed), None)
+        line = next((line for line in self._open if str(line.number) == typed), None)
+        if line is None:
+            open_ones = ", ".join(str(each.number) for each in self._open)
+            self._terminal.say(f"  {quoted(typed, 40) or 'nothing'} is no line to edit: there are {open_ones}")
+        return line
 
     def _decision(self, line: pb.Line, choice: Choice.ValueType, bounds: Bounds = (), until_ms: int = 0) -> pb.Decision:
         return pb.Decision(number=line.number, choice=choice, bounds=bounds, until_ms=until_ms)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from agentos.shell import homes
@@ -173,10 +173,8 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
         with contextlib.closing(found.kernel()) as kernel:
             yield kernel
         return
-    if not found.exists:
-        found = _made(home, found, make_home)
     try:
-        serving = served(found, ready=1)
+        serving = _served_or_made(home, found, make_home, 1)
     except Failure as failed:
         if failed.code != "locked_by_other":
             raise
@@ -205,7 +203,7 @@ def up(home: str, ready: int, require_walls: bool, detach: bool) -> Serving:
     found = where(home)
     if found.socket:
         raise no_kernel(f"a kernel is up already for {found.home}", "use that one, or stop it: agentos down")
-    return served(found if found.exists else _made(home, found, True), ready, require_walls, detach)
+    return _served_or_made(home, found, True, ready, require_walls, detach)
 
 
 def gone(home: str) -> None:
@@ -216,23 +214,31 @@ def gone(home: str) -> None:
             raise no_kernel("the kernel was told to stop and is still there", "agentos doctor, or end its process")
 
 
-def _made(home: str, found: Found, make_home: bool) -> Found:
+def _served_or_made(
+    home: str, found: Found, make_home: bool, ready: int, require_walls: bool = False, detach: bool = False
+) -> Serving:
+    """Start a kernel, on a new home if there is none; what was just chosen for that is not asked again."""
+    if found.exists:
+        return served(found, homes.secrets(found.locks), ready, require_walls, detach)
     if not make_home:
         raise no_kernel(
             f"there is no home yet: {found.home}", "agentos run PROGRAM makes one, and so does agentos init"
         )
-    homes.show(homes.make(home, homes.Way()))
-    return where(home)
+    made = homes.make(home, homes.Way())
+    homes.show(made)
+    return served(where(home), (made.secret,), ready, require_walls, detach)
 
 
-def served(found: Found, ready: int, require_walls: bool = False, detach: bool = False) -> Serving:
-    """Start a kernel on a home that is there, asking for its passphrase where it needs one."""
+def served(
+    found: Found, secrets: Iterable[str], ready: int, require_walls: bool = False, detach: bool = False
+) -> Serving:
+    """Start a kernel on a home that is there, with the first of these secrets that opens it."""
     closed, pipe = (-1, -1) if detach else os.pipe()
     until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
     options += [f"--until-fd={descriptor}" for descriptor in until]
     wrong = no_kernel("the home is locked", "agentos doctor")
-    for secret in homes.secrets(found.locks):
+    for secret in secrets:
         try:
             process, said = _start(["serve", *options], secret, *until)
         except Failure as failed:

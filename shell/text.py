@@ -65,7 +65,7 @@ def size(count: int) -> str:
     """Bytes as a person says them: 512 B, 20 kB, 128 MiB."""
     for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if count >= unit:
-            return f"{count / unit:.3g} {name}"
+            return f"{_short(count / unit)} {name}"
     return f"{count} B"
 
 
@@ -74,8 +74,13 @@ def span(microseconds: int) -> str:
     if microseconds < 1_000:
         return f"{microseconds} µs"
     if microseconds < 1_000_000:
-        return f"{microseconds / 1_000:.3g} ms"
+        return f"{_short(microseconds / 1_000)} ms"
     if microseconds < 60_000_000:
-        return f"{microseconds / 1_000_000:.3g} s"
+        return f"{_short(microseconds / 1_000_000)} s"
     minutes, seconds = divmod(microseconds // 1_000_000, 60)
     return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+
+
+def _short(number: float) -> str:
+    """Three digits, or as many as stand before the point: never 1.02e+03."""
+    return f"{number:.0f}" if number >= 999.5 else f"{number:.3g}"

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import textwrap
 import urllib.request
 from pathlib import Path
 
@@ -79,8 +80,8 @@ def snoop() -> None:
         try:
             seen = repr(attempt())
         except Exception as error:  # noqa: BLE001  whatever stops it is worth telling
-            seen = f"{type(error).__name__}: {error}".splitlines()[0]
-        print(f"{name:15} {seen:.63}")
+            seen = f"{type(error).__name__}: {error}".splitlines()[0].partition(";")[0]
+        print(f"{name:15} {textwrap.shorten(seen, 63, placeholder=' …')}")
 
 
 {"snoop": snoop, "loop": loop, "bomb": bomb}[sys.argv[1] if len(sys.argv) > 1 else "snoop"]()

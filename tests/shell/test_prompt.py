@@ -272,6 +272,23 @@ def test_editing_narrows_a_line_in_place(screen: Screen) -> None:
     assert screen.echoes()
 
 
+@pytest.mark.parametrize("typed", ["2", "7", "all"])
+def test_a_line_that_cannot_be_edited_is_said_to_be_none(screen: Screen, typed: str) -> None:
+    lines = (
+        wanted(1, "files.read", "/a/*"),
+        wanted(2, "files.trash", "/a/*", always=True),
+        wanted(3, "files.read", "/b"),
+    )
+    asked = ask(screen, review(*lines))
+    screen.until("> ")
+    screen.type("e\n")
+    screen.until("which line? > ")
+    screen.type(f"{typed}\n")
+    assert f"{typed} is no line to edit: there are 1, 3" in screen.until("  > ")
+    screen.type("n\n")
+    assert choices(asked.answer()) == ["no", "no"]
+
+
 def test_a_line_that_always_asks_is_shown_and_not_granted(screen: Screen) -> None:
     asked = ask(screen, review(wanted(1, "files.read", "/a/*"), wanted(2, "files.trash", "/a/*", always=True)))
     assert "2  trash  /a/*  asked each time" in screen.until("> ")

@@ -92,7 +92,9 @@ def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> 
         for question in ("new passphrase > ", "once more > "):
             screen.until(question)
             screen.type("correct horse\n")
-        assert "recovery key" in screen.until("kept nowhere")
+        assert "passphrase of" not in screen.until("\n1\n")
+        assert running.wait(60) == 0
+    with at_terminal(homeless, "run", "one.py") as (screen, running):
         screen.until("passphrase of your Agent OS home > ")
         screen.type("wrong\n")
         screen.until("that is not it")

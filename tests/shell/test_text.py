@@ -65,3 +65,4 @@ def test_sizes_and_spans_are_said_as_a_person_says_them() -> None:
         "2 min",
         "3 min 5 s",
     ]
+    assert [span(999_600), size(1_023 << 10), size(1_023 << 20)] == ["1000 ms", "1023 KiB", "1023 MiB"]
