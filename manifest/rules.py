@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -12,6 +13,7 @@ from agentos.v1 import matchers
 
 BOUND_BY_VALUE = matchers.BY_VALUE
 COUNTED = (matchers.MAXIMUM, matchers.BUDGET)
+_PLACE = re.compile(r"\{(:?)(\w+)\}")
 
 
 class CatalogError(Exception):
@@ -80,17 +82,23 @@ class ActionRule(msgspec.Struct, frozen=True):
         return {field.bound: tuple(sorted(field.default)) for field in self.fields if field.default}
 
     def told(self, targets: Iterable[tuple[str, str]]) -> str:
-        """The summary with its targets filled in; `{:port}` is left out where it is what it usually is."""
+        """The summary with its targets filled in; `{:port}` is left out where it is what it usually is.
+
+        In one go: what a program puts into one target must not be filled in by another.
+        """
         values: dict[str, list[str]] = {}
         for name, value in targets:
             values.setdefault(name, []).append(value)
         usual = {field.field: ", ".join(sorted(field.default)) for field in self.fields}
-        text = self.summary
-        for name, held in values.items():
-            shown = ", ".join(held)
-            text = text.replace("{" + name + "}", shown)
-            text = text.replace("{:" + name + "}", "" if shown == usual.get(name) else ":" + shown)
-        return text
+
+        def filled(place: re.Match[str]) -> str:
+            colon, name = place.groups()
+            if name not in values:
+                return place[0]
+            shown = ", ".join(values[name])
+            return "" if colon and shown == usual.get(name) else colon + shown
+
+        return _PLACE.sub(filled, self.summary)
 
 
 class CapabilityRule(msgspec.Struct, frozen=True):

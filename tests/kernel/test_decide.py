@@ -113,7 +113,7 @@ GOVERNED = [
     ".bashrc", "x/.git/hooks/pre-commit", "lib/evil.pth", ".ssh/authorized_keys", "a/.vscode/tasks.json", ".BASHRC",
     "bin/ls", "conftest.py", "x/agent.toml", "x/.config/fish", "x/.config", ".bashrc.d/a.sh", ".vim/plugin/a.vim",
     ".local/share/nvim/site/plugin/a.lua", ".config/tmux/tmux.conf", "x/.devcontainer/devcontainer.json",
-    "x/.claude/settings.json", "x/claude.md", ".mcp.json",
+    "x/.claude/settings.json", "x/claude.md", ".mcp.json", "bare/HEAD", "x/__pycache__/a.pyc",
 ]  # fmt: skip
 
 
