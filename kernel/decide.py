@@ -17,7 +17,6 @@ clock or touches the world.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -215,18 +214,16 @@ def _governs(patterns: tuple[str, ...], path: str) -> bool:
 
     The folders above count since a whole tree can be moved: `x/fish` is nothing, until x is moved to `.config`.
     """
-    return any(matchers.matches(matchers.PATH, place, path) for place in _watched(patterns))
+    places = {place for pattern in patterns for place in _prefixes(pattern.casefold())}
+    return any(matchers.matches(matchers.PATH, place, path) for place in places)
 
 
-@lru_cache(16)
-def _watched(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """Each pattern, and for `**/.config/fish/**` the places on the way there: `**/.config`, `**/.config/fish`."""
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        segments = pattern.casefold().split("/")
-        least = 3 if segments[:2] == ["", "**"] else len(segments) - (segments[-1] == "**")
-        found |= dict.fromkeys("/".join(segments[:count]) for count in range(least, len(segments) + 1))
-    return tuple(found)
+@lru_cache(1024)
+def _prefixes(pattern: str) -> tuple[str, ...]:
+    """`**/.config/fish/**` with the places on the way there: `**/.config`, `**/.config/fish`."""
+    segments = pattern.split("/")
+    least = 3 if segments[:2] == ["", "**"] else len(segments) - (segments[-1] == "**")
+    return tuple("/".join(segments[:count]) for count in range(least, len(segments) + 1))
 
 
 def _fits(case: Case, held: Held, once: str) -> bool:
@@ -256,7 +253,7 @@ def manifest_line(call: Call) -> str:
     """The line of a manifest that would cover just this call, whatever the program put into its names."""
     fields = {field.field: field for field in call.rule.fields}
     written = ", ".join(
-        f"{fields[name].bound} = [{json.dumps(matchers.literal(fields[name].matcher, value), ensure_ascii=False)}]"
+        f"{fields[name].bound} = [{msgspec.json.encode(matchers.literal(fields[name].matcher, value)).decode()}]"
         for name, value in call.targets
         if name in fields and not any(matchers.matches(fields[name].matcher, d, value) for d in fields[name].default)
     )

@@ -86,17 +86,13 @@ class ActionRule(msgspec.Struct, frozen=True):
 
         In one go: what a program puts into one target must not be filled in by another.
         """
-        values: dict[str, list[str]] = {}
-        for name, value in targets:
-            values.setdefault(name, []).append(value)
+        held = tuple(targets)
         usual = {field.field: ", ".join(sorted(field.default)) for field in self.fields}
 
         def filled(place: re.Match[str]) -> str:
             colon, name = place.groups()
-            if name not in values:
-                return place[0]
-            shown = ", ".join(values[name])
-            return "" if colon and shown == usual.get(name) else colon + shown
+            shown = ", ".join(value for key, value in held if key == name)
+            return place[0] if not shown else "" if colon and shown == usual.get(name) else colon + shown
 
         return _PLACE.sub(filled, self.summary)
 
