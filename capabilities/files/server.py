@@ -12,6 +12,7 @@ from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound
 from agentos.capabilities.files import faults, writing
 from agentos.capabilities.files.entries import entry, version
+from agentos.capabilities.files.made import Made
 from agentos.capabilities.files.places import Places, movable, regular
 from agentos.capabilities.files.trash import Trash
 from agentos.capabilities.server import Capability
@@ -34,6 +35,7 @@ class Files(Capability):
         notes: annotations_pb2.Capability = service.GetOptions().Extensions[annotations_pb2.capability]
         self._places = Places(self.boot.forbidden, tuple(notes.never))
         self._trash = Trash(self.boot.keeps["trash"])
+        self._made = Made()
 
     # ---- looking
 
@@ -108,6 +110,8 @@ class Files(Capability):
                     raise Invalid(f"{path} is there already", detail="exists")
                 regular(old, path)
             _same(old, request.if_version, path)
+            if old is None:
+                self._made.count(context.run)
 
         with self._parent(path, context.bounds["path"]) as (folder, name), faults.told(path):
             now = writing.replace(folder, name, content, check)
@@ -117,6 +121,8 @@ class Files(Capability):
         content = _content(request.text, request.data)
         path, patterns = request.path, context.bounds["path"]
         with self._parent(path, patterns) as (folder, name), faults.told(path), suppress(FileExistsError):
+            if writing.look(folder, name) is None:
+                self._made.count(context.run)
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, writing.NEW_MODE, dir_fd=folder))
             os.fsync(folder)
         with self._places.file(path, patterns, os.O_WRONLY | os.O_APPEND) as fd, faults.told(path):
@@ -132,12 +138,14 @@ class Files(Capability):
                 raise NotFound(f"{parent} is not there", "make it first, outside the grant")
             missing.append(parent)
         for each in reversed(missing):
-            self._make(each, patterns, content_if_there=request.parents)
+            self._make(each, patterns, context.run, content_if_there=request.parents)
         with self._places.pinned(path, patterns) as pin:
             return pb.FilesMkdirResponse(entry=entry(path, os.fstat(pin)))
 
-    def _make(self, path: str, patterns: tuple[str, ...], *, content_if_there: bool) -> None:
+    def _make(self, path: str, patterns: tuple[str, ...], run: str, *, content_if_there: bool) -> None:
         with self._parent(path, patterns) as (folder, name), faults.told(path):
+            if writing.look(folder, name) is None:
+                self._made.count(run)
             try:
                 os.mkdir(name, dir_fd=folder)
                 os.fsync(folder)

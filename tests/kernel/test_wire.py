@@ -83,6 +83,13 @@ def test_an_argument_that_does_not_fit_is_refused(catalog: Catalog, args: dict[s
         call(catalog, "files.read", **args)
 
 
+@pytest.mark.parametrize("data", ["eA", "eA==\n", "e A==", "eA==x", "é", "eA==" * 2, "-_-_", 5, ["eA=="]])
+def test_bytes_are_written_in_one_way(catalog: Catalog, data: object) -> None:
+    assert call(catalog, "files.write", path="/a", data="+/+/eA==").digest
+    with pytest.raises(wire.BadRequest):
+        call(catalog, "files.write", path="/a", data=data)
+
+
 def test_a_64_bit_number_is_one_as_text_too(catalog: Catalog) -> None:
     as_text = call(catalog, "files.read", path="/a", offset="9007199254740993")
     as_number = call(catalog, "files.read", path="/a", offset=9007199254740993)
