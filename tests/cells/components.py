@@ -28,6 +28,20 @@ BODIES = {
     "flood": "(drop (memory.grow (i32.const 256))) (memory.fill (i32.const 4096) (i32.const 97) (i32.const 16777000)) "
     "(call $invoke (i32.const 4096) (i32.const 16777000) (i32.const 8)) (i32.const 8)",
 }
+# Grows a table until that is refused, and then says "full".
+GROWING_TABLE = TEMPLATE.replace("START", "(table $t 1 funcref)")
+BODIES["table"] = (
+    "(block $no (loop $more (br_if $no (i32.eq (table.grow $t (ref.null func) (i32.const 65536)) (i32.const -1))) "
+    "(br $more))) " + FULL
+)
+
+
+def many(count: int, module: str, name: str = "$Many") -> str:
+    """A guest with this many instances of one more module."""
+    more = f"(core module {name} {module})" + f"(core instance (instantiate {name}))" * count
+    return TEMPLATE.replace("(core instance $main", more + "(core instance $main", 1)
+
+
 SPIN_AT_START = "(func $spin (loop $ever (br $ever))) (start $spin)"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable
 
 from agentos.kernel.cells import cell, zygote
@@ -24,6 +25,14 @@ def _raw(*portions: bytes) -> Callable[[Line], None]:
             os.write(line._line, portion)
 
     return attack
+
+
+def _after_its_end(line: Line) -> None:
+    """End, and when the kernel has taken that, go on for as long as there is somebody who could listen."""
+    os.write(line._line, END)
+    while True:
+        time.sleep(0.001)
+        os.write(line._line, pack(b"I", b'{"calls":[{"action":"files.read","args":{"path":"/etc/passwd"}}]}') + END)
 
 
 def _silence(line: Line) -> None:
@@ -78,6 +87,7 @@ ATTACKS: dict[str, Callable[[Line], None]] = {
     "bad header": _raw(pack(b"E", b'{"began_ns":"x"}\n')),
     "not text": _raw(pack(b"I", b"\xff\xff")),
     "trap of another kind": _raw(pack(b"T", b"[]")),
+    "after its end": _after_its_end,
     "silence": _silence,
     "descriptors": _descriptors,
     "write image": _write_image,

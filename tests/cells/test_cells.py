@@ -14,7 +14,7 @@ import pytest
 from agentos.kernel.cells import held
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending, NoCells
-from tests.cells.components import SPIN_AT_START, component
+from tests.cells.components import GROWING_TABLE, SPIN_AT_START, component, many
 from tests.cells.conftest import Open, gone
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
@@ -93,6 +93,30 @@ async def test_a_start_function_that_never_ends_counts_against_the_run(open_cell
 async def test_memory_grows_to_its_limit_and_the_guest_is_told(open_cells: Open) -> None:
     ending = await run(await open_cells("grow"), "", CellLimits(memory_bytes=32 << 20, cpu_seconds=5))
     assert (ending.how, ending.reply) == ("returned", "full")
+
+
+LARGE = "(memory 1600) (func $touch (memory.fill (i32.const 0) (i32.const 1) (i32.const 104857600))) (start $touch)"
+
+
+@pytest.mark.parametrize(
+    ("text", "body", "how"),
+    [
+        pytest.param(GROWING_TABLE, "table", "returned", id="a table"),
+        pytest.param(many(200, "(func)"), "echo", "trapped", id="two hundred instances"),
+        pytest.param(many(9, "(memory 1)"), "echo", "trapped", id="nine memories"),
+        pytest.param(many(1, "(table 2000000 funcref)"), "echo", "trapped", id="a table from the start"),
+        pytest.param(many(1, LARGE), "echo", "returned", id="a memory that is large alone"),
+        pytest.param(many(7, LARGE), "echo", "trapped", id="memories that are large together"),
+    ],
+)
+async def test_what_a_guest_is_made_of_has_limits(images: Images, text: str, body: str, how: str) -> None:
+    """Each has a limit of its own, and all together one of the process: seven memories of 100 MiB are too much."""
+    cells = await Cells.start(await images.open(component(body, text=text), own=False), ready=1)
+    roomy = CellLimits(memory_bytes=128 << 20, cpu_seconds=5)
+    ending = await asyncio.wait_for(run(cells, "", roomy), 20)
+    await cells.close()
+    assert ending.how == how
+    assert body == "echo" or ending.reply == "full"
 
 
 @pytest.mark.parametrize(("body", "reached"), [("trap", ""), ("dive", "stack")])

@@ -65,6 +65,24 @@ async def test_malformed_frames_end_the_cell_and_only_the_cell(escape: Escape, n
     assert await gone(lambda: cells.busy == 0)
 
 
+async def test_frames_for_a_run_that_is_over_are_heard_by_nobody(escape: Escape) -> None:
+    cells = await escape("after its end")
+    heard: list[str] = []
+
+    async def hear(request: str) -> str:
+        heard.append(request)
+        return "{}"
+
+    cell, other = await cells.take(), await cells.take()
+    ending = await asyncio.wait_for(cell.run("", LIMITS, hear), 20)
+    # Whether a second frame came with the end or after it: it is no part of this run, nor of the next.
+    assert ending.how in ("returned", "broke")
+    assert os.WIFSIGNALED(await asyncio.wait_for(cell.ended, 5))
+    assert (await asyncio.wait_for(other.run("", LIMITS, hear), 20)).how in ("returned", "broke")
+    assert await gone(lambda: cells.busy == 0)
+    assert heard == []
+
+
 async def test_silence_ends_with_the_cpu_limit_or_a_kill(escape: Escape) -> None:
     cells = await escape("silence")
     cell = await cells.take()
