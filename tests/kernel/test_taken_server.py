@@ -60,9 +60,9 @@ def test_it_reaches_nobody_and_each_call_is_recorded(person: Person, up: Up, she
         abstract.listen()
         names = [
             "dns 127.0.0.1", "dns 8.8.8.8", "resolve secret.example.com", f"dial {up.socket}", f"dial {others[0]}",
-            "dial_abstract agentos-test-taken", f"open_file {up.home}/run/credential", 
-            f"open_file {up.home}/agentos.db", f"open_file {person.folder}/mine", f"list_folder {up.home}", "open_file /etc/passwd",
-            f"trace {up.pid}", f"end {up.pid}",
+            "dial_abstract agentos-test-taken", f"open_file {up.home}/run/credential",
+            f"open_file {up.home}/agentos.db", f"open_file {person.folder}/mine", f"list_folder {up.home}",
+            "open_file /etc/passwd", f"trace {up.pid}", f"end {up.pid}",
         ]  # fmt: skip
         results, calls = taken(person, *names)
     assert [result for result in results if not str(result).startswith("refused")] == []
