@@ -25,6 +25,7 @@ from pathlib import Path
 
 import grpc
 import msgspec
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from agentos.kernel.cells.spawn import hear, spawn, watch
@@ -137,7 +138,7 @@ class Server:
     async def _check_services(self) -> None:
         context = capability_pb2.CallContext(deadline_unix_ms=int((time.time() + READY_WITHIN_S) * 1000))
         raw = await self.call(DESCRIBE, b"", context)
-        with suppress(ValueError):
+        with suppress(DecodeError):
             if self.rule.service in capability_pb2.DescribeResponse.FromString(raw).services:
                 return
         raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} does not serve what it is registered for")
@@ -244,7 +245,7 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
     """What a status means. Only what a server typed itself is known to have had no effect."""
     for key, value in problem.trailing_metadata() or ():
         if key == seal.ERROR and isinstance(value, bytes):
-            with suppress(ValueError):
+            with suppress(DecodeError):
                 error = error_pb2.Error.FromString(value)
                 if error.code in CODES and error.reason:
                     return CallFailed(error.code, error.reason, error.hint, error.detail, error.happened)
