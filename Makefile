@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo test lint types proto pytest sabotage bench guest generate baseline lock clean
+.PHONY: help demo test lint types proto pytest fuzz sabotage bench guest generate baseline lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make types     mypy and pyright'
 	@echo 'make pytest    the tests only'
 	@echo 'make bench     how long a run and a call take, as ratios'
+	@echo 'make fuzz      try each property on 20,000 inputs, and each race 40,000 times: half an hour'
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
@@ -52,6 +53,12 @@ proto: $(DONE)/installed
 
 pytest: $(DONE)/installed $(GUEST)
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Each says its seed, and how to have a case again that was found. A case that was found stays as an @example.
+SEED ?= $(shell date +%Y%m%d)
+fuzz: $(DONE)/installed $(GUEST)
+	AGENTOS_RACES=40000 $(BIN)/pytest -n 2 --timeout=0 -k swapped tests/files
+	$(BIN)/pytest -n 2 --timeout=0 -m hypothesis --hypothesis-profile=long --hypothesis-seed=$(SEED)
 
 sabotage: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m tests.sabotage

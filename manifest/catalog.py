@@ -31,6 +31,7 @@ from agentos.manifest.rules import (
     FieldRule,
     nearest,
 )
+from agentos.manifest.toml import shown
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import matchers, own_pb2
 from agentos.v1.names import BadName
@@ -90,7 +91,14 @@ def _form(file: Path) -> _Form:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         raise CatalogError(f"{file}: not TOML") from None
     except msgspec.ValidationError as wrong:
-        raise CatalogError(f"{file}: {wrong}", "it has: " + ", ".join(_Form.__struct_fields__)) from None
+        raise CatalogError(f"{file}: {shown(str(wrong))}", "it has: " + ", ".join(_Form.__struct_fields__)) from None
+    _check_form(form, file)
+    return form
+
+
+def _check_form(form: _Form, file: Path) -> None:
+    if not all(map(str.isprintable, (form.name, form.service, form.descriptors, *form.command, *_folders(form)))):
+        raise CatalogError(f"{file}: a character in it cannot be seen")
     if bool(form.module) == bool(form.descriptors):
         raise CatalogError(f"{file}: needs one of module and descriptors")
     if form.module and not _MODULE.match(form.module):
@@ -105,7 +113,6 @@ def _form(file: Path) -> _Form:
         raise CatalogError(f"{file}: folders are absolute or begin with ~/")
     if not all(map(_WORD.match, (*form.keeps, *form.settings))):
         raise CatalogError(f"{file}: keeps and settings are plain names")
-    return form
 
 
 def _memory(form: _Form, folder: str) -> int:

@@ -35,7 +35,7 @@ streams = st.lists(st.one_of(frames_, frames_, st.binary(max_size=12)), max_size
 
 def heard(stream: bytes, step: int) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The frames that come out of a stream in portions of this size, and whether it was cut off as a breach."""
-    conversation, found = Conversation(), []
+    conversation, found = Conversation(), list[tuple[bytes, bytes]]()
     for at in range(0, len(stream), step):
         try:
             frame = conversation.feed(stream[at : at + step])

@@ -66,7 +66,7 @@ def test_a_mail_address_is_one_plain_address_to_everybody(text: str) -> None:
 
 url_pieces = st.sampled_from([
     *("v1", "..", ".", "/", "//", "\\", ";", "%2e", "%2E%2E", "%252e", "%2f", "%5c", "%00", "%0d%0a", "%", "%4", "%zz"),
-    *("?", "#", "é", "%c3%a9", "%C3", " ", "\t", "a", "b", "*", "~", "%7e", "@", ":", "&", "=", "..;", "%3b", "+", "\0"),
+    *("?", "#", "é", "%c3%a9", "%C3", " ", "\t", "a", "b", "*", "~", "%7e", "@", ":", "&", "=", "..;", "+", "\0"),
 ])  # fmt: skip
 url_paths = st.lists(url_pieces, max_size=10).map(lambda pieces: "/" + "".join(pieces))
 

@@ -161,6 +161,7 @@ def described(toml: bytes, descriptors: bytes) -> None:
 @SOME
 @given(changes | st.just([]), changes | st.just([]))
 @example([], [])
+@example([(64, 9)], [])  # a tab in a name came into an error that a person reads
 def test_a_capability_is_read_or_refused_whatever_its_folder_holds(
     toml: list[tuple[int, int]], descriptors: list[tuple[int, int]]
 ) -> None:
