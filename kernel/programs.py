@@ -19,6 +19,7 @@ import msgspec
 
 from agentos.home.journal import Journal
 from agentos.kernel.canonical import framed
+from agentos.kernel.cells import guest
 from agentos.kernel.cells.foreign import Flights, Foreign
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells
@@ -83,7 +84,7 @@ class Loader:
         """Everything a run needs before its cell is taken; its cells stay while it runs. Raises Refusal."""
         source = request.source
         name = PurePosixPath(source.path).name
-        told: dict[str, object] = {
+        fields = {
             "name": name,
             "arguments": list(request.arguments),
             "input": msgspec.Raw(request.input.encode() or b"null"),
@@ -91,14 +92,15 @@ class Loader:
             "start_folder": request.start_folder,
             "home_folder": request.home_folder,
         }
+        told = msgspec.json.encode(fields).decode()
         if source.content.startswith(WASM):
             async with self._foreign.lent(source.content) as (cells, digest):
-                yield Loaded(cells, digest, "", _run(told))
+                yield Loaded(cells, digest, "", f'{{"run":{told}}}')
         else:
             text = source.content.decode("utf-8-sig")  # as Python itself reads it
             code = await self._code(text, name)
             pinned = hashlib.sha256(code.encode()).hexdigest()
-            yield Loaded(self._open(), self.guest_digest, pinned, _run(told | {"code": code, "source": text}))
+            yield Loaded(self._open(), self.guest_digest, pinned, guest.to_run(told, code, text.encode()))
 
     async def _code(self, text: str, name: str) -> str:
         key = hashlib.sha256(framed(b"code", self.guest_digest.encode(), name.encode(), text.encode())).hexdigest()
@@ -113,7 +115,7 @@ class Loader:
 
     async def _compiled(self, key: str, text: str, name: str) -> str:
         cell = await self._open().take()
-        ending = await cell.run(json.dumps({"compile": {"source": text, "name": name}}), COMPILE, _no_calls)
+        ending = await cell.run(guest.to_compile(text, name), COMPILE, _no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")
         if ending.how in ("killed", "broke"):
@@ -124,12 +126,9 @@ class Loader:
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes too much memory to compile", "make it smaller") from None
         if reply.error:
             raise Refusal(error_pb2.CODE_INVALID, str(reply.error.get("reason")), str(reply.error.get("hint", "")))
-        self._journal.put_cached(key, reply.code.encode())
-        return reply.code
-
-
-def _run(told: dict[str, object]) -> str:
-    return msgspec.json.encode({"run": told}).decode()
+        code = guest.letters(reply.code)
+        self._journal.put_cached(key, code.encode())
+        return code
 
 
 async def _no_calls(request: str) -> str:

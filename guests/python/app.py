@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 
 from agentos.guests.python import preloaded
@@ -12,7 +11,7 @@ preloaded.load()
 import wit_world  # noqa: E402  # pyright: ignore[reportMissingImports]  (made by componentize-py)
 from wit_world.imports import kernel  # noqa: E402  # pyright: ignore[reportMissingImports]
 
-from agentos.guests.python import packing, program, shims  # noqa: E402
+from agentos.guests.python import lasting, packing, program, shims, warmup  # noqa: E402
 
 shims.install()
 program.settle()
@@ -20,14 +19,16 @@ program.settle()
 
 class WitWorld(wit_world.WitWorld):
     def run(self, request: str) -> str:
-        asked = json.loads(request)
+        head, _, rest = request.partition("\n")
+        asked = json.loads(head)
         if "run" in asked:
-            return program.run(asked["run"], kernel.invoke)
+            code, source = rest[: asked["code"]], rest[asked["code"] :]
+            return program.run(asked["run"], code, source, kernel.invoke)
         if "compile" in asked:
             return json.dumps(program.compiled(asked["compile"]["source"], asked["compile"]["name"]))
-        return json.dumps(program.warm())
+        return "{}"
 
 
-gc.collect()
-gc.freeze()
+warmup.play()
+lasting.note()
 packing.fill()

@@ -1,8 +1,8 @@
 """Build guest.wasm: `python -m agentos.guests.python.build`. A second call does nothing unless an input changed.
 
-The inputs are the guest's own sources, the SDK, the WIT, and the versions of componentize-py and tzdata. Their digest
-is a custom section at the end of the component. After a build the component is read back: it must import the kernel
-and nothing else.
+The inputs are the guest's own sources, the SDK, the WIT, and the versions of componentize-py and tzdata. What the tool
+made is gone over once more, by snapshot.py. The digest of the inputs is a custom section at the end of the component.
+After a build the component is read back: it must import the kernel and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from agentos.guests.python import snapshot
 
 HERE = Path(__file__).parent
 SDK = HERE.parent.parent / "sdk"
@@ -36,7 +38,7 @@ def sources() -> Iterator[tuple[Path, str]]:
     for root, place in ((HERE, "agentos/guests/python"), (SDK, "agentos/sdk")):
         for path in sorted(root.rglob("*.py")):
             inside = path.relative_to(root)
-            if inside.parts[0] not in ("build.py", "generate", "testing"):
+            if inside.parts[0] not in ("build.py", "snapshot.py", "generate", "testing"):
                 yield path, f"{place}/{inside.as_posix()}"
 
 
@@ -44,6 +46,7 @@ def digest() -> str:
     """Of all that the component is made of."""
     sums = hashlib.blake2b(digest_size=32)
     inputs = [*((place, path.read_bytes()) for path, place in sources()), ("wit", (HERE / "guest.wit").read_bytes())]
+    inputs.append(("snapshot", (HERE / "snapshot.py").read_bytes()))
     inputs += [(tool, _version(tool).encode()) for tool in TOOLS]
     for name, content in inputs:
         for part in (name.encode(), content):
@@ -67,9 +70,16 @@ def build(*, force: bool = False) -> Path:
         made = _componentize(Path(scratch))
         _check(made)
         half = GUEST.with_name(f"guest.{os.getpid()}.wasm.tmp")
-        half.write_bytes(made.read_bytes() + wanted)
+        half.write_bytes(_lasting(made.read_bytes()) + wanted)
         os.replace(half, GUEST)
     return GUEST
+
+
+def _lasting(component: bytes) -> bytes:
+    try:
+        return snapshot.immortalised(component)[0]
+    except snapshot.NotAsExpected as wrong:
+        raise BuildError(f"the component is not as snapshot.py knows it: {wrong}") from None
 
 
 def _mark(inputs: str) -> bytes:
@@ -155,7 +165,7 @@ def _names(made: Path) -> tuple[list[str], list[str]]:
     at = 8
     while at < len(content):
         section, at = content[at], at + 1
-        size, at = _number(content, at)
+        size, at = snapshot.number(content, at)
         if section in found:
             found[section] += _section_names(content, at)
         at += size
@@ -163,21 +173,11 @@ def _names(made: Path) -> tuple[list[str], list[str]]:
 
 
 def _section_names(content: bytes, at: int) -> list[str]:
-    count, at = _number(content, at)
+    count, at = snapshot.number(content, at)
     if count != 1:  # each entry has its own length only by its type; one to a section is how the tool writes them
         raise BuildError(f"a section of the component has {count} entries")
-    length, at = _number(content, at + 1)
+    length, at = snapshot.number(content, at + 1)
     return [content[at : at + length].decode()]
-
-
-def _number(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte, at = content[at], at + 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 A run is the same each time it is played only if it always comes in by the same door. So a program is never run from its
 source: `compiled` makes the code object, in a run of its own, and `run` takes nothing else. The source comes along only
-for tracebacks. Every cell does the same fixed warm-up before it is offered, since what was done before shows: in the
-order of a set of objects, for one.
+for tracebacks. Every instance begins as the same image, since what was done before shows: in the order of a set of
+objects, for one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import json
 import marshal
 import sys
 import warnings
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from agentos.guests.python.shims import begin, descriptors, trace
+from agentos.guests.python.shims import descriptors, place, trace
 from agentos.sdk import wire
 from agentos.sdk.errors import AgentError, LimitExceeded
 
@@ -28,9 +28,6 @@ Answer = dict[str, Any]
 
 REPLY = 6 * 1024 * 1024
 WORDS = 1000
-ROOM = 256 * 1024
-WARM = "import json\nprint(json.dumps({'warm': [1, 2.5, None]}))\nresult = {'ok': open('warm').read()}\n"
-WARM_REPLY = '{"results":[{"value":{"data":"d2FybQ==","size":"4","version":"1"}}]}'
 
 
 def compiled(source: str, name: str) -> Answer:
@@ -53,22 +50,25 @@ def _invalid(reason: str, line: int = 0) -> Answer:
     return {"error": {"code": "invalid", "reason": reason, "hint": "correct the program", "line": line}}
 
 
-def run(asked: Answer, invoke: Callable[[str], str]) -> str:
-    """Run a program to its end."""
+def run(asked: Answer, code: str, source: str, invoke: Callable[[str], str]) -> str:
+    """Run a program to its end. Of its code object and its source each byte is a letter.
+
+    So nothing has to read through them: JSON with base64 in it took longer than all else before the first line.
+    """
     name = asked["name"]
-    code = marshal.loads(b64decode(asked["code"]))
+    loaded = marshal.loads(code.encode("latin-1"))
     main = ModuleType("__main__")
     main.__file__ = name
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["__main__"] = main
     sys.argv[:] = sys.orig_argv[:] = [name, *asked.get("arguments", ())]
-    begin(asked.get("start_folder", "/"), asked.get("home_folder", "/"))
-    trace.remember(name, asked.get("source", ""))
+    place.begin(asked.get("start_folder", "/"), asked.get("home_folder", "/"))
+    trace.remember(name, source)
     wire.connect(invoke)
     wire.program(name)
     invoke("")
     try:
-        answer = {"status": "done", "result": _result(code, main, asked.get("input"))}
+        answer = {"status": "done", "result": _result(loaded, main, asked.get("input"))}
     except BaseException as error:
         answer = _ended(error, main)
     return _closed(answer)
@@ -187,17 +187,3 @@ def _closed(answer: Answer) -> str:
     answer["out"] = wire.take_printed()
     rest = json.dumps(answer, ensure_ascii=False, allow_nan=False)
     return f'{{"result":{result},{rest[1:]}'
-
-
-_warm = compiled(WARM, "warm.py")["code"]
-
-
-def warm() -> Answer:
-    """Run one small program that touches what most programs touch, and forget it.
-
-    So does what a program is made of: it will lie where the heap ends, in memory that has been written to by then.
-    """
-    len(b"\1" * ROOM)
-    run({"name": "warm.py", "code": _warm, "source": WARM}, lambda request: WARM_REPLY if request else "")
-    wire.connect(None)
-    return {}

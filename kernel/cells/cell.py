@@ -1,8 +1,8 @@
 """A cell: one guest, one run, one descriptor. Runs after the zygote's fork and never returns.
 
-Our own guest is instantiated and warmed before the run is known, always by the same request, so that a program meets
-the same guest whether its cell waited or was made for it. Of a foreign component nothing runs before its run begins:
-its start function already counts against that run's limits.
+Our own guest was instantiated in the zygote, once for all cells, so that a program meets the same guest whether its
+cell waited or was made for it; the memory that it will touch is made ready here, before the run is known. Of a foreign
+component nothing runs before its run begins: its start function already counts against that run's limits.
 
 The one open descriptor is the line to the kernel (beside null on 0 to 2, and what wasmtime maps the sealed image from).
 It is used with read and write alone: the filter has no socket calls.
@@ -15,7 +15,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -23,12 +23,7 @@ from agentos.kernel.cells import frames, landlock, walls
 from agentos.kernel.cells.runtime import Image, Instance, Trapped
 from agentos.kernel.cells.seccomp import Program
 
-WARM: Final = '{"warm":{}}'
-WARM_MEMORY: Final = 512 << 20
-WARM_CPU_S: Final = 10
-REHEARSAL: Final = b'{"memory":8589934592,"cpu_s":86400}'
-"""Limits beyond all that a run may have: putting them on once touches what putting on the real ones will need."""
-
+PORTION: Final = 1 << 20
 HOST_MEMORY: Final = 256 << 20
 """What the host side of a cell may hold beside the guest's memory: three copies of the largest frame, and Python."""
 
@@ -43,20 +38,26 @@ NOT_YET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """What the zygote prepares once for all its cells. `keep` are the descriptors that wasmtime holds."""
+    """What the zygote prepares once for all its cells.
+
+    `guest` is our own, instantiated; None for another. `keep` are the descriptors that wasmtime holds, `make_ready` is
+    what to do about memory.
+    """
 
     image: Image
-    warm: bool
+    guest: Instance | None
     zygote: int
     filter: Program | None
     keep: tuple[int, ...]
+    make_ready: Callable[[], None] = lambda: None
 
 
 def main(line: int, nest: Nest) -> NoReturn:
     """Serve one run on this line, then exit. Nothing is flushed, run at exit, or raised into the zygote's code."""
     try:
+        nest.make_ready()
         confine(nest.zygote, nest.filter, [line, *nest.keep])
-        _serve(Line(line), nest)
+        serve(Line(line), nest)
     finally:
         os._exit(0)
 
@@ -83,18 +84,21 @@ class Line:
 
     def receive(self, kind: bytes) -> bytes:
         """The next frame's body. A kernel that hung up ends the cell."""
-        length = frames.header(self._exactly(frames.HEAD_BYTES), kind)
+        held = self._more()
+        while len(held) < frames.HEAD_BYTES:
+            held += self._more()
+        whole = frames.HEAD_BYTES + frames.header(held, kind)
+        while len(held) < whole:
+            held += self._more()
         self._open = True
-        return self._exactly(length)
+        return held[frames.HEAD_BYTES :]
 
-    def _exactly(self, count: int) -> bytes:
-        held = bytearray()
-        while len(held) < count:
-            portion = os.read(self._line, min(count - len(held), 1 << 20))
-            if not portion:
-                os._exit(0)
-            held += portion
-        return bytes(held)
+    def _more(self) -> bytes:
+        """What is there, of the one frame that is due: the kernel sends no other before it has its answer."""
+        portion = os.read(self._line, PORTION)
+        if not portion:
+            os._exit(0)
+        return portion
 
     def send(self, kind: bytes, body: bytes) -> None:
         left = memoryview(frames.pack(kind, body))
@@ -115,41 +119,32 @@ class Line:
         return self.receive(b"R").decode()
 
 
-def _serve(line: Line, nest: Nest) -> None:
-    instance = _warmed(nest, line) if nest.warm else None
+def serve(line: Line, nest: Nest) -> None:
+    """One run, from the offer to its end."""
+    instance = nest.guest
     line.send(b"W", b"")
-    head, _, request = line.receive(b"S").partition(b"\n")
-    memory = _limit(head)
+    start = line.receive(b"S")
+    memory = _limit(*frames.LIMITS.unpack_from(start))
+    request = start[frames.LIMITS.size :]
     try:
         if instance is None:
             instance = Instance(nest.image, memory, line.invoke)
         else:
+            instance.invoke = line.invoke
             instance.limit(memory)
-        reply = instance.run(request.decode())
-        line.send(b"E", json.dumps({"began_ns": line.began_ns}).encode() + b"\n" + reply.encode())
+        reply = instance.run(request)
+        line.send(b"E", json.dumps({"began_ns": line.began_ns}).encode() + b"\n" + reply)
     except Trapped as trapped:
         line.send(b"T", json.dumps({"reached": trapped.reached, "began_ns": line.began_ns}).encode())
 
 
-def _warmed(nest: Nest, line: Line) -> Instance:
-    """The first, fixed run of every instance. One that traps on it ends the cell before it was offered."""
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (WARM_CPU_S, hard))
-    instance = Instance(nest.image, WARM_MEMORY, line.invoke)
-    instance.run(WARM)
-    _limit(REHEARSAL)
-    return instance
-
-
-def _limit(head: bytes) -> int:
+def _limit(memory_bytes: int, cpu_s: int) -> int:
     """The run's limits put on; returns the guest's memory, in bytes.
 
     The timer ends it to the tick (SIGPROF); the limit, which nothing can take off, at the second after.
     """
-    limits = json.loads(head)
-    memory_bytes, cpu_s = limits["memory"], limits["cpu_s"]
     ceiling = int(time.process_time()) + cpu_s + 1
     resource.setrlimit(resource.RLIMIT_CPU, (ceiling, ceiling + 1))
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     walls.limit(walls.Limits(data_bytes=memory_bytes + HOST_MEMORY))
-    return int(memory_bytes)
+    return memory_bytes

@@ -6,8 +6,8 @@ A frame is 4 bytes big-endian length of what follows, one byte kind, and a body 
 * `I` (an invoke request), which must be answered before it says anything else,
 * `E` (the end: a header line, then the run's reply) or `T` (a trap, as JSON), once and last.
 
-To a cell go `S` (start: a header line, then the run request), once, and `R` (a reply). Both sides wait for each other
-in turn, so bytes beyond the frame that is due are already a breach: a second result, a request within a request.
+To a cell go `S` (start: the run's limits, packed, then its request), once, and `R` (a reply). Both sides wait for each
+other in turn, so bytes beyond the frame that is due are already a breach: a second result, a request within a request.
 Any breach is a BadFrame, and costs the cell its life.
 """
 
@@ -20,6 +20,8 @@ MAX_BODY: Final = 8 << 20
 HEAD_BYTES: Final = 5
 # What a zygote says of a cell that ended: x, pid, wait status, user and system CPU (µs), peak memory (KiB).
 EXITED: Final = struct.Struct(">cIIQQI")
+# At the head of a start: the guest's memory in bytes, the cell's CPU in seconds.
+LIMITS: Final = struct.Struct(">QI")
 
 
 class BadFrame(ValueError):

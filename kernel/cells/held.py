@@ -109,9 +109,9 @@ class Cell:
         When the cell ends while a call is under way, the call has a second to finish, and is then cancelled.
         """
         started_ns = time.monotonic_ns()
-        header = msgspec.json.encode({"memory": limits.memory_bytes, "cpu_s": limits.cpu_seconds})
+        head = frames.LIMITS.pack(limits.memory_bytes, limits.cpu_seconds)
         try:
-            await self._send(b"S", header + b"\n" + request.encode())
+            await self._send(b"S", head + request.encode())
             while True:
                 kind, body = await self._frame(b"IET")
                 if kind != b"I":

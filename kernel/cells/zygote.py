@@ -4,6 +4,9 @@ It is exec'd, never forked from the kernel, so there is no key in its memory; it
 standard streams on /dev/null, the control socket, and the image as a sealed memfd. It is
 single-threaded (a fork of a threaded process inherits locks that nobody will open) and knows nothing of programs.
 
+Our own guest is instantiated here, once: each cell begins as a copy of it, which costs a fork and no more. It is our
+own code, from an image that was authenticated, and no program is ever in it. Another component is never entered here.
+
 Protocol, datagrams on the control socket: the kernel sends `F` with a cell's end of a socketpair; the zygote
 answers `f` + pid as 4 bytes big-endian, with a pidfd of the cell (none where there are no pidfds). When a cell ends,
 the zygote sends `x` + pid + wait status + user and system CPU in microseconds + peak memory in KiB, 4 bytes each but
@@ -23,38 +26,58 @@ import select
 import signal
 import socket
 import sys
+from dataclasses import replace
 from typing import Final
 
-from agentos.kernel.cells import cell, profiles, walls
+from agentos.kernel.cells import cell, profiles, rehearsal, walls
 from agentos.kernel.cells.cell import Nest
 from agentos.kernel.cells.frames import EXITED
-from agentos.kernel.cells.runtime import Image, NotAGuest
+from agentos.kernel.cells.runtime import Image, Instance, NotAGuest, Trapped
 from agentos.kernel.cells.seccomp import Program
 from agentos.kernel.cells.syscalls import NoSuchCall
 
 CONTROL, IMAGE = 3, 4
+FIRST: Final = b'{"first":{}}'
+FIRST_MEMORY: Final = 512 << 20
 LIMITS: Final = walls.Limits(files=1024, file_bytes=0, data_bytes=4 << 30)
 
 
 def main() -> None:
-    """Arguments: the kernel's pid, the two descriptors, and whether cells are warmed."""
-    parent, control_fd, image_fd, warm = (int(word) for word in sys.argv[1:])
+    """Arguments: the kernel's pid, the two descriptors, and whether the guest is our own."""
+    parent, control_fd, image_fd, own = (int(word) for word in sys.argv[1:])
     _place(control_fd, image_fd)
     control = socket.socket(fileno=CONTROL)
     try:
         image = Image(f"/dev/fd/{IMAGE}")
-    except NotAGuest:
+        os.close(IMAGE)
+        guest = begun(image) if own else None
+    except (NotAGuest, Trapped):
         control.sendmsg([b"eimage"])
         return
-    os.close(IMAGE)
-    held = _descriptors()
+    nest = Nest(image, guest, os.getpid(), cell_filter(), tuple(_descriptors()))
+    _settle()
+    if own:
+        pages = rehearsal.rehearse(nest)
+        pages.find()
+        nest = replace(nest, make_ready=pages.make_ready)
     wake = _bell()
     missing = shut_in(parent)
     control.sendmsg([b"r" + ",".join(missing).encode()])
-    nest = Nest(image, bool(warm), os.getpid(), cell_filter(), tuple(held))
+    _settle()
+    serve(control, wake, nest)
+
+
+def begun(image: Image) -> Instance:
+    """Our own guest, for all cells to begin from: made, and entered once. No program is in it."""
+    guest = Instance(image, FIRST_MEMORY, lambda request: cell.NOT_YET)
+    guest.run(FIRST)
+    return guest
+
+
+def _settle() -> None:
+    """What is there now stays: the collector of a cell does not look at it again, which would copy all of it."""
     gc.collect()
     gc.freeze()
-    serve(control, wake, nest)
 
 
 def _bell() -> int:

@@ -109,7 +109,7 @@ def main() -> None:
         line.receive(b"S")
         attack(line)
 
-    cell._serve = serve
+    cell.serve = serve
     zygote.main()
 
 

@@ -233,10 +233,7 @@ async def test_those_who_wait_are_told_when_the_cells_close(open_cells: Open) ->
         await waiting
 
 
-async def test_no_cell_is_made_for_ever_when_each_dies_before_it_is_ready(images: Images) -> None:
-    """Our own guest is warmed: a component that traps on that is never ready, and the taker hears of it."""
-    cells = await Cells.start(await images.open(component("trap"), own=True), ready=1)
+async def test_a_guest_of_ours_that_traps_when_it_is_first_entered_has_no_cells(images: Images) -> None:
+    image = await images.open(component("trap"), own=True)
     with pytest.raises(NoCells):
-        await asyncio.wait_for(cells.take(), 20)
-    assert await gone(lambda: cells.live == 0)
-    await cells.close()
+        await asyncio.wait_for(Cells.start(image, ready=1), 20)

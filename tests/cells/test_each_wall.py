@@ -107,4 +107,4 @@ def test_a_guest_has_the_memory_of_its_run_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(runtime.compile_component(content, threads=False))
     image = runtime.Image(str(tmp_path / "image"))
     few, many = runtime.Instance(image, 32 << 20, str), runtime.Instance(image, 128 << 20, str)
-    assert (len(few.run("")), len(many.run(""))) == (4, 3)
+    assert (len(few.run(b"")), len(many.run(b""))) == (4, 3)

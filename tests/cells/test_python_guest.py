@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentos.kernel.cells import runtime
+from agentos.kernel.cells import guest, runtime
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
 from tests.cells.conftest import gone
 from tests.guest.conftest import cached_image
@@ -19,10 +19,9 @@ async def no_calls(request: str) -> str:
 
 
 async def run(cells: Cells, source: str) -> Ending:
-    named = {"source": source, "name": "deep.py"}
-    compiled = await (await cells.take()).run(json.dumps({"compile": named}), LIMITS, no_calls)
-    told = {**named, "code": json.loads(compiled.reply)["code"], "arguments": [], "input": None, "has_input": False}
-    request = json.dumps({"run": {**told, "start_folder": "/tmp", "home_folder": "/tmp"}})
+    compiled = await (await cells.take()).run(guest.to_compile(source, "deep.py"), LIMITS, no_calls)
+    told = json.dumps({"name": "deep.py", "input": None, "start_folder": "/tmp", "home_folder": "/tmp"})
+    request = guest.to_run(told, guest.letters(json.loads(compiled.reply)["code"]), source.encode())
     return await (await cells.take()).run(request, LIMITS, no_calls)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agentos.kernel.cells import cell, landlock, probe, profiles, seccomp, walls, zygote
+from agentos.kernel.cells import landlock, probe, profiles, seccomp, walls, zygote
 from agentos.kernel.cells.confine import BAD_PROFILE
 from agentos.kernel.cells.syscalls import NUMBERS
 
@@ -234,7 +234,3 @@ def test_a_program_in_any_language_is_confined_too(tmp_path: Path) -> None:
         "environment": {"LC_CTYPE": "C.UTF-8"},
     })  # fmt: skip
     assert ended.stdout.splitlines() == ["granted ['LC_CTYPE']", *["refused"] * 5], ended.stderr
-
-
-def test_a_cell_is_warmed_by_the_same_request_as_every_other() -> None:
-    assert json.loads(cell.WARM) == {"warm": {}}

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from agentos.guests.python.build import build
+from agentos.kernel.cells import guest
 from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
 from agentos.sdk import NotFound, Unavailable
@@ -130,8 +131,7 @@ class Stage:
         self.cells = cells
 
     async def compiled(self, source: str, name: str = "prog.py") -> dict[str, Any]:
-        request = json.dumps({"compile": {"source": source, "name": name}})
-        return await self._ask(request)
+        return await self._ask(guest.to_compile(source, name))
 
     async def _ask(self, request: str) -> dict[str, Any]:
         async def none(request: str) -> str:
@@ -158,10 +158,10 @@ class Stage:
             requests.append(request)
             return world.invoke(request)
 
-        asked: dict[str, Any] = {"code": code, "source": source, "name": "prog.py", "arguments": ["one", "two"]}
-        asked |= {"start_folder": FOLDER, "home_folder": "/home/me", "input": None}
-        asked |= {"has_input": "input" in more, **more}
-        ending = await (await self.cells.take()).run(json.dumps({"run": asked}), limits, invoke)
+        asked: dict[str, Any] = {"name": "prog.py", "arguments": ["one", "two"], "input": None}
+        asked |= {"start_folder": FOLDER, "home_folder": "/home/me", "has_input": "input" in more, **more}
+        request = guest.to_run(json.dumps(asked), guest.letters(code), source.encode())
+        ending = await (await self.cells.take()).run(request, limits, invoke)
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
 

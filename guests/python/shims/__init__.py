@@ -17,7 +17,6 @@ from agentos.guests.python.shims import (
     memory,
     opening,
     outside,
-    place,
     posix,
     replace,
     trace,
@@ -40,8 +39,10 @@ def install() -> None:
     replace.everywhere()
 
 
-def begin(start_folder: str, home_folder: str) -> None:
-    """The state of a run that has not begun: no open file, no seed, no time zone, an empty temporary folder."""
-    place.begin(start_folder, home_folder)
+def fresh() -> None:
+    """The state of a run that has not begun: no open file, no seed, no time zone, an empty temporary folder.
+
+    It is put in place while the guest is built, after whatever ran there, and each instance runs one program.
+    """
     for part in (clock, chance, memory, console, descriptors, outside):
         part.begin()

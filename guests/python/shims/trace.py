@@ -21,7 +21,7 @@ _extract = traceback.StackSummary._extract_from_extended_frame_gen  # type: igno
 
 
 def remember(name: str, source: str) -> None:
-    """Keep the program's source for its tracebacks; nothing is split into lines until one is shown."""
+    """Keep the program's source, each byte a letter, for its tracebacks; it is read when the first one is shown."""
     _sources.clear()
     _sources[name] = source
     linecache.cache.clear()
@@ -40,7 +40,7 @@ def _lines(filename: str, module_globals: Any = None) -> list[str]:
     if source is None:
         entry = linecache.cache.get(filename)
         return entry[2] if entry is not None and len(entry) == 4 else []
-    lines = source.splitlines(keepends=True)
+    lines = source.encode("latin-1").decode("utf-8", "replace").splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     return lines
 
