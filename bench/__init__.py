@@ -9,6 +9,7 @@ A time on its own says more about the machine than about us: on a shared one it 
 our figures has a **peer**, something that everyone knows the price of, doing the least that one could do instead:
 
     start of a run            python3 -c 1, from spawn to wait, with no packages beside it
+    start, beside the bone    a zygote, a fork and a socketpair with the same guest: no kernel, no wall, no record
     call of a capability      a bare grpc.aio echo of messages of the same sizes, over a Unix socket
     durable write             temporary file, sync, rename, sync of the folder, straight to the disk
     the kernel's own call     a round trip on a socketpair between two processes

@@ -1,4 +1,4 @@
-"""start: from the kernel's `accepted` to a program's first line, against `python3 -c 1`."""
+"""start: from the kernel's `accepted` to a program's first line, against `python3 -c 1` and against the bare bones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from bench import figures
 from bench.figures import Figure, Part, against, percentile
+from bench.peers.bare import Took, bare
 from bench.peers.python import Python
 from bench.person import Person, Ran
 
 PROGRAM = Path(__file__).parent / "programs" / "ledger.py"
-GOAL = 0.15
+GOAL = 0.12
+BARE = 2.0
 ABOUT = "a 120-line program, walls on, records on, its code cached, a cell ready; from the kernel's clock"
 
 
@@ -21,13 +23,16 @@ async def measure(person: Person, python: Python, quick: bool) -> Part:
     load = figures.load()
     for grant in (True, False, False):  # compiled, granted, and once for the way
         _done(await person.run(PROGRAM, grant=grant))
-    ours, theirs = [], []
-    for _ in range(count):
-        await person.still()
-        ours.append(_done(await person.run(PROGRAM)))
-        await person.still()
-        theirs.append(python.once_ms())
-    return Part("start", ABOUT, load, tuple(_figures(ours, theirs)))
+    ours, theirs, bones = [], [], []
+    with bare(person.up.home, PROGRAM) as prototype:
+        for _ in range(count):
+            await person.still()
+            ours.append(_done(await person.run(PROGRAM)))
+            await person.still()
+            theirs.append(python.once_ms())
+            await person.still()
+            bones.append(prototype.once())
+    return Part("start", ABOUT, load, (*_figures(ours, theirs), *_beside(ours, bones)))
 
 
 def _done(ran: Ran) -> Ran:
@@ -42,6 +47,21 @@ def first_line_ms(ran: Ran) -> float:
 
 def ended_ms(ran: Ran) -> float:
     return (ran.run.timings_us.ended - ran.run.timings_us.queued) / 1e3
+
+
+def _beside(ours: list[Ran], bones: list[Took]) -> list[Figure]:
+    """Against the prototype: a zygote with the image mapped, a fork for each run, and nothing else."""
+    spans: list[tuple[str, list[float], list[float], float | None]] = [
+        ("accepted → first line", list(map(first_line_ms, ours)), [took.first_line for took in bones], BARE),
+        ("accepted → ended", list(map(ended_ms, ours)), [took.ended for took in bones], None),
+    ]
+    return [
+        against(
+            f"{name}, beside the bare bones, p50", percentile(mine, 50), percentile(others, 50), "ms",
+            "the bare prototype", len(mine), goal,
+        )
+        for name, mine, others, goal in spans
+    ]  # fmt: skip
 
 
 def _figures(ours: list[Ran], theirs: list[float]) -> list[Figure]:

@@ -198,10 +198,10 @@ class Instance:
         _ffi.wasm_byte_vec_new(ctypes.byref(given.of.string), len(request), letters)
         function, store = ctypes.byref(self._run._func), self._store._context()  # noqa: SLF001 (the second reach)
         with _trapping():
-            wrong = _ffi.wasmtime_component_func_call(function, store, self._given, 1, ctypes.byref(got), 1)
+            failed = _ffi.wasmtime_component_func_call(function, store, self._given, 1, ctypes.byref(got), 1)
             _ffi.wasmtime_component_val_delete(ctypes.byref(given))
-            if wrong:  # type: ignore[truthy-bool]  # a pointer is true unless it is null
-                raise wasmtime.WasmtimeError._from_ptr(wrong)  # noqa: SLF001 (the second reach)
+            if failed:  # type: ignore[truthy-bool]  # a pointer is true unless it is null
+                raise wasmtime.WasmtimeError._from_ptr(failed)  # noqa: SLF001 (the second reach)
             self._run.post_return(self._store)
         reply = ctypes.string_at(got.of.string.data, got.of.string.size)
         _ffi.wasmtime_component_val_delete(ctypes.byref(got))
