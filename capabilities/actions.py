@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
@@ -25,6 +25,7 @@ THREADS = 8
 Prepared: TypeAlias = Mapping[str, str]
 Reply: TypeAlias = Callable[[bytes, Context], Awaitable[bytes]]
 Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+M = TypeVar("M", bound=Callable[..., object])
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Capability:
             yield event
 
 
+def quick(method: M) -> M:
+    """Mark a plain method that may run on the event loop: it does little, and waits for nothing but the disk."""
+    method.__dict__["quick"] = True
+    return method
+
+
 class Actions:
     """The methods of a capability by their full names, from bytes to bytes. A missing method is an error at once."""
 
@@ -76,13 +83,20 @@ class Actions:
         self.replies[full_name] = partial(_perform, request_type, self._awaitable(name), resolve)
 
     def _awaitable(self, name: str) -> Method:
-        """A method as something to await: an async one itself, a plain one in a thread."""
+        """A method as something to await: an async one itself, a quick one at once, a plain one in a thread."""
         method: Any = getattr(self._capability, name, None)
         if method is None:
             raise TypeError(f"{type(self._capability).__name__} lacks the method {name}")
         if iscoroutinefunction(method):
             found: Method = method
             return found
+
+        if getattr(method, "quick", False):
+
+            async def at_once(request: Message, context: Context) -> object:
+                return method(request, context)
+
+            return at_once
 
         async def in_thread(request: Message, context: Context) -> object:
             return await asyncio.get_running_loop().run_in_executor(self._threads, method, request, context)

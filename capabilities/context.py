@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from agentos.capabilities.failure import Denied, Invalid
@@ -48,17 +50,23 @@ def check_bounds(request: Message, context: Context) -> None:
     The kernel has decided this before. Here it is decided again, by the process that acts, on the request it acts on.
     What a run may use up in total (MATCHER_BUDGET) only the kernel can count.
     """
-    for field in request.DESCRIPTOR.fields:
-        notes: annotations_pb2.Field = field.GetOptions().Extensions[annotations_pb2.field]
-        held = getattr(request, field.name)
-        patterns = context.bounds.get(notes.bound or field.name, ())
+    for name, notes in _bounded(request.DESCRIPTOR):
+        held = getattr(request, name)
+        patterns = context.bounds.get(notes.bound or name, ())
         if notes.matcher in matchers.BY_VALUE:
-            for value in list(held) if field.is_repeated else [held]:
-                _check_value(notes, patterns, field.name, value)
+            for value in [held] if isinstance(held, str) else list(held):
+                _check_value(notes, patterns, name, value)
         elif notes.matcher == matchers.MAXIMUM and patterns:
             size = held if isinstance(held, int) else len(held.encode() if isinstance(held, str) else held)
             if size > min(map(int, patterns)):
-                raise Denied(f"{field.name} is more than the grant allows")
+                raise Denied(f"{name} is more than the grant allows")
+
+
+@cache
+def _bounded(request: Descriptor) -> tuple[tuple[str, annotations_pb2.Field], ...]:
+    """The annotated fields of a request that have a matcher, by name."""
+    notes = ((field.name, field.GetOptions().Extensions[annotations_pb2.field]) for field in request.fields)
+    return tuple((name, found) for name, found in notes if found.matcher)
 
 
 def _check_value(notes: annotations_pb2.Field, patterns: tuple[str, ...], name: str, value: str) -> None:

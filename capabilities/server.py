@@ -10,7 +10,8 @@
 
 A plain method may block: it runs in one of a few threads. An `async` one runs on the event loop and must not. Where an
 action is annotated `prepare`, a method `prepare_<rpc>` returns, without any effect, what the call would be about. To
-fail, raise one of agentos.capabilities.failure.
+fail, raise one of agentos.capabilities.failure. A plain method that is marked `quick` waits for nothing but the disk
+and does little: it runs on the event loop, which saves the way to a thread and back.
 
 Before a method is called, this has been checked, in this order: the seal of the kernel over the very bytes that came,
 the deadline, the nonce; that every bounded field lies within the bounds of the grant; and that what `prepare_<rpc>`
@@ -36,21 +37,22 @@ from typing import NoReturn
 import grpc
 from grpc import aio
 
-from agentos.capabilities.actions import Actions, Boot, Capability, failure_of
+from agentos.capabilities.actions import Actions, Boot, Capability, failure_of, quick
 from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 __all__ = [
-    "Boot", "Capability", "Context", "Denied", "Failure", "Invalid", "Limit", "NotFound", "Unavailable", "serve",
+    "Boot", "Capability", "Context", "Denied", "Failure", "Invalid", "Limit", "NotFound", "Unavailable", "quick",
+    "serve",
 ]  # fmt: skip
 
 CALLS_AT_ONCE = 256
 STOPS_WITHIN_S = 5.0
 OWN = "/agentos.v1.CapabilityService/"
 OPTIONS = (
-    ("grpc.max_receive_message_length", seal.REQUEST_BYTES),
-    ("grpc.max_send_message_length", seal.REPLY_BYTES),
+    ("grpc.max_receive_message_length", seal.STREAMED_BYTES),
+    ("grpc.max_send_message_length", seal.STREAMED_BYTES),
     ("grpc.max_metadata_size", seal.CONTEXT_BYTES),
     ("grpc.absolute_max_metadata_size", seal.CONTEXT_BYTES),
     ("grpc.max_concurrent_streams", CALLS_AT_ONCE),
@@ -63,6 +65,7 @@ STATUS = {
     error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }
 
+SERVE = OWN + "Serve"
 Call = aio.ServicerContext[bytes, bytes]
 
 
@@ -109,15 +112,21 @@ class Door(grpc.GenericRpcHandler):
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method: grpc.unary_unary_rpc_method_handler(partial(self._answer, method)) for method in self._replies
         }
+        self._handlers[SERVE] = grpc.stream_stream_rpc_method_handler(self._serve)
         self._handlers[OWN + "Watch"] = grpc.unary_stream_rpc_method_handler(partial(self._events, OWN + "Watch"))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         return self._handlers.get(handler_call_details.method)
 
-    def _admit(self, method: str, request: bytes, call: Call) -> Context:
-        """The context of a call of the kernel. Raises for anything that the kernel did not send just now."""
+    def _admit_alone(self, method: str, request: bytes, call: Call) -> Context:
+        """The context of a call whose seal is in its metadata. Raises as _admit does."""
         sent = {name: value for name, value in call.invocation_metadata() or () if isinstance(value, bytes)}
-        context, given = sent.get(seal.CONTEXT, b""), sent.get(seal.SEAL, b"")
+        return self._admit(method, sent.get(seal.CONTEXT, b""), request, sent.get(seal.SEAL, b""))
+
+    def _admit(self, method: str, context: bytes, request: bytes, given: bytes) -> Context:
+        """The context of a call of the kernel. Raises for anything that the kernel did not send just now."""
+        if len(request) > seal.REQUEST_BYTES or len(context) > seal.CONTEXT_BYTES:
+            raise Limit("the call is larger than one call can carry", detail="too_large")
         if not seal.holds(given, self._key, method, context, request):
             raise Denied("the call is not sealed by the kernel")
         told = capability_pb2.CallContext.FromString(context)
@@ -129,31 +138,57 @@ class Door(grpc.GenericRpcHandler):
 
     async def _answer(self, method: str, request: bytes, call: Call) -> bytes:
         try:
-            context = self._admit(method, request, call)
+            context = self._admit_alone(method, request, call)
             async with asyncio.timeout(context.remaining_s):
                 return await self._replies[method](request, context)
         except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
             await _abort(call, problem)
 
+    async def _serve(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
+        """Calls of the kernel, one after the other. The stream itself is sealed, so that nobody else holds one open."""
+        try:
+            self._admit_alone(SERVE, b"", call)
+        except Failure as problem:
+            await _abort(call, problem)
+        async for raw in requests:
+            yield (await self._served(raw)).SerializeToString()
+
+    async def _served(self, raw: bytes) -> capability_pb2.ServeResponse:
+        try:
+            asked = capability_pb2.ServeRequest.FromString(raw)
+            context = self._admit(asked.method, asked.context, asked.request, asked.seal)
+            reply = self._replies.get(asked.method)
+            if reply is None:
+                raise Unavailable("the capability does not know this action")
+            async with asyncio.timeout(context.remaining_s):
+                return capability_pb2.ServeResponse(reply=await reply(asked.request, context))
+        except Exception as problem:  # noqa: BLE001 - as above
+            return capability_pb2.ServeResponse(error=_told(problem))
+
     async def _events(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         try:
-            self._admit(method, request, call)
+            self._admit_alone(method, request, call)
             async for event in self._capability.watch():
                 yield event.SerializeToString()
         except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
             await _abort(call, problem)
 
     async def _describe(self, request: bytes, context: Context) -> bytes:
-        return capability_pb2.DescribeResponse(services=[self._capability.service]).SerializeToString()
+        return capability_pb2.DescribeResponse(services=[self._capability.service], serves=True).SerializeToString()
 
     async def _health(self, request: bytes, context: Context) -> bytes:
         return capability_pb2.HealthResponse().SerializeToString()
 
 
 async def _abort(call: Call, problem: Exception) -> NoReturn:
-    """End a call with its typed error. What was not raised on purpose is told to our own log alone."""
+    """End a call with its typed error."""
+    error = _told(problem)
+    await call.abort(STATUS[error.code], trailing_metadata=((seal.ERROR, error.SerializeToString()),))
+
+
+def _told(problem: Exception) -> error_pb2.Error:
+    """What the kernel is told. What was not raised on purpose is told to our own log alone."""
     failure = failure_of(problem)
     if failure is not problem:
         traceback.print_exception(problem, file=sys.stderr)
-    error = failure.error
-    await call.abort(STATUS[error.code], trailing_metadata=((seal.ERROR, error.SerializeToString()),))
+    return failure.error

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from agentos.kernel.call import Call
 from agentos.kernel.records import Bounds
-from agentos.manifest.rules import BOUND_BY_VALUE, COUNTED, ActionRule
+from agentos.manifest.rules import ActionRule
 from agentos.v1 import capability_pb2, matchers, patterns
 from agentos.v1.names import BadName
 
@@ -15,10 +15,10 @@ def of_call(call: Call, line: Bounds = ()) -> Bounds:
     """The bounds that cover just this call, with what the manifest line it falls under says beyond any call."""
     named = {field.bound: field.default for field in call.rule.fields if field.matcher == matchers.AT_USE}
     for field in call.rule.fields:
-        if field.matcher in BOUND_BY_VALUE:
+        if field.matcher in matchers.BY_VALUE:
             values = tuple(matchers.literal(field.matcher, v) for name, v in call.targets if name == field.field)
             named[field.bound] = named.get(field.bound, ()) + values
-    beyond = {field.bound for field in call.rule.fields if field.matcher not in BOUND_BY_VALUE and field.matcher}
+    beyond = {field.bound for field in call.rule.fields if field.matcher not in matchers.BY_VALUE and field.matcher}
     return tuple(sorted((named | {name: values for name, values in line if name in beyond}).items()))
 
 
@@ -53,7 +53,7 @@ def canonical(rule: ActionRule, given: Bounds) -> Bounds:
 def _spelt(matcher: int, value: str) -> str:
     if matcher == matchers.PATH and not value.startswith("/"):
         raise BadName("a path is written from / on")
-    return patterns.canonical_pattern(matcher, value, "/", "/") if matcher not in (0, *COUNTED) else value
+    return patterns.canonical_pattern(matcher, value, "/", "/") if matcher not in (0, *matchers.COUNTED) else value
 
 
 def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
@@ -65,7 +65,7 @@ def contains(rule: ActionRule, wide: Bounds, narrow: Bounds) -> bool:
 
 
 def _contains(matcher: int, wide: dict[str, tuple[str, ...]], narrow: dict[str, tuple[str, ...]], bound: str) -> bool:
-    if matcher not in COUNTED:
+    if matcher not in matchers.COUNTED:
         values = narrow.get(bound, ())
         return bool(values or matcher == matchers.SECRET) and all(
             any(patterns.contains(matcher, w, n) for w in wide.get(bound, ())) for n in values
@@ -80,7 +80,7 @@ def overlaps(rule: ActionRule, one: Bounds, other: Bounds) -> bool:
     return any(
         patterns.contains(field.matcher, a, b) or patterns.contains(field.matcher, b, a)
         for field in rule.fields
-        if field.matcher in BOUND_BY_VALUE
+        if field.matcher in matchers.BY_VALUE
         for a in dict(one).get(field.bound, ())
         for b in dict(other).get(field.bound, ())
     )

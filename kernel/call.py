@@ -10,9 +10,9 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.kernel import canonical, wire
+from agentos.kernel import canonical, plain, wire
 from agentos.kernel.records import Amounts, Targets
-from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog, FieldRule
+from agentos.manifest.rules import ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 from agentos.v1.names import BadName
 
@@ -37,11 +37,6 @@ class Call(msgspec.Struct, frozen=True):
         digest = canonical.call_digest(self.rule.name, self.request, targets)
         return msgspec.structs.replace(self, targets=targets, digest=digest)
 
-    @property
-    def summary(self) -> str:
-        """The action's summary with its targets filled in."""
-        return self.rule.told(self.targets)
-
 
 def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str, outside: bool = False) -> Call:
     """The call that a claim makes, every bounded field canonical. Raises wire.BadRequest."""
@@ -57,7 +52,7 @@ def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, ho
 def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str, home: str) -> list[str]:
     if field.matcher in matchers.CARRIED and getattr(request, field.field):
         raise wire.BadRequest(f"{rule.name}: {field.field} is for the manifest to say, not for a call")
-    if field.matcher not in BOUND_BY_VALUE:
+    if field.matcher not in matchers.BY_VALUE:
         return []
     held = getattr(request, field.field)
     written = [held or field.usual] if isinstance(held, str) else list(held)
@@ -97,11 +92,14 @@ def redacted(message: Message, contents: Iterable[str]) -> str:
     """A message as JSON for records and screens, its content fields given by size and digest alone."""
     shown = type(message)()
     shown.CopyFrom(message)
-    left_out = {}
+    left_out: dict[str, str] = {}
     for name in contents:
         held = getattr(message, name)
         if held:
             raw = held.encode() if isinstance(held, str) else held if isinstance(held, bytes) else str(held).encode()
             left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
             shown.ClearField(name)
-    return json.dumps(json_format.MessageToDict(shown, preserving_proto_field_name=True) | left_out)
+    found = plain.plain(shown)
+    if found is None:
+        found = json_format.MessageToDict(shown, preserving_proto_field_name=True)
+    return json.dumps(found | left_out)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import grpc
 
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.kernel import provenance, views
+from agentos.kernel import provenance, standing, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.desk import Refusal
 from agentos.kernel.ledger import Past
@@ -208,7 +208,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         table = ledger.table
         if request.id not in table.held and request.id not in table.denials:
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
-        ids = table.subtree(request.id) if request.id in table.held else (request.id,)
+        ids = standing.subtree(table, request.id) if request.id in table.held else (request.id,)
         under_way = [f"{call.run}:{call.seq}" for call in table.under_way(ids)]
         await _done(ledger.durable(ledger.record(Revoked(ids))), context)
         return pb.RevokeResponse(ids=ids, under_way=under_way)

@@ -26,7 +26,7 @@ from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, bound_values
 from agentos.kernel.records import Bounds, Denial, Fault, Reasons
 from agentos.manifest.lines import Manifest, ManifestLine
-from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
+from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
@@ -171,7 +171,7 @@ def covers(catalog: Catalog, authority: ManifestLine | Denial | Held, call: Call
 
 def _within(bounds: Bounds, call: Call, name: str, value: str) -> bool:
     for field in call.rule.fields:
-        if field.field == name and field.matcher in BOUND_BY_VALUE:
+        if field.field == name and field.matcher in matchers.BY_VALUE:
             patterns = bound_values(bounds, field.bound)
             leads = field.leads and any(matchers.leads(pattern, value) for pattern in patterns)
             return leads or any(matchers.matches(field.matcher, pattern, value) for pattern in patterns)

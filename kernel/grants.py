@@ -108,14 +108,6 @@ class Table:
             if each in self.held:
                 self.held[each].revoked = True
 
-    def subtree(self, root: str) -> tuple[str, ...]:
-        """The grant and all that were derived from it, parents first."""
-        found = [root]
-        for grant in self.held.values():
-            if grant.grant.parent in found:
-                found.append(grant.grant.id)
-        return tuple(found)
-
     def live(self, who: Standing, now_ms: int) -> list[Held]:
         """What this run may use now, newest first: a later, wider answer is found before an older one."""
         return [held for held in reversed(self._of_path[who.path]) if self.lives(held, who, now_ms)]
@@ -132,18 +124,6 @@ class Table:
     def under_way(self, ids: Iterable[str]) -> list[CallMade]:
         """Calls that were admitted under these grants and have not settled."""
         return [call for call in self._admitted.values() if call.grant in ids]
-
-    def state(self, held: Held, now_ms: int) -> int:
-        """A control_pb2.GrantState."""
-        terms = held.grant.terms
-        if held.revoked:
-            return pb.GRANT_STATE_REVOKED
-        if held.uses_left == 0:
-            return pb.GRANT_STATE_USED
-        if held.ended or (terms.choice == pb.CHOICE_UNTIL and now_ms >= terms.until_ms):
-            return pb.GRANT_STATE_EXPIRED
-        parent = self.held.get(held.grant.parent)
-        return self.state(parent, now_ms) if parent else pb.GRANT_STATE_LIVE
 
 
 def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:

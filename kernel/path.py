@@ -175,8 +175,9 @@ class Path:
     # ---- decide and admit
 
     def _case(self, actor: Actor, call: Call) -> Case:
-        now = self._powers.unix_ms()
-        held = self._table.live(actor.who, now)
+        if call.rule.inherent:
+            return Case(call, actor.who, actor.manifest, [], [], self._catalog, self._forbidden)
+        held = self._table.live(actor.who, self._powers.unix_ms())
         denials = self._table.denied(actor.who.path)
         return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
 

@@ -18,6 +18,7 @@ from agentos.kernel.grants import Held, Standing
 from agentos.kernel.records import Bounds
 from agentos.manifest.lines import Manifest, ManifestLine
 from agentos.manifest.rules import Catalog
+from agentos.manifest.summary import summary
 from agentos.v1 import annotations_pb2, capability_pb2
 from agentos.v1 import control_pb2 as pb
 
@@ -52,7 +53,7 @@ def call_line(
         effect=annotations_pb2.Effect.ValueType(effect(call, catalog)),
         bounds=bounds.written(exact),
         targets=[capability_pb2.Target(name=name, value=value) for name, value in call.targets],
-        summary=call.summary,
+        summary=summary(call.rule, call.targets),
         always_asks=ask.once,
         source=ask.line.where if ask.line else "",
         state=pb.LINE_STATE_NEW,
@@ -123,7 +124,7 @@ def manifest_line(
         action=line.action,
         effect=annotations_pb2.Effect.ValueType(rule.effect),
         bounds=bounds.written(line.bounds),
-        summary=rule.told((name, value) for name, values in line.bounds for value in values),
+        summary=summary(rule, ((name, value) for name, values in line.bounds for value in values)),
         always_asks=line.ask_always,
         source=line.where,
         state=state,

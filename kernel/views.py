@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentos.kernel import bounds
+from agentos.kernel import bounds, standing
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, Table
 from agentos.kernel.history import RunBegan
 from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
+from agentos.manifest.summary import summary
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
 
@@ -42,7 +43,7 @@ def targets(found: Targets) -> list[capability_pb2.Target]:
 def refused(call: Call, found: Fault) -> pb.Call:
     """A call that was just refused, for the follower of its run."""
     return pb.Call(
-        seq=call.seq, action=call.rule.name, targets=targets(call.targets), summary=call.summary,
+        seq=call.seq, action=call.rule.name, targets=targets(call.targets), summary=summary(call.rule, call.targets),
         decision=pb.CALL_DECISION_REFUSED, digest=call.digest, error=fault(found), line=call.line,
     )  # fmt: skip
 
@@ -50,9 +51,9 @@ def refused(call: Call, found: Fault) -> pb.Call:
 def call(made: CallMade, settled: CallSettled | None, catalog: Catalog) -> pb.Call:
     """A call from the journal, with what decided it."""
     rule = catalog.actions.get(made.action)
-    summary = rule.told(made.targets) if rule else made.action
+    told = summary(rule, made.targets) if rule else made.action
     return pb.Call(
-        seq=made.seq, action=made.action, targets=targets(made.targets), summary=summary,
+        seq=made.seq, action=made.action, targets=targets(made.targets), summary=told,
         decision=pb.CallDecision.ValueType(made.decision), grant=made.grant, digest=made.digest,
         started_ms=made.at_ms, duration_us=settled.took_us if settled else 0,
         error=fault(made.fault or (settled.fault if settled else None)), line=made.line,
@@ -86,7 +87,7 @@ def grant(held: Held, table: Table, now_ms: int) -> pb.Grant:
         id=given.id, program=given.program, path=given.path, digest=given.digest, action=given.action,
         bounds=bounds.written(given.bounds), terms=pb.Choice.ValueType(given.terms.choice),
         until_ms=given.terms.until_ms, uses=held.uses, uses_left=held.uses_left, last_used_ms=held.last_used_ms,
-        parent=given.parent, origin=given.origin, state=pb.GrantState.ValueType(table.state(held, now_ms)),
+        parent=given.parent, origin=given.origin, state=standing.state(table, held, now_ms),
         minted_ms=given.minted_ms, run=given.run,
     )  # fmt: skip
 

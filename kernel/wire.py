@@ -13,6 +13,7 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from agentos.kernel import plain
 from agentos.kernel.records import Fault
 from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import error_pb2 as pb
@@ -126,6 +127,8 @@ def _fits(args: Arguments, request: Message) -> bool:
 
 def value(response: Message) -> str:
     """A reply's message as the guest reads it."""
+    if (found := plain.plain(response)) is not None:
+        return msgspec.json.encode(found).decode()
     return json_format.MessageToJson(response, preserving_proto_field_name=True, indent=None)
 
 

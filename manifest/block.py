@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agentos.manifest import limits as limit_rules
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.reading import stem
-from agentos.manifest.rules import COUNTED, ActionRule, Catalog
+from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import matchers
 
 
@@ -38,7 +38,7 @@ def _entry(line: ManifestLine, rule: ActionRule, start: str, home: str) -> str:
         texts = [_quoted(_short(value, start, home) if paths else value) for value in values]
         flat = f"[{', '.join(texts)}]"
         listed = flat if len(flat) < 90 else "[\n" + "".join(f"    {text},\n" for text in texts) + "]"
-        parts.append(f"{bound} = {values[0] if kinds[bound] in COUNTED else listed}")
+        parts.append(f"{bound} = {values[0] if kinds[bound] in matchers.COUNTED else listed}")
     parts += ['ask = "always"'] if line.ask_always else []
     return f"{{ {', '.join(parts)} }}" if parts else "{}"
 

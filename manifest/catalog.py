@@ -21,8 +21,6 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import DecodeError
 
 from agentos.manifest.rules import (
-    BOUND_BY_VALUE,
-    COUNTED,
     ActionRule,
     CapabilityRule,
     Catalog,
@@ -230,7 +228,7 @@ def _action(capability: str, method: MethodDescriptor, own: bool, alone: bool) -
     fields = _fields(method.input_type)
     _check_nested(method)
     summary = _text(option.summary, f"{method.full_name}: summary")
-    targets = {field.field for field in fields if field.matcher in BOUND_BY_VALUE}
+    targets = {field.field for field in fields if field.matcher in matchers.BY_VALUE}
     unknown = set(re.findall(r"\{:?(.*?)\}", summary)) - targets
     if unknown and not option.prepare:
         raise CatalogError(f"{method.full_name}: its summary names {min(unknown)}, which is no bounded field")
@@ -285,11 +283,11 @@ def _field(field: FieldDescriptor) -> FieldRule:
         raise CatalogError(f"{where}: its bound has an unknown matcher")
     if not matcher and (option.bound or option.leads or not option.content):
         raise CatalogError(f"{where}: its bound has no matcher")
-    if matcher in BOUND_BY_VALUE and option.content:
+    if matcher in matchers.BY_VALUE and option.content:
         raise CatalogError(f"{where} is content, which is never bounded by value")
-    if matcher in BOUND_BY_VALUE and field.type != FieldDescriptor.TYPE_STRING:
+    if matcher in matchers.BY_VALUE and field.type != FieldDescriptor.TYPE_STRING:
         raise CatalogError(f"{where} is bounded by value and must be a string")
-    if matcher in COUNTED and (field.is_repeated or not (field.type in _TEXT or field.cpp_type in _NUMBERS)):
+    if matcher in matchers.COUNTED and (field.is_repeated or not (field.type in _TEXT or field.cpp_type in _NUMBERS)):
         raise CatalogError(f"{where} is counted and must be one number, string or bytes")
     if option.leads and matcher != matchers.PATH:
         raise CatalogError(f"{where}: only a path leads somewhere")
@@ -307,7 +305,7 @@ def _field(field: FieldDescriptor) -> FieldRule:
 def _values(where: str, matcher: int, values: Iterable[str]) -> tuple[str, ...]:
     """The values of a default or of all that there are, canonical."""
     found = tuple(values)
-    if found and (matcher in COUNTED or matcher == matchers.SECRET or not matcher):
+    if found and (matcher in matchers.COUNTED or matcher == matchers.SECRET or not matcher):
         raise CatalogError(f"{where}: its bound has neither a default nor values to be among")
     try:
         return tuple(canonical_pattern(matcher, value, "/", "/") for value in found)

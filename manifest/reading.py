@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from agentos.manifest import limits as limit_rules
 from agentos.manifest import script
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
-from agentos.manifest.rules import COUNTED, ActionRule, Catalog, nearest
+from agentos.manifest.rules import ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.v1 import matchers, patterns
 from agentos.v1.names import BadName
@@ -242,7 +242,7 @@ class _Reader:
             near = nearest(key, (*kinds, "ask"))
             hint = f"did you mean {near}?" if near else "bounds are " + ", ".join(kinds)
             raise self._wrong(place, f"{rule.name} has no bound {shown(key)}", hint)
-        if kinds[key] in COUNTED:
+        if kinds[key] in matchers.COUNTED:
             if isinstance(value, bool) or not isinstance(value, int | str):
                 raise self._wrong(place, f"{key} is one amount", "write a number such as 500, or 10MiB in quotes")
             return (self._canonical(kinds[key], str(value), place),)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 import msgspec
 from google.protobuf.message import Message
 
 from agentos.v1 import matchers
-
-BOUND_BY_VALUE = matchers.BY_VALUE
-COUNTED = (matchers.MAXIMUM, matchers.BUDGET)
-_PLACE = re.compile(r"\{(:?)(\w+)\}")
 
 
 class CatalogError(Exception):
@@ -74,27 +69,12 @@ class ActionRule(msgspec.Struct, frozen=True):
 
     def needed(self) -> tuple[str, ...]:
         """The bounds that no manifest line may leave out: empty never means all."""
-        stated = {field.bound for field in self.fields if field.matcher in (*BOUND_BY_VALUE, matchers.AT_USE)}
+        stated = {field.bound for field in self.fields if field.matcher in (*matchers.BY_VALUE, matchers.AT_USE)}
         return tuple(sorted(stated - set(self.defaults())))
 
     def defaults(self) -> dict[str, tuple[str, ...]]:
         """The bounds that a manifest line may leave out, and what they are then."""
         return {field.bound: tuple(sorted(field.default)) for field in self.fields if field.default}
-
-    def told(self, targets: Iterable[tuple[str, str]]) -> str:
-        """The summary with its targets filled in; `{:port}` is left out where it is what it usually is.
-
-        In one go: what a program puts into one target must not be filled in by another.
-        """
-        held = tuple(targets)
-        usual = {field.field: ", ".join(sorted(field.default)) for field in self.fields}
-
-        def filled(place: re.Match[str]) -> str:
-            colon, name = place.groups()
-            shown = ", ".join(value for key, value in held if key == name)
-            return place[0] if not shown else "" if colon and shown == usual.get(name) else colon + shown
-
-        return _PLACE.sub(filled, self.summary)
 
 
 class CapabilityRule(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from agentos.manifest.block import block as write_block
 from agentos.manifest.lines import Limits, ManifestLine
-from agentos.manifest.rules import BOUND_BY_VALUE, ActionRule, Catalog
+from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import matchers
 from agentos.v1.patterns import contains
 
@@ -23,7 +23,7 @@ def block(program: str, calls: Iterable[Made], start: str, home: str, catalog: C
         rule = catalog.actions.get(action)
         if rule is not None and not rule.inherent and targets and not _never(targets, rule, catalog):
             for field in rule.fields:
-                if field.matcher in BOUND_BY_VALUE:
+                if field.matcher in matchers.BY_VALUE:
                     wanted[rule.name][field.bound] |= {value for name, value in targets if name == field.field}
     lines = [_line(action, bounds, catalog.actions[action]) for action, bounds in sorted(wanted.items())]
     kept = [line for line in lines if not any(_implied(line, other, catalog) for other in lines if other != line)]

@@ -15,7 +15,7 @@ from agentos.capabilities.files.entries import entry, version
 from agentos.capabilities.files.made import Made
 from agentos.capabilities.files.places import Places, movable, regular
 from agentos.capabilities.files.trash import Trash
-from agentos.capabilities.server import Capability
+from agentos.capabilities.server import Capability, quick
 from agentos.v1 import annotations_pb2, matchers
 from agentos.v1 import files_pb2 as pb
 from agentos.v1.names import BadName
@@ -59,6 +59,7 @@ class Files(Capability):
         reply.entries.sort(key=lambda each: each.name)
         return reply
 
+    @quick
     def stat(self, request: pb.FilesStatRequest, context: Context) -> pb.FilesStatResponse:
         patterns = context.bounds["path"]
         matched = any(matchers.matches(matchers.PATH, pattern, request.path) for pattern in patterns)
@@ -73,6 +74,7 @@ class Files(Capability):
             raise hidden
         return pb.FilesStatResponse(entry=found)
 
+    @quick
     def read(self, request: pb.FilesReadRequest, context: Context) -> pb.FilesReadResponse:
         if request.offset < 0 or request.length < 0:
             raise Invalid("offset and length are 0 or more")

@@ -38,13 +38,16 @@ STOPS_WITHIN_S = 6.0
 KEPT_OUTPUT = 16_384
 MAX_SOCKET_PATH = 103
 DESCRIBE = "/agentos.v1.CapabilityService/Describe"
+SERVE = "/agentos.v1.CapabilityService/Serve"
+MOST_IDLE = 8
 CHANNEL = (
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_send_message_length", seal.REQUEST_BYTES),
-    ("grpc.max_receive_message_length", seal.REPLY_BYTES),
+    ("grpc.max_send_message_length", seal.STREAMED_BYTES),
+    ("grpc.max_receive_message_length", seal.STREAMED_BYTES),
 )
+Stream = aio.StreamStreamCall[bytes, bytes]
 CODES = frozenset(error_pb2.Code.values()) - {error_pb2.CODE_UNSPECIFIED, error_pb2.CODE_NEEDS_APPROVAL}
 
 
@@ -89,6 +92,9 @@ class Server:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._methods: dict[str, aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        # Streams on which no call is under way, where the server takes calls over them.
+        self._serves = False
+        self._streams: list[Stream] = []
 
     async def start(self, runtime: Path, keeps: Mapping[str, str], forbidden: tuple[str, ...]) -> None:
         """Start it and wait until it listens. Raises CallFailed; then nothing of it is left."""
@@ -139,24 +145,33 @@ class Server:
         context = capability_pb2.CallContext(deadline_unix_ms=int((time.time() + READY_WITHIN_S) * 1000))
         raw = await self.call(DESCRIBE, b"", context)
         with suppress(DecodeError):
-            if self.rule.service in capability_pb2.DescribeResponse.FromString(raw).services:
+            described = capability_pb2.DescribeResponse.FromString(raw)
+            self._serves = described.serves
+            if self.rule.service in described.services:
                 return
         raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} does not serve what it is registered for")
 
     # ---- calls
+
+    def usable(self) -> bool:
+        """Whether a call may be sent. One that was killed is found out now, not when the news of it comes."""
+        if not self.lost and not self.ended.done():
+            with suppress(ChildProcessError):
+                self.lost = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return not self.lost
 
     async def call(self, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
         """Send one call under seal. The context has its deadline; the nonce is set here. Raises CallFailed."""
         remaining = context.deadline_unix_ms / 1000 - time.time()
         if remaining <= 0:
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"the call's time was up before {self.rule.name} was asked")
-        self._nonce += 1
-        context.nonce = seal.nonce(self._nonce)
-        told = context.SerializeToString()
-        sealed = ((seal.CONTEXT, told), (seal.SEAL, seal.seal(self._key, method, told, request)))
         self._under_way += 1
         try:
-            return await self._method(method)(request, timeout=remaining, metadata=sealed)
+            if self._serves:
+                return await self._over_a_stream(method, request, context, remaining)
+            return await self._method(method)(
+                request, timeout=remaining, metadata=self._sealed(method, request, context)
+            )
         except aio.AioRpcError as problem:
             failure = failed(self.rule.name, problem)
             if problem.code() == grpc.StatusCode.UNAVAILABLE and failure.error.detail == "interrupted":
@@ -175,6 +190,61 @@ class Server:
             if not self._under_way:
                 self._idle.set()
 
+    def _sealed(
+        self, method: str, request: bytes, context: capability_pb2.CallContext
+    ) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+        """The context with a nonce of its own, and its seal: as metadata."""
+        self._nonce += 1
+        context.nonce = seal.nonce(self._nonce)
+        told = context.SerializeToString()
+        return (seal.CONTEXT, told), (seal.SEAL, seal.seal(self._key, method, told, request))
+
+    async def _over_a_stream(
+        self, method: str, request: bytes, context: capability_pb2.CallContext, seconds: float
+    ) -> bytes:
+        """Send a call over a stream that is free. One that did not answer to the end is of no more use."""
+        (_, told), (_, given) = self._sealed(method, request, context)
+        asked = capability_pb2.ServeRequest(method=method, context=told, request=request, seal=given)
+        stream = self._streams.pop() if self._streams else self._stream(context.deadline_unix_ms)
+        answered = False
+        try:
+            async with asyncio.timeout(seconds):
+                await stream.write(asked.SerializeToString())
+                raw = await stream.read()
+            answered = isinstance(raw, bytes)
+        except TimeoutError:
+            reason = f"{self.rule.name} did not answer in time"
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted") from None
+        except asyncio.InvalidStateError:
+            raw = aio.EOF
+        finally:
+            if answered and len(self._streams) < MOST_IDLE:
+                self._streams.append(stream)
+            else:
+                stream.cancel()
+        return self._answer(raw)
+
+    def _answer(self, raw: object) -> bytes:
+        if isinstance(raw, bytes):
+            with suppress(DecodeError):
+                answer = capability_pb2.ServeResponse.FromString(raw)
+                if answer.WhichOneof("answer") == "reply":
+                    return answer.reply
+                if answer.error.code in CODES and answer.error.reason:
+                    error = answer.error
+                    raise CallFailed(error.code, error.reason, error.hint, error.detail)
+            reason = f"{self.rule.name} answered nonsense"
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted")
+        self.lost = True
+        self._signal(signal.SIGKILL)
+        raise stopped(self.rule.name)
+
+    def _stream(self, deadline_ms: int) -> Stream:
+        """A new stream; the seal on it says that it is the kernel's."""
+        opening = capability_pb2.CallContext(deadline_unix_ms=deadline_ms)
+        open_stream: aio.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(SERVE)
+        return open_stream(metadata=self._sealed(SERVE, b"", opening))
+
     def _method(self, name: str) -> aio.UnaryUnaryMultiCallable[bytes, bytes]:
         found = self._methods.get(name)
         if found is None:
@@ -190,6 +260,8 @@ class Server:
                 while self._under_way:
                     self._idle.clear()
                     await self._idle.wait()
+        for stream in self._streams:
+            stream.cancel()
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.ended), STOPS_WITHIN_S)
@@ -256,5 +328,9 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
         return CallFailed(error_pb2.CODE_LIMIT, reason, detail="interrupted")
     if problem.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} did not answer in time", detail="interrupted")
+    return stopped(name)
+
+
+def stopped(name: str) -> CallFailed:
     reason = f"{name} stopped in the middle of the call"
     return CallFailed(error_pb2.CODE_UNAVAILABLE, reason, "see what it did before you repeat it", "interrupted")

@@ -102,16 +102,22 @@ class Servers:
         if len(request) > seal.REQUEST_BYTES or context.ByteSize() > seal.CONTEXT_BYTES - 4096:
             raise CallFailed(error_pb2.CODE_LIMIT, "the call is larger than one call can carry", detail="too_large")
         seat = self._seat(capability)
-        try:
-            async with asyncio.timeout(max(context.deadline_unix_ms / 1000 - time.time(), 0)):
-                await seat.places.acquire()
-        except TimeoutError:
-            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{capability} is too busy") from None
+        if seat.places.locked():
+            await self._place(seat, context.deadline_unix_ms / 1000)
+        else:
+            await seat.places.acquire()
         try:
             server = await self._running(seat, context.deadline_unix_ms / 1000)
             return await server.call(method, request, context)
         finally:
             seat.places.release()
+
+    async def _place(self, seat: Seat, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(max(deadline - time.time(), 0)):
+                await seat.places.acquire()
+        except TimeoutError:
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{seat.rule.name} is too busy") from None
 
     async def prepare(
         self, capability: str, action: str, request: bytes, context: capability_pb2.CallContext
@@ -168,7 +174,7 @@ class Servers:
         return seat
 
     async def _running(self, seat: Seat, deadline: float) -> Server:
-        if seat.server and not seat.server.lost:
+        if seat.server and seat.server.usable():
             return seat.server
         try:
             async with asyncio.timeout(max(deadline - time.time(), 0)), seat.starting:

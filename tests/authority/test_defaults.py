@@ -13,6 +13,7 @@ from agentos.manifest import reading
 from agentos.manifest.block import block
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.rules import Catalog
+from agentos.manifest.summary import summary
 from agentos.manifest.toml import ManifestError
 from agentos.v1 import annotations_pb2 as notes
 from tests.authority.letters import HOME, START, add_field, post_service, shipped, write_capability
@@ -118,9 +119,9 @@ def test_a_narrower_grant_may_have_fewer_secrets_and_no_other_way(catalog: Catal
 
 
 def test_a_summary_leaves_out_what_is_as_usual(catalog: Catalog) -> None:
-    assert call(catalog).summary == "send small to me@a.example:/ over a.example"
+    assert summary(call(catalog).rule, call(catalog).targets) == "send small to me@a.example:/ over a.example"
     rule = catalog.actions["post.send"]
-    assert rule.told([("to", "x"), ("street", "/**"), ("server", "s"), ("kind", "large"), ("kind", "small")]) == (
+    assert summary(rule, [("to", "x"), ("street", "/**"), ("server", "s"), ("kind", "large"), ("kind", "small")]) == (
         "send large, small to x over s"
     )
 

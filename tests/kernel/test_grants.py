@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.history import Record
 from agentos.kernel.records import Revoked, RunEnded
+from agentos.kernel.standing import state, subtree
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 
@@ -55,8 +56,8 @@ def test_revoking_takes_the_subtree_and_nothing_else(parents: list[int], data: s
     taken = {root}
     for number, parent in enumerate(parents):
         taken |= {number} if parent in taken else set()
-    assert set(table.subtree(f"g{root}")) == {f"g{number}" for number in taken}
-    table.fold([Revoked(table.subtree(f"g{root}") if whole else (f"g{root}",))])
+    assert set(subtree(table, f"g{root}")) == {f"g{number}" for number in taken}
+    table.fold([Revoked(subtree(table, f"g{root}") if whole else (f"g{root}",))])
     assert ids(table) == {f"g{number}" for number in range(len(parents)) if number not in taken}
 
 
@@ -66,7 +67,7 @@ def test_a_child_never_outlives_its_parent() -> None:
     table.fold([grant("g2", "files.read", READ, parent="g1"), grant("g3", "files.read", READ, parent="g9")])
     assert ids(table, now_ms=99) == {"g1", "g2"}
     assert ids(table, now_ms=100) == set()
-    assert table.state(table.held["g2"], 100) == pb.GRANT_STATE_EXPIRED
+    assert state(table, table.held["g2"], 100) == pb.GRANT_STATE_EXPIRED
 
 
 def test_terms_say_whom_a_grant_reaches() -> None:
@@ -102,7 +103,7 @@ def test_the_end_of_a_run_is_the_end_of_what_was_granted_for_it() -> None:
             RunEnded(WHO.run, pb.RUN_STATUS_DONE, "", "", False, 0, 0, 2, 3, 4),
         ]
     )
-    states = {name: table.state(held, 0) for name, held in table.held.items()}
+    states = {name: state(table, held, 0) for name, held in table.held.items()}
     assert states == {
         "once": pb.GRANT_STATE_EXPIRED,
         "run": pb.GRANT_STATE_EXPIRED,

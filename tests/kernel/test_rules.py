@@ -18,6 +18,7 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.records import Grant, Revoked, Terms
+from agentos.kernel.standing import subtree
 from agentos.kernel.wire import BadRequest, Claim
 from agentos.kernel.wire import read as read_request
 from agentos.manifest.catalog import load
@@ -87,7 +88,7 @@ async def test_revoking_takes_what_was_derived_at_the_next_call(world: World) ->
     parent = world.grant("files.read", "/home/me/notes/**")
     world.grant("files.read", "/home/me/notes/a", parent=parent.id)
     assert isinstance(admit(world.case(call("files.read", path="notes/a")), world.ledger, now()), Authorized)
-    assert world.ledger.table.subtree(parent.id) == (parent.id, "g2")
+    assert subtree(world.ledger.table, parent.id) == (parent.id, "g2")
     world.ledger.record(Revoked((parent.id,)))
     assert isinstance(decide(world.case(call("files.read", path="notes/a"))), Ask)
 

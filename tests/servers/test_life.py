@@ -101,8 +101,10 @@ async def test_a_write_that_is_killed_leaves_the_old_or_the_new_and_nothing_else
         await me.call("files.stat", path="a")
         call = asyncio.create_task(me.call("files.write", path="a", data=new))
         await asyncio.sleep(0.003)
-        os.kill(me.servers.states()["files"].pid, signal.SIGKILL)
+        pid = me.servers.states()["files"].pid
+        os.kill(pid, signal.SIGKILL)
         await asyncio.gather(call, return_exceptions=True)
+        await until_gone(pid)
         assert (me.folder / "a").read_bytes() in (old, new)
         # Between the link and the rename there is one moment in which a second name is left.
         assert len(os.listdir(me.folder)) <= 2
@@ -119,6 +121,17 @@ async def test_a_deadline_ends_a_call_that_hangs(hostile: World) -> None:
         await hostile.servers.call("files", rule.method, raw, made_under)
     assert time.monotonic() - began < 5
     assert caught.value.error.detail == "interrupted"
+
+
+async def test_an_answer_that_comes_too_late_is_nobody_elses(hostile: World) -> None:
+    await hostile.call("files.mkdir", path="awake")
+    rule = hostile.catalog.actions["files.list"]
+    made_under = context({"path": [hostile.path("**")]})
+    made_under.deadline_unix_ms = int((time.time() + 0.1) * 1000)
+    raw = rule.request(path=hostile.path("late")).SerializeToString()
+    with pytest.raises(CallFailed):
+        await hostile.servers.call("files", rule.method, raw, made_under)
+    assert (await hostile.refused("files.read", path="nothing")).reason == "no such attack"
 
 
 def test_restarts_back_off_and_begin_anew_after_a_healthy_minute(me_rule: Seat) -> None:

@@ -8,6 +8,9 @@ The kernel sends each call with two metadata keys: `agentos-context-bin`, a seri
 context and the request, each preceded by its length as 8 bytes big-endian. A server refuses a call whose
 seal is wrong, whose deadline has passed, or whose nonce it has seen. seal.py beside this file is the same in code.
 A failure is a gRPC status with the trailing metadata `agentos-error-bin`, a serialised Error.
+
+A stream costs less than half of what a call of its own does. A server that says so in Describe takes calls over
+Serve, sealed each like the others; the kernel opens as many of these streams as calls are under way.
 """
 
 from agentos.v1 import capability_pb2 as _capability_pb2
@@ -46,6 +49,8 @@ class CapabilityServiceStub:
     """Resolves, without effect, what a call is about where its request does not say it."""
     Watch: _grpc.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+    Serve: _grpc.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]
+    """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 @_typing.type_check_only
 class CapabilityServiceAsyncStub(CapabilityServiceStub):
@@ -58,6 +63,8 @@ class CapabilityServiceAsyncStub(CapabilityServiceStub):
     """Resolves, without effect, what a call is about where its request does not say it."""
     Watch: _aio.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]  # type: ignore[assignment]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+    Serve: _aio.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]  # type: ignore[assignment]
+    """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -91,5 +98,13 @@ class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_capability_pb2.WatchResponse], _abc.AsyncIterator[_capability_pb2.WatchResponse]]:
         """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+
+    @_abc_1.abstractmethod
+    def Serve(
+        self,
+        request_iterator: _MaybeAsyncIterator[_capability_pb2.ServeRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_capability_pb2.ServeResponse], _abc.AsyncIterator[_capability_pb2.ServeResponse]]:
+        """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 def add_CapabilityServiceServicer_to_server(servicer: CapabilityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -39,7 +39,7 @@ SECRET = 10
 
 BY_VALUE = (PATH, HOST, MAIL, EXACT, URL_PATH, PORT)
 CARRIED = (AT_USE, SECRET)
-_COUNTED = (MAXIMUM, BUDGET)
+COUNTED = (MAXIMUM, BUDGET)
 _NAMES = {HOST: host, MAIL: mail, EXACT: exact, URL_PATH: url_path, PORT: port}
 
 
@@ -76,7 +76,7 @@ def matches(matcher: int, pattern: str, value: str) -> bool:
         case 7:
             return pattern == literal(URL_PATH, value) or spans(parsed(pattern), names_of(value))
         case _:
-            return matcher in _COUNTED and int(value) <= int(pattern)
+            return matcher in COUNTED and int(value) <= int(pattern)
 
 
 def reaches(pattern: str, path: str) -> bool:

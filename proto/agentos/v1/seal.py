@@ -28,6 +28,8 @@ WIDTH = 8192
 REQUEST_BYTES = 8 * 2**20 + 2**16
 REPLY_BYTES = 8 * 2**20 + 2**16
 CONTEXT_BYTES = 256 * 2**10
+# A message of Serve: a call with its context, or an answer.
+STREAMED_BYTES = REQUEST_BYTES + CONTEXT_BYTES + 2**12
 
 
 def seal(key: bytes, method: str, context: bytes, request: bytes) -> bytes:

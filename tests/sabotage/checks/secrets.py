@@ -122,7 +122,7 @@ CHECKS = (
     out(12, "a value is typed without an echo", "shell/commands",
         "typed = terminal.secret(", "typed = terminal.line(", f"{SHELL}::test_a_value_is_typed_without_an_echo"),
     Mutation(8, "a version that adds a secret is wider", "kernel", (
-        ("if matcher not in COUNTED:\n        values",
-         "if matcher == matchers.SECRET:\n        return True\n    if matcher not in COUNTED:\n        values"),
+        ("if matcher not in matchers.COUNTED:\n        values",
+         "if matcher == matchers.SECRET:\n        return True\n    if matcher not in matchers.COUNTED:\n        values"),
     ), (f"{KERNEL}::test_a_version_that_adds_a_secret_asks_for_more",)),
 )  # fmt: skip

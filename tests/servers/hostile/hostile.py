@@ -95,6 +95,12 @@ class Hostile(Files):
             return pb.FilesReadResponse(text=f"refused: {refused.errno}")
         return pb.FilesReadResponse(text="it worked")
 
+    def list(self, request: pb.FilesListRequest, context: Context) -> pb.FilesListResponse:
+        """Answers after whoever asked has given up, where the folder is called so."""
+        if request.path.endswith("/late"):
+            time.sleep(0.3)
+        return pb.FilesListResponse()
+
 
 if __name__ == "__main__":
     serve(Hostile())

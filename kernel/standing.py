@@ -1,0 +1,27 @@
+"""How grants stand, for a person to see and to take back: no call depends on this."""
+
+from __future__ import annotations
+
+from agentos.kernel.grants import Held, Table
+from agentos.v1 import control_pb2 as pb
+
+
+def subtree(table: Table, root: str) -> tuple[str, ...]:
+    """The grant and all that were derived from it, parents first."""
+    found = [root]
+    for grant in table.held.values():
+        if grant.grant.parent in found:
+            found.append(grant.grant.id)
+    return tuple(found)
+
+
+def state(table: Table, held: Held, now_ms: int) -> pb.GrantState.ValueType:
+    terms = held.grant.terms
+    if held.revoked:
+        return pb.GRANT_STATE_REVOKED
+    if held.uses_left == 0:
+        return pb.GRANT_STATE_USED
+    if held.ended or (terms.choice == pb.CHOICE_UNTIL and now_ms >= terms.until_ms):
+        return pb.GRANT_STATE_EXPIRED
+    parent = table.held.get(held.grant.parent)
+    return state(table, parent, now_ms) if parent else pb.GRANT_STATE_LIVE
