@@ -47,7 +47,8 @@ __all__ = [
     "serve",
 ]  # fmt: skip
 
-CALLS_AT_ONCE = 256
+# Twice what the kernel has under way at most: a stream that was hung up counts until that is heard.
+CALLS_AT_ONCE = 512
 STOPS_WITHIN_S = 5.0
 OWN = "/agentos.v1.CapabilityService/"
 OPTIONS = (

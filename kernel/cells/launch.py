@@ -189,6 +189,7 @@ class Server:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+                self._hang_up(MOST_IDLE)
 
     def _sealed(
         self, method: str, request: bytes, context: capability_pb2.CallContext
@@ -218,7 +219,7 @@ class Server:
         except asyncio.InvalidStateError:
             raw = aio.EOF
         finally:
-            if answered and len(self._streams) < MOST_IDLE:
+            if answered:
                 self._streams.append(stream)
             else:
                 stream.cancel()
@@ -238,6 +239,11 @@ class Server:
         self.lost = True
         self._signal(signal.SIGKILL)
         raise stopped(self.rule.name)
+
+    def _hang_up(self, keep: int) -> None:
+        """Close streams that are free, but for a few."""
+        while len(self._streams) > keep:
+            self._streams.pop().cancel()
 
     def _stream(self, deadline_ms: int) -> Stream:
         """A new stream; the seal on it says that it is the kernel's."""
@@ -260,8 +266,7 @@ class Server:
                 while self._under_way:
                     self._idle.clear()
                     await self._idle.wait()
-        for stream in self._streams:
-            stream.cancel()
+        self._hang_up(0)
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.ended), STOPS_WITHIN_S)

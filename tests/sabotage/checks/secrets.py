@@ -123,6 +123,7 @@ CHECKS = (
         "typed = terminal.secret(", "typed = terminal.line(", f"{SHELL}::test_a_value_is_typed_without_an_echo"),
     Mutation(8, "a version that adds a secret is wider", "kernel", (
         ("if matcher not in matchers.COUNTED:\n        values",
-         "if matcher == matchers.SECRET:\n        return True\n    if matcher not in matchers.COUNTED:\n        values"),
+         ("if matcher == matchers.SECRET:\n        return True\n"
+          "    if matcher not in matchers.COUNTED:\n        values")),
     ), (f"{KERNEL}::test_a_version_that_adds_a_secret_asks_for_more",)),
 )  # fmt: skip
