@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo test lint types proto pytest fuzz sabotage bench guest generate baseline lock clean
+.PHONY: help demo pictures test lint types proto pytest fuzz sabotage bench guest generate baseline lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,7 +17,11 @@ help:
 	@echo 'make types     mypy and pyright'
 	@echo 'make pytest    the tests only'
 	@echo 'make bench     how long a run and a call take, as ratios'
+<<<<<<< HEAD
 	@echo 'make fuzz      try each property on 20,000 inputs, and each race 40,000 times: half an hour'
+=======
+	@echo 'make pictures  draw the pictures of the README anew, from real runs'
+>>>>>>> 0a96ff2 (Draw pictures of real runs, and compare with others from their own words)
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
@@ -25,6 +29,9 @@ help:
 
 demo: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m agentos.shell.demo
+
+pictures: $(DONE)/installed $(GUEST)
+	@$(BIN)/python docs/shown/pictures.py
 
 bench: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m bench
