@@ -17,11 +17,8 @@ help:
 	@echo 'make types     mypy and pyright'
 	@echo 'make pytest    the tests only'
 	@echo 'make bench     how long a run and a call take, as ratios'
-<<<<<<< HEAD
 	@echo 'make fuzz      try each property on 20,000 inputs, and each race 40,000 times: half an hour'
-=======
 	@echo 'make pictures  draw the pictures of the README anew, from real runs'
->>>>>>> 0a96ff2 (Draw pictures of real runs, and compare with others from their own words)
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'

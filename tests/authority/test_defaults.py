@@ -141,8 +141,8 @@ def test_the_middle_scope_of_a_url_is_its_host(catalog: Catalog) -> None:
 def test_a_name_that_looks_like_a_place_in_the_summary_is_shown_as_it_is(catalog: Catalog) -> None:
     args = {"path": "my {to} and {path}", "to": "new"}
     [claim] = wire.read(json.dumps({"calls": [{"action": "files.move", "args": args}]})).calls
-    shown = read(claim, "r1", 1, catalog, START, HOME).summary
-    assert shown == f"move {START}/my {{to}} and {{path}} to {START}/new"
+    asked = read(claim, "r1", 1, catalog, START, HOME)
+    assert summary(asked.rule, asked.targets) == f"move {START}/my {{to}} and {{path}} to {START}/new"
 
 
 NAMED_TO_MISLEAD = ['x", "/home/me/.ssh/id_rsa', "a[1].txt", "b\\c", "d*", 'e"] }, ask = "never', "f'g"]

@@ -12,6 +12,7 @@ from agentos.kernel.decide import Allow, Ask, Case, Deny, decide, effect, manife
 from agentos.kernel.grants import Held
 from agentos.kernel.records import CallMade, CallSettled, Denial, Fault
 from agentos.manifest.rules import Catalog
+from agentos.manifest.summary import summary
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
@@ -318,7 +319,7 @@ def test_a_prepared_call_has_its_targets_and_all_else_as_before(catalog: Catalog
     assert prepared.targets == (*made.targets, ("replaces", "b, 3 bytes"))
     assert prepared.digest != made.digest
     assert (prepared.request, prepared.rule, prepared.run, prepared.seq) == (made.request, made.rule, "r1", 1)
-    assert prepared.summary == "move /home/me/work/a to /home/me/work/b"
+    assert summary(prepared.rule, prepared.targets) == "move /home/me/work/a to /home/me/work/b"
 
 
 # ---- bounds

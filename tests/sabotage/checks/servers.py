@@ -9,7 +9,8 @@ ATTACKS, AGAIN = "files/test_attacks.py", "servers/test_bounds_again.py"
 
 CHECKS = (
     out(13, "an error that is no message is a failure of the server's, not of ours", "kernel/cells",
-        "            with suppress(DecodeError):\n                error =", "            with suppress(KeyError):\n                error =",
+        "            with suppress(DecodeError):\n                error =",
+        "            with suppress(KeyError):\n                error =",
         "fuzz/test_fuzz_servers.py::test_a_failure_is_typed_whatever_a_server_says_of_it"),
     # ---- 1: a server acts for the kernel alone
     never(1, "a server takes only what the kernel sealed", "capabilities",
