@@ -10,11 +10,12 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.kernel import canonical, plain, wire
+from agentos.kernel import canonical, wire
 from agentos.kernel.records import Amounts, Targets
 from agentos.manifest.rules import ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 from agentos.v1.names import BadName
+from agentos.v1.plain import plain
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -99,7 +100,5 @@ def redacted(message: Message, contents: Iterable[str]) -> str:
             raw = held.encode() if isinstance(held, str) else held if isinstance(held, bytes) else str(held).encode()
             left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
             shown.ClearField(name)
-    found = plain.plain(shown)
-    if found is None:
-        found = json_format.MessageToDict(shown, preserving_proto_field_name=True)
+    found = plain(shown) or json_format.MessageToDict(shown, preserving_proto_field_name=True)
     return json.dumps(found | left_out)

@@ -13,10 +13,10 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.kernel import plain
 from agentos.kernel.records import Fault
-from agentos.manifest.rules import ActionRule, Catalog
+from agentos.manifest.rules import ActionRule, Catalog, nearest
 from agentos.v1 import error_pb2 as pb
+from agentos.v1.plain import plain
 
 MAX_CALLS = 64
 MAX_OUT = 256
@@ -93,7 +93,7 @@ def read(request: str) -> Batch:
 def action(claim: Claim, catalog: Catalog) -> ActionRule:
     rule = catalog.actions.get(claim.action)
     if rule is None:
-        near = catalog.nearest(claim.action)
+        near = nearest(claim.action, catalog.actions)
         raise BadRequest("there is no such action", f"did you mean {near}?" if near else "see: agentos capabilities")
     return rule
 
@@ -127,7 +127,7 @@ def _fits(args: Arguments, request: Message) -> bool:
 
 def value(response: Message) -> str:
     """A reply's message as the guest reads it."""
-    if (found := plain.plain(response)) is not None:
+    if (found := plain(response)) is not None:
         return msgspec.json.encode(found).decode()
     return json_format.MessageToJson(response, preserving_proto_field_name=True, indent=None)
 

@@ -138,10 +138,6 @@ class Catalog:
         rule = self.actions.get(action)
         return (action, *rule.implies) if rule else ()
 
-    def nearest(self, name: str) -> str:
-        """The action whose name is most like this one; empty if none is."""
-        return nearest(name, self.actions)
-
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """What may have been meant by a name; empty if nothing is like it."""

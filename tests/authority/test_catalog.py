@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 from agentos.manifest.catalog import load, read_capability
-from agentos.manifest.rules import Catalog, CatalogError
+from agentos.manifest.rules import Catalog, CatalogError, nearest
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import files_pb2, matchers, patterns
 from tests.authority.letters import Field, add_field, add_method, post_service, shipped, write_capability
@@ -61,8 +61,8 @@ def test_a_capability_of_others_comes_from_its_descriptors_alone(catalog: Catalo
 
 
 def test_the_nearest_action_is_suggested(catalog: Catalog) -> None:
-    assert catalog.nearest("file.reed") == "files.read"
-    assert catalog.nearest("teleport") == ""
+    assert nearest("file.reed", catalog.actions) == "files.read"
+    assert nearest("teleport", catalog.actions) == ""
 
 
 def test_a_capability_is_added_once_and_taken_away_whole(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ CHECKS = (
         'any(path == place or path.startswith(place + "/") for place in case.forbidden)',
         f"{DECIDE}::test_no_grant_reaches_what_is_never_reachable"),
     out(2, "a name is not filled in by another name", "manifest",
-        "return _PLACE.sub(filled, self.summary)", "return _PLACE.sub(filled, _PLACE.sub(filled, self.summary))",
+        "return _PLACE.sub(filled, rule.summary)", "return _PLACE.sub(filled, _PLACE.sub(filled, rule.summary))",
         "authority/test_defaults.py::test_a_name_that_looks_like_a_place_in_the_summary_is_shown_as_it_is"),
     out(7, "a name cannot widen the line that is proposed for it", "kernel",
         "[{msgspec.json.encode(matchers.literal(fields[name].matcher, value)).decode()}]",

@@ -38,8 +38,7 @@ def _shown(field: FieldDescriptor, value: object) -> object:
     if isinstance(value, bytes):
         return binascii.b2a_base64(value, newline=False).decode()
     if field.enum_type and isinstance(value, int):
-        known = field.enum_type.values_by_number.get(value)
-        return known.name if known else value
+        return field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else value
     return str(value) if field.cpp_type in _LONG else value
 
 
@@ -52,8 +51,7 @@ def _simple(descriptor: Descriptor, above: frozenset[str] = frozenset()) -> bool
         or descriptor.GetOptions().map_entry
     ):
         return False
-    above |= {descriptor.full_name}
     return all(
-        _simple(field.message_type, above) if field.message_type else field.cpp_type in _KNOWN
+        _simple(field.message_type, above | {descriptor.full_name}) if field.message_type else field.cpp_type in _KNOWN
         for field in descriptor.fields
     )
