@@ -200,7 +200,7 @@ class Instance:
         with _trapping():
             failed = _ffi.wasmtime_component_func_call(function, store, self._given, 1, ctypes.byref(got), 1)
             _ffi.wasmtime_component_val_delete(ctypes.byref(given))
-            if failed:  # a pointer is true unless it is null
+            if bool(failed):  # a pointer is true unless it is null
                 raise wasmtime.WasmtimeError._from_ptr(failed)  # noqa: SLF001 (the second reach)
             self._run.post_return(self._store)
         reply = ctypes.string_at(got.of.string.data, got.of.string.size)
