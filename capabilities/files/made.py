@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from agentos.capabilities.failure import Limit
 
-MOST = 10_000
+MOST = 5_000
 RUNS = 1_000
 
 

@@ -25,15 +25,21 @@ _ABOUT_BODY = ("Content-Type", "Content-Encoding", "Content-Language", "Content-
 R = TypeVar("R", bound=Response)
 
 
+def whole(asked: Request, reply: Reply, kind: type[R]) -> R:
+    """The answer with all of its body, unless it is to be streamed: nobody may look at it, and then nobody hangs up."""
+    response = answered(asked, reply, kind)
+    if not asked.stream:
+        response.content  # noqa: B018  (it reads)
+    return response
+
+
 def answered(asked: Request, reply: Reply, kind: type[R]) -> R:
-    """The answer at the end of all redirects, or the first one where they are not to be followed."""
+    """The answer at the end of all redirects, or the first one where they are not to be followed; its body unread."""
     history: list[Response] = []
     while True:
         response = kind(asked, reply)
         response.history = list(history)
         if not (asked.follow and response.is_redirect):
-            if not asked.stream:
-                response.content  # noqa: B018  (read now: nobody may look at it, and then nobody would hang up)
             return response
         response.close()
         if len(history) >= asked.hops:

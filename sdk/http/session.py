@@ -6,7 +6,7 @@ from typing import Self, Unpack
 
 from agentos.sdk import wire
 from agentos.sdk.http.cookies import Cookies
-from agentos.sdk.http.following import answered
+from agentos.sdk.http.following import whole
 from agentos.sdk.http.headers import Headers
 from agentos.sdk.http.request import Auth, Options, Request, read
 from agentos.sdk.http.response import Response
@@ -69,6 +69,6 @@ class Session:
         return asked
 
     def _send(self, asked: Request) -> Response:
-        response = answered(asked, wire.call(asked.action, asked.args()), Response)
+        response = whole(asked, wire.call(asked.action, asked.args()), Response)
         asked.jar.take(response.url, response.headers)
         return response

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Unpack
 
 from agentos.sdk.calls import Call, action
-from agentos.sdk.http.following import answered
+from agentos.sdk.http.following import whole
 from agentos.sdk.http.request import Options, read
 from agentos.sdk.http.response import Response
 
@@ -33,7 +33,7 @@ def request(method: str, url: str, **options: Unpack[Options]) -> Call[Response]
     most: At most this many bytes of body; 64 MiB if none is given.
     """
     asked = read(method, url, **options)
-    return Call(asked.action, asked.args(), partial(answered, asked, kind=Response))
+    return Call(asked.action, asked.args(), partial(whole, asked, kind=Response))
 
 
 @action

@@ -7,7 +7,7 @@ from typing import Any, Self
 from agentos.sdk import wire
 from agentos.sdk.errors import AgentError, Denied
 from agentos.sdk.http import session
-from agentos.sdk.http.following import answered
+from agentos.sdk.http.following import whole
 from agentos.sdk.http.request import HOPS, Request
 from agentos.sdk.requests import exceptions
 from agentos.sdk.requests.response import Response
@@ -103,7 +103,7 @@ class Session(session.Session):
 
     def _outcome(self, asked: Request) -> Response | AgentError:
         try:
-            answer = answered(asked, wire.call(asked.action, asked.args()), Response)
+            answer = whole(asked, wire.call(asked.action, asked.args()), Response)
             self._keep(asked, answer)
         except AgentError as error:
             return error

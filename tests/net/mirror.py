@@ -37,7 +37,7 @@ class Mirror(BaseHTTPRequestHandler):
     host: ClassVar[str]
     port: ClassVar[str]
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as the base has it
         pass
 
     def do_HEAD(self) -> None:
@@ -106,7 +106,7 @@ class Quiet(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def handle_error(self, *args: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         pass
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
