@@ -83,8 +83,17 @@ class Person:
 
 @contextmanager
 def person(agentos: Path, columns: int) -> Iterator[Person]:
-    """A person in FOLDER, which must not be there before and is gone afterwards."""
-    FOLDER.mkdir(0o700)
+    """A person in FOLDER, which must not be there before and is gone afterwards. Two scenes at once take turns."""
+    until = time.monotonic() + 2 * SECONDS
+    while True:
+        try:
+            FOLDER.mkdir(0o700)
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            break
     try:
         with tempfile.TemporaryDirectory() as hidden:
             somebody = Person(FOLDER, agentos, Path(hidden), columns)

@@ -141,6 +141,15 @@ def test_a_program_runs_where_the_source_is_not(installed: Path, tmp_path: Path)
     assert (told["status"], told["result"], told["refused"]) == ("done", 3, 0)
 
 
+def test_the_tour_is_what_one_sees(installed: Path) -> None:
+    agentos = installed / "bin" / "agentos"
+    agentos.write_text(f"#!{installed}/bin/python -I\n{COMMAND}\n")
+    agentos.chmod(0o755)
+    made = [sys.executable, "docs/shown/tour.py", "--agentos", str(agentos), "--check"]
+    done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def copied(into: Path) -> Path:
     into.mkdir()
     for name in SOURCES:
