@@ -7,14 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from tests.kernel.person import Person, Told
-
-if not (Path(__file__).parents[2] / "capabilities" / "net" / "capability.toml").exists():
-    pytest.skip("the net capability is not here yet", allow_module_level=True)
 
 BIG = bytes(range(256)) * 12_288
 OWLS = [{"name": "Ada", "age": 36}, {"name": "Alan", "age": 41}]
