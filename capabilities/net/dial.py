@@ -136,7 +136,7 @@ class Line(httpcore2.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         reader, _ = await self._open()
         # What came with the last of a head may be body already, so the limit is looked at before the next read.
-        if not self.in_body and self.heard > limits.HEAD:
+        if not self.in_body and self.heard >= limits.HEAD:
             raise faults.head_too_large(self._host)
         try:
             piece = await reader.read(max_bytes)

@@ -94,6 +94,8 @@ class Server:
                 self.open -= 1
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # a close alone does not wake who accepts
         self._listening.close()
 
 
