@@ -67,7 +67,8 @@ def test_a_budget_is_spent_to_the_last_byte_and_not_beyond(
         return
     assert isinstance(verdict, Deny)
     assert verdict.fault == Fault(error_pb2.CODE_LIMIT, said, "raise the bound of files.write in the manifest", "quota")
-    assert verdict.reasons == (("grant", f"g1: {said}"), ("effect", "none"))
+    assert verdict.reasons[:2] == (("grant", f"g1: {said}"), ("effect", "none"))
+    assert verdict.reasons[2:] == (("to allow", "raise the bound of files.write in the manifest"),)
 
 
 def test_what_another_run_spent_counts_for_nobody_else(catalog: Catalog) -> None:

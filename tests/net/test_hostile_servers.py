@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
-from tests.kernel.person import Person, eventually
+from tests.kernel.person import eventually
 from tests.net.conftest import certified
 from tests.net.program import Guest, at, grant
-from tests.net.world import Asked, Names, Says, Server, answer, closing, raw
+from tests.net.world import Asked, Names, Says, Server, answer, raw
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 2**20

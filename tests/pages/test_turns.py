@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -46,6 +47,14 @@ def pid(slow: World) -> int:
     return slow.servers.states()["pages"].pid
 
 
+async def until_gone(process: int) -> None:
+    for _ in range(2000):
+        if not psutil.pid_exists(process):
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it is still there after 10 s")
+
+
 async def test_what_runs_on_in_python_is_ended_alone(slow: World) -> None:
     assert await title(slow, "an owl") == "an owl"
     before = pid(slow)
@@ -56,8 +65,11 @@ async def test_what_runs_on_in_python_is_ended_alone(slow: World) -> None:
 
 @pytest.mark.parametrize("page", ["stubborn", "c"])
 async def test_what_cannot_be_ended_alone_is_told_apart_from_those_that_waited(slow: World, page: str) -> None:
+    await title(slow, "an owl")
+    reader = pid(slow)
     ended = await all_of(title(slow, page, "r1"), title(slow, "an owl", "r2"), title(slow, "a jay", "r3"))
     assert ended == ["limit too_large", "unavailable interrupted", "unavailable interrupted"]
+    await until_gone(reader)
     assert await title(slow, "an owl") == "an owl"
 
 
