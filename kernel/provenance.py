@@ -18,9 +18,13 @@ SHORT = 3
 
 
 def origins(call: Call, name: str, source: str, given: str, replies: Iterable[tuple[int, str, str]]) -> list[str]:
-    """One sentence for each target. `given` is the run's input, `replies` are (seq, action, JSON), oldest first."""
-    seen = list(replies)
-    return [f"{field} {_origin(value, name, source, given, seen)}" for field, value in call.targets]
+    """One sentence for each target that the request names: what its capability found out comes from there.
+
+    `given` is the run's input, `replies` are (seq, action, JSON), oldest first.
+    """
+    seen, asked = list(replies), call.request.DESCRIPTOR.fields_by_name
+    named = [(field, value) for field, value in call.targets if field in asked]
+    return [f"{field} {_origin(value, name, source, given, seen)}" for field, value in named]
 
 
 def _origin(value: str, name: str, source: str, given: str, replies: list[tuple[int, str, str]]) -> str:

@@ -58,7 +58,7 @@ def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
     held = {bound.name: list(bound.values) for bound in bounds}
     lent = [secret for secret in secrets if secret.name in held.get("secret", ())]
     shown = _urls(held) if {"scheme", "host"} <= held.keys() else []
-    for name, values in held.items():
+    for name, values in sorted(held.items(), key=lambda each: each[0] != "path"):
         known = [secret.name for secret in lent] if name == "secret" else []
         shown += [value if name == "path" else f"{name} {value}" for value in values if value not in known]
     return [quoted(value, 400) for value in [*shown, *map(lending, lent)]] or ["anything: it has no bound"]
@@ -117,6 +117,7 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
     """The screen of one call that asks: the resolved object, where it came from, and the scopes on offer."""
     head = paint(f"{name(prompt.program)} wants to {quoted(line.summary, 400)}", "bold", "yellow", on=colour)
     about = [["what", f"{quoted(line.action)} · {EFFECTS.get(line.effect, 'of unknown effect')}"]]
+    about += _found_out(line)
     about += [["from", quoted(origin, 400)] for origin in line.origins]
     about += [["with", quoted(lending(secret).removeprefix("with "), 400)] for secret in line.secrets]
     about += [["why", quoted(prompt.why)]] if prompt.why else []
@@ -128,7 +129,7 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
 def batch(prompt: pb.Prompt, colour: bool, width: int = 0) -> str:
     """The screen of several calls made at once: one line each."""
     head = f"{name(prompt.program)} wants {plural(len(prompt.lines), 'thing')} at once"
-    cells = [[str(line.number), quoted(line.summary) + _with(line), _from(line)] for line in prompt.lines]
+    cells = [[str(line.number), quoted(line.summary) + _besides(line), _from(line)] for line in prompt.lines]
     why = f" ({quoted(prompt.why)})" if prompt.why else ""
     said = columns([["note", outside(prompt.outside)]]) if prompt.outside else []
     return "\n".join([paint(head, "bold", "yellow", on=colour) + why + ":", *said, *fitted(cells, width)])
@@ -143,6 +144,17 @@ def outside(places: Sequence[str]) -> str:
 
 def _with(line: pb.Line) -> str:
     return "".join(f" with the secret {secret.name}" for secret in line.secrets)
+
+
+def _besides(line: pb.Line) -> str:
+    return "".join(f", {name} {value}" for name, value in _found_out(line)) + _with(line)
+
+
+def _found_out(line: pb.Line) -> list[list[str]]:
+    """What the capability says the call would touch besides what the program named: the file that a move replaces."""
+    named = {origin.partition(" ")[0] for origin in line.origins}
+    found = [target for target in line.targets if target.value and target.name not in named]
+    return [[quoted(target.name), quoted(target.value, 400)] for target in found]
 
 
 def _from(line: pb.Line) -> str:

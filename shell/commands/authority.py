@@ -141,7 +141,7 @@ def _asked(kernel: Kernel, name: str) -> pb.Prompt:
     for each in _waiting(kernel):
         if each.id == name:
             return each
-    raise Failure(f"no question {name} waits", "agentos inbox lists those that do")
+    raise Failure(f"no question {name} waits", "agentos inbox lists those that do", code="not_found")
 
 
 def _moment(until: str | None) -> int:

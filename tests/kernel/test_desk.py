@@ -289,6 +289,8 @@ def test_where_an_argument_came_from(catalog: Catalog) -> None:
     assert tell("", '"topic.md"', replies) == ["path from the run's input"]
     assert tell("", "", replies) == ["path from the reply of call 3 (files.read)"]
     assert tell("", "", []) == ["path put together by the program"]
+    moved = call(catalog, "files.move", path="a.md", to="b.md").prepared((("replaces", "b.md, 5 bytes"),))
+    assert [each.split()[0] for each in provenance.origins(moved, "a.py", "", "", [])] == ["path", "to"]
 
 
 def test_a_suggested_manifest_is_narrow_and_leaves_out_what_is_never_reachable(catalog: Catalog) -> None:

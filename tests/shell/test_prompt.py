@@ -182,6 +182,19 @@ def test_without_a_number_the_narrowest_scope_is_meant(screen: Screen) -> None:
     assert list(decision.bounds) == paths("/out/a.md")
 
 
+def test_what_a_move_would_replace_is_shown(screen: Screen) -> None:
+    line, other = made(1, "/out/a.md"), made(2, "/out/b.md")
+    line.targets.add(name="replaces", value="/out/a.md, 5 bytes")
+    asked = ask(screen, calls(line))
+    assert "  replaces  /out/a.md, 5 bytes\n" in screen.until("> ")
+    screen.type("n\n")
+    asked.answer()
+    asked = ask(screen, calls(line, other))
+    assert "write /out/a.md, replaces /out/a.md, 5 bytes" in screen.until("> ")
+    screen.type("n\n")
+    asked.answer()
+
+
 def test_a_scope_that_is_not_offered_is_no_answer(screen: Screen) -> None:
     asked = ask(screen, calls(made(1, "/out/a.md", folder="/out/*")))
     for typed in ("o2\n", "r3\n", "r0\n"):
