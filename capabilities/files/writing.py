@@ -26,6 +26,8 @@ NEW_MODE = 0o666
 _TMPFILE: int = getattr(os, "O_TMPFILE", 0)
 # Comparing what is there and replacing it is one step for all calls of this server.
 settling = threading.Lock()
+# One append to a file after the other: what is taken back of one must not be another's, which was told it is there.
+_appending = tuple(threading.Lock() for _ in range(64))
 
 Check = Callable[[os.stat_result | None], None]
 
@@ -50,14 +52,15 @@ def replace(folder: int, name: str, content: bytes, check: Check) -> os.stat_res
 
 def append(fd: int, content: bytes) -> os.stat_result:
     """Add to the end of a file opened with O_APPEND: all of it or nothing. Raises OSError."""
-    before = os.fstat(fd).st_size
-    try:
-        write_all(fd, content)
-        os.fdatasync(fd)
-    except OSError:
-        os.ftruncate(fd, before)
-        raise
-    return os.fstat(fd)
+    with _appending[os.fstat(fd).st_ino % len(_appending)]:
+        before = os.fstat(fd).st_size
+        try:
+            write_all(fd, content)
+            os.fdatasync(fd)
+        except OSError:
+            os.ftruncate(fd, before)
+            raise
+        return os.fstat(fd)
 
 
 def rename_pinned(folder: int, name: str, to_folder: int, to: str, inode: tuple[int, int], path: str) -> None:

@@ -317,6 +317,24 @@ async def test_a_full_disk_leaves_the_old_content(me: World, small_disk: Path) -
     await me.call("files.write", path="disk/a", text="fits")
 
 
+async def test_an_append_that_does_not_fit_takes_no_other_back(me: World, small_disk: Path) -> None:
+    async def added(word: str) -> str:
+        try:
+            await me.call("files.append", path="disk/log", text=word + ";")
+        except CallFailed as failed:
+            return failed.error.detail
+        return word
+
+    for _ in range(80):
+        (small_disk / "log").write_text("")
+        words = [f"{number}:" + "x" * (number % 2 * 150_000) for number in range(16)]
+        told = await asyncio.gather(*map(added, words))
+        assert set(told) <= {*words, "disk_full"}
+        assert "disk_full" in told
+        kept = (small_disk / "log").read_text().split(";")
+        assert sorted(kept) == sorted(["", *(word for word in told if word != "disk_full")])
+
+
 async def test_what_lies_on_another_disk_is_not_half_moved(me: World, small_disk: Path) -> None:
     (small_disk / "a").write_text("mine")
     assert "another disk" in (await me.refused("files.move", path="disk/a", to="a")).reason
