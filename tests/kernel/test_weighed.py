@@ -176,7 +176,7 @@ def test_a_neighbour_of_such_a_place_does_not(catalog: Catalog, place: str) -> N
 
 def test_the_line_that_would_allow_names_each_target(catalog: Catalog) -> None:
     made = call(catalog, "files.move", path="a", to="b*")
-    assert manifest_line(made) == r'"files.move" = { path = ["/home/me/work/a"], to = ["/home/me/work/b\*"] }'
+    assert manifest_line(made) == r'"files.move" = { path = ["/home/me/work/a"], to = ["/home/me/work/b\\*"] }'
     prepared = made.prepared((("replaces", "something"),))
     assert manifest_line(prepared) == manifest_line(made)
 

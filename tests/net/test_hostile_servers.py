@@ -176,9 +176,9 @@ def stranger(names: Names) -> Iterator[Callable[[ssl.SSLContext | None], Server]
 def test_a_certificate_must_be_of_the_host_in_its_time_and_of_somebody_trusted(
     guest: Guest, authority: trustme.CA, stranger: Callable[[ssl.SSLContext | None], Server]
 ) -> None:
-    import datetime
+    import datetime as dt
 
-    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     servers = [
         stranger(certified(authority, "honest.test")),
         stranger(certified(trustme.CA(), "stranger.test")),
@@ -202,9 +202,9 @@ def test_old_tls_is_not_spoken(
     guest: Guest, authority: trustme.CA, stranger: Callable[[ssl.SSLContext | None], Server]
 ) -> None:
     old = certified(authority, "stranger.test")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         old.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     served = stranger(old)
     line = grant(served, hosts='["stranger.test"]', scheme="https")
