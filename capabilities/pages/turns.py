@@ -52,6 +52,8 @@ class Turns:
 
     async def take(self, run: str, work: Callable[[], T]) -> T:
         """The result of the work, when it is its turn. Raises Limit, Unavailable, or what the work raises."""
+        if self._leaving:  # it comes too late for an answer: the kernel says what became of it, and starts another
+            await asyncio.Event().wait()
         if self._waiting.get(run, 0) >= MOST_WAITING:
             raise Unavailable("too many pages of this run wait to be read", "read them one after the other", "busy")
         self._waiting[run] = self._waiting.get(run, 0) + 1

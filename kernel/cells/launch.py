@@ -231,9 +231,8 @@ class Server:
                 answer = capability_pb2.ServeResponse.FromString(raw)
                 if answer.WhichOneof("answer") == "reply":
                     return answer.reply
-                if answer.error.code in CODES and answer.error.reason:
-                    error = answer.error
-                    raise CallFailed(error.code, error.reason, error.hint, error.detail)
+                if failure := typed(answer.error):
+                    raise failure
             reason = f"{self.rule.name} answered nonsense"
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted")
         self.lost = True
@@ -324,8 +323,8 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
         if key == seal.ERROR and isinstance(value, bytes):
             with suppress(DecodeError):
                 error = error_pb2.Error.FromString(value)
-                if error.code in CODES and error.reason:
-                    return CallFailed(error.code, error.reason, error.hint, error.detail, error.happened)
+                if failure := typed(error):
+                    return failure
     if problem.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} does not know this action")
     if problem.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -334,6 +333,13 @@ def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
     if problem.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} did not answer in time", detail="interrupted")
     return stopped(name)
+
+
+def typed(error: error_pb2.Error) -> CallFailed | None:
+    """What a server says of a failure; None for what it may not say."""
+    if error.code not in CODES or not error.reason:
+        return None
+    return CallFailed(error.code, error.reason, error.hint, error.detail, error.happened)
 
 
 def stopped(name: str) -> CallFailed:

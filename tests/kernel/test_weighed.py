@@ -124,7 +124,7 @@ def test_a_place_that_is_never_reached_says_so(catalog: Catalog) -> None:
 
 def test_outside_the_manifest_says_what_it_has_and_what_would_allow(catalog: Catalog) -> None:
     made = call(catalog, "files.read", path="/etc/a*b")
-    hint = r'add "files.read" = { path = ["/etc/a\*b"] } to links.py, only if you trust this program'
+    hint = r'add "files.read" = { path = ["/etc/a\\*b"] } to links.py, only if you trust this program'
     for lines, has in (
         ([line("files.read", at(NOTES)), line("files.read", at("/x"))],
          "outside (links.py:5 has files.read notes/** and links.py:5 has files.read notes/**)"),

@@ -114,8 +114,8 @@ def test_a_name_that_changes_its_mind_is_taken_by_its_first_word(guest: Guest, s
 
 ONE_READING = (
     ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "①②⑦.⓪.⓪.①", "127。0。0。1", "１２７.0.0.1",
-     "user@localhost",
-     "localhost:80", "a b", "a\tb", "a\r\nb", "a/b", "a\\b", "fe80::1%eth0", "", ".", "a..b", "-a.test",
+     "user@localhost", "localhost:80", "a b",
+     "a\tb", "a\r\nb", "a/b", "a\\b", "fe80::1%eth0", "", ".", "a..b", "-a.test",
      "x" * 64 + ".test", "xn--a", "ﬁnger.test", "faß.test", "a\u200bb.test"]
 )  # fmt: skip
 

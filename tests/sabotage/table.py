@@ -9,6 +9,7 @@ from tests.sabotage.checks import (
     home,
     limits,
     manifest,
+    net,
     pages,
     path,
     places,
@@ -20,7 +21,8 @@ from tests.sabotage.checks import (
 
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
-    *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS, *pages.CHECKS,
+    *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *net.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
+    *pages.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER: dict[int, str] = {}
