@@ -1,4 +1,6 @@
-"""docs/network.md does what it says: its program runs, with the port of a server of the test and nothing else changed."""
+"""docs/network.md does what it says: its program runs, with the port of a server of the test and nothing else
+changed.
+"""
 
 from __future__ import annotations
 
