@@ -105,6 +105,7 @@ class Line(httpcore2.AsyncNetworkStream):
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.heard = 0
         self.in_body = False
+        self.body_left = 0
         self.sent = False
 
     async def start_tls(
@@ -142,7 +143,12 @@ class Line(httpcore2.AsyncNetworkStream):
             piece = await reader.read(max_bytes)
         except OSError:
             raise faults.reset(self._host) from None
-        self.heard += 0 if self.in_body else len(piece)
+        if self.in_body:
+            self.body_left -= len(piece)
+            if self.body_left < 0:
+                raise faults.wasteful(self._host)
+        else:
+            self.heard += len(piece)
         return piece
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:

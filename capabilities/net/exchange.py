@@ -97,6 +97,7 @@ async def ask(
 def _answer(host: str, verb: bytes, response: httpcore2.Response, dialer: Dialer, wants: Wants, lent: Lent) -> Answer:
     if dialer.line is not None:
         dialer.line.in_body = True
+        dialer.line.body_left = limits.FRAMED * wants.most + limits.MIB
     if response.status < 200:
         raise faults.not_http(host)  # 101: another protocol, which nobody asked for
     if len(response.headers) > limits.FIELDS:

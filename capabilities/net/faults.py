@@ -111,5 +111,9 @@ def unsearchable(host: str) -> Failure:
     return sent(Unavailable(reason, "ask for it in another form, or under a grant without a secret", "secret"))
 
 
+def wasteful(host: str) -> Failure:
+    return sent(Limit(f"the answer of {host} is framed in far more than it holds", "ask for less", "too_large"))
+
+
 def undecodable(host: str) -> Failure:
     return sent(Unavailable(f"the answer of {host} is not compressed as it says", _LATER, "not_http"))

@@ -21,6 +21,13 @@ _OURS = frozenset(
         *("accept-encoding", "expect", "http2-settings"),
     )
 )
+# With these some servers take another method, host or path than the ones that were decided on.
+_INSTEAD = frozenset(
+    (
+        *("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"),
+        *("x-original-host", "x-forwarded-host", "x-forwarded-server", "x-host", "forwarded"),
+    )
+)
 # Of an answer: what framed the message that we took apart.
 _FRAMING = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
 _DECODED = frozenset((b"content-encoding", b"content-length"))
@@ -61,8 +68,11 @@ def _field(given: pb.NetHeader) -> tuple[bytes, bytes]:
     name, value = given.name, given.value
     if not _NAME.fullmatch(name):
         raise Invalid("the name of a header is letters, digits and hyphens", "see the name of each header", "bad_name")
-    if name.lower() in _OURS or name.lower().startswith(_PROXY):
+    read_as = name.lower().replace("_", "-")  # as CGI and what came of it reads it
+    if read_as in _OURS or read_as.startswith(_PROXY):
         raise Invalid(f"{name} is set by the system", "leave it out", "bad_name")
+    if read_as in _INSTEAD:
+        raise Invalid(f"{name} may ask for something else than the call says", "ask for that itself", "bad_name")
     try:
         raw = value.encode("latin-1")
     except UnicodeEncodeError:

@@ -52,6 +52,7 @@ HEAD: Final = 64 * KIB  # all that comes before the body, 1xx answers too
 FIELDS: Final = 256  # headers of an answer
 SENT_FIELDS: Final = 64  # headers of a request
 SENT_HEAD: Final = 32 * KIB  # and their size
+FRAMED: Final = 8  # a body comes in at most this many times its limit, and a MiB: chunks can be all frame
 RATIO: Final = 200  # an answer unpacks to at most this many times its size,
 RATIO_FROM: Final = 8 * MIB  # once it is larger than this
 

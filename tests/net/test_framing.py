@@ -1,0 +1,39 @@
+"""What a header or a frame could say beside what was decided on: another request, or far more than the limit."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+from tests.net.program import Guest, at, grant
+from tests.net.world import Asked, Server, answer
+
+INSTEAD = (
+    "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL",
+    "X-Forwarded-Host", "X-Host", "Forwarded", "x_http_method_override", "X-Original_URL",
+)  # fmt: skip
+OURS = ("Content_Length", "transfer_encoding", "Proxy_Authorization", "HTTP2_Settings")
+
+
+def test_no_header_asks_for_another_method_host_or_path(guest: Guest, server: Server) -> None:
+    asked = [at(server, headers=[{"name": name, "value": "DELETE"}]) for name in (*INSTEAD, *OURS)]
+    told = guest.fetch(grant(server), *asked)
+    assert [each.error for each in told] == ["invalid bad_name"] * len(asked)
+    assert server.connections == 0
+
+
+def mostly_frame(line: socket.socket, asked: Asked) -> None:
+    """A byte at a time, each with as long an extension of its chunk as is read at all."""
+    line.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with suppress(OSError):
+        for _ in range(2000):
+            line.sendall(b"1;" + b"x" * 16_000 + b"\r\na\r\n")
+
+
+def test_a_body_that_is_mostly_frame_is_hung_up_on(guest: Guest, server: Server) -> None:
+    server.says["/"] = mostly_frame
+    server.says["/honest"] = answer(b"x" * 1000)
+    wasteful, honest = guest.fetch(grant(server), at(server, most=2000), at(server, "/honest", most=2000))
+    assert wasteful.error == "limit too_large", wasteful.said
+    assert honest.body == b"x" * 1000
+    assert server.asked[0].target == "/"
