@@ -24,7 +24,7 @@ CHECKS = (
     never(6, "CONNECT and TRACE are no methods", ROOM, "not _METHOD.fullmatch(name) or name in _TUNNELS",
           f"{ATTACKS}::test_a_tunnel_is_no_method"),
     never(6, "what frames a message is ours", ROOM,
-          "name.lower() in _OURS or name.lower().startswith(_PROXY)",
+          "read_as in _OURS or read_as.startswith(_PROXY)",
           f"{ATTACKS}::test_what_frames_a_message_is_not_the_programs_to_set"),
     never(6, "the name of a header is a token", ROOM, "not _NAME.fullmatch(name)",
           f"{ATTACKS}::test_a_header_is_one_line_of_plain_characters"),
