@@ -136,11 +136,12 @@ class Line(httpcore2.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         reader, _ = await self._open()
-        # What came with the last of a head may be body already, so the limit is looked at before the next read.
+        # While the head is coming, no more is taken than one may be: what comes behind it is body, and waits.
         if not self.in_body and self.heard >= limits.HEAD:
             raise faults.head_too_large(self._host)
+        most = max_bytes if self.in_body else min(max_bytes, limits.HEAD - self.heard)
         try:
-            piece = await reader.read(max_bytes)
+            piece = await reader.read(most)
         except OSError:
             raise faults.reset(self._host) from None
         if self.in_body:
