@@ -98,8 +98,6 @@ def _answer(host: str, verb: bytes, response: httpcore2.Response, dialer: Dialer
     if dialer.line is not None:
         dialer.line.in_body = True
         dialer.line.body_left = limits.FRAMED * wants.most + limits.MIB
-    if response.status < 200:
-        raise faults.not_http(host)  # 101: another protocol, which nobody asked for
     if len(response.headers) > limits.FIELDS:
         raise faults.head_too_large(host)
     coding = headers.packed(response.headers, verb, response.status)

@@ -103,9 +103,9 @@ def _request(line: socket.socket) -> Asked | None:
     got = b""
     while b"\r\n\r\n" not in got:
         piece = line.recv(65_536)
-        if not piece:
-            return None
         got += piece
+        if not piece or got[:1] == b"\x16":  # a handshake of TLS is no request
+            return None
     head, _, body = got.partition(b"\r\n\r\n")
     length = int((Asked(head, b"").header("content-length") or ["0"])[0])
     while len(body) < length:

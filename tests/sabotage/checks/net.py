@@ -31,8 +31,6 @@ CHECKS = (
     never(6, "a header has no control characters", ROOM,
           "any((byte < 32 and byte != 9) or byte == 127 for byte in raw)",
           f"{ATTACKS}::test_a_header_is_one_line_of_plain_characters"),
-    never(13, "another protocol is no answer", ROOM, "response.status < 200",
-          f"{SERVERS}::test_what_is_broken_ends_typed_and_in_time"),
     never(14, "a head ends", ROOM, "not self.in_body and self.heard >= limits.HEAD",
           f"{SERVERS}::test_what_is_broken_ends_typed_and_in_time"),
     never(14, "headers are few", ROOM, "len(response.headers) > limits.FIELDS",
