@@ -148,7 +148,8 @@ what is new is asked for.
 GRANTS = "## What is allowed now\n"
 END = """\
 `agentos revoke ID` takes one back, at the next call. `agentos why last` explains every refusal, `agentos show last`
-every call. More: [programs.md](programs.md), [secrets.md](secrets.md), [cli.md](cli.md).
+every call. More: [programs.md](programs.md), [network.md](network.md),
+[secrets.md](secrets.md), [cli.md](cli.md).
 """
 
 if __name__ == "__main__":
