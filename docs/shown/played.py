@@ -22,7 +22,7 @@ from pathlib import Path
 FOLDER = Path("/tmp/me")  # noqa: S108  (it is made here, and must not have been there)
 SECONDS = 90.0
 # What is another one in each run: times of the day, how long it took, digests.
-VARIES = re.compile(r"\d\d:\d\d:\d\d|\d+(?:\.\d+)? m?s\b|[0-9a-f]{64}")
+VARIES = re.compile(r"\d\d:\d\d:\d\d|\d+(?:\.\d+)? [mµ]?s\b|[0-9a-f]{64}")
 
 Keys = Sequence[tuple[str, str]]
 """What must be on the screen, and which keys are pressed then; one after the other."""
