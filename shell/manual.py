@@ -52,6 +52,17 @@ A question is put at the terminal, where standard input and standard error are o
 `--ask wait` leaves it in the inbox. What was typed before a question was shown is thrown away, Enter alone asks again,
 and the end of input is a no. Text from programs is shown with its control, bidirectional and zero-width characters
 spelled out, and only questions of the kernel are ever in colour.
+
+## The environment
+
+| variable | what it says |
+|---|---|
+| `AGENTOS_HOME` | the home's folder, where `--home` does not say it |
+| `AGENTOS_PASSPHRASE` | what opens the home, for scripts; taken out of the environment at once |
+| `AGENTOS_NEW_PASSPHRASE` | the passphrase that `agentos keys add` or `change` sets |
+| `AGENTOS_NET_RESOLVER` | a name server, HOST:PORT, in place of the system's; for a kernel that starts |
+| `AGENTOS_NET_CA` | a PEM file of certificates to trust beside the system's; for a kernel that starts |
+| `NO_COLOR` | no colours |
 """
 
 

@@ -155,9 +155,11 @@ class Server:
 
     def usable(self) -> bool:
         """Whether a call may be sent. One that was killed is found out now, not when the news of it comes."""
-        if not self.lost and not self.ended.done():
-            with suppress(ChildProcessError):
+        if not self.lost:
+            try:
                 self.lost = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            except ChildProcessError:  # buried already, and its grave not yet seen
+                self.lost = True
         return not self.lost
 
     async def call(self, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:

@@ -18,7 +18,10 @@ OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shel
 TRUSTED = (KERNEL, "agentos.home", "agentos.manifest")
 BARE = ("kernel", "home", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
-HEAVY = ("wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py")
+HEAVY = (
+    "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
+    "httpcore2", "h11", "anyio", "dns", "trafilatura", "lxml",
+)  # fmt: skip
 # What a person waits for at every command.
 HEAVY_FOR_THE_SHELL = (*HEAVY, "apsw", "nacl", "rich.markdown", "asyncio.subprocess")
 
