@@ -1,35 +1,43 @@
-"""The file under the journal: its cipher, its tables, and the check of its chain.
+"""The file under the journal: its cipher, and the check of its chain.
 
-hash(n) = BLAKE2b-256(hash(n-1) ‖ n ‖ at_ms ‖ kind ‖ run ‖ body): n and at_ms as 8 bytes big-endian, the last three each
-after its length in 4 bytes. The cipher (ChaCha20, a Poly1305 tag on every page) notices a page that was altered; the
-chain notices one that is old. Neither notices a tail that was cut off cleanly: that takes the newest head, elsewhere.
+    commitment(n) = BLAKE2b-256(salt ‖ body), person "agentos content"
+    hash(n)       = BLAKE2b-256(hash(n-1) ‖ n ‖ at_ms ‖ kind ‖ run ‖ commitment(n))
+
+with n and at_ms as 8 bytes big-endian, kind and run each after its length in 4 bytes, and hash(0) = GENESIS. The salt
+is 16 random bytes beside the body: once both are erased the commitment alone stands there, says nothing of what it was
+made from, and the chain goes on.
+
+The cipher (ChaCha20, a Poly1305 tag on every page) notices a page that was altered; the chain notices one that is
+old. Neither notices a tail that was cut off cleanly, or a database that is old as a whole: see `heads`.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
 import apsw
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x41674F53  # "AgOS"
-GENESIS = blake2b(b"agentos journal 1", digest_size=32).digest()
+GENESIS = blake2b(b"agentos journal 2", digest_size=32).digest()
+SALT_BYTES = 16
+FIRST = -(1 << 63)
 
-SCHEMA = """
-CREATE TABLE journal (
-    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, run TEXT NOT NULL,
-    body BLOB NOT NULL, hash BLOB NOT NULL
-) STRICT;
-CREATE INDEX journal_run ON journal (run);
-CREATE TABLE cache (at INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL) STRICT;
-"""
+WALK = (
+    "SELECT seq, at_ms, kind, run, salt, body, commitment, hash FROM journal NOT INDEXED"
+    " WHERE seq > ? AND seq <= ? ORDER BY seq"
+)
+Row = tuple[int, int, str, str, bytes | None, bytes | None, bytes | None, bytes]
+Point = tuple[int, bytes]  # a record's number and its hash
+START: Point = (0, GENESIS)
 
 
 class JournalBroken(Exception):
-    """Nothing can be read or recorded any more: stop, and tell the person. `code` is `broken` or `newer`."""
+    """Nothing can be read or recorded any more: stop, and tell the person.
+
+    `code` is `broken` or `newer`, or what was seen of the head: see `heads`.
+    """
 
     def __init__(self, reason: str, hint: str = "restore the home from a backup", code: str = "broken") -> None:
         super().__init__(reason)
@@ -44,20 +52,25 @@ class JournalFull(Exception):
         self.reason, self.hint = reason, hint
 
 
-def chained(previous: bytes, seq: int, at_ms: int, kind: str, run: str, body: bytes) -> bytes:
+def commitment(salt: bytes, body: bytes) -> bytes:
+    return blake2b(salt + body, digest_size=32, person=b"agentos content").digest()
+
+
+def chained(previous: bytes, seq: int, at_ms: int, kind: str, run: str, committed: bytes) -> bytes:
     """The hash of a record that follows the record with hash `previous`."""
     k, r = kind.encode(), run.encode()
     frame = (
         previous, seq.to_bytes(8, "big"), at_ms.to_bytes(8, "big", signed=True),
-        len(k).to_bytes(4, "big"), k, len(r).to_bytes(4, "big"), r, len(body).to_bytes(4, "big"), body,
+        len(k).to_bytes(4, "big"), k, len(r).to_bytes(4, "big"), r, committed,
     )  # fmt: skip
     return blake2b(b"".join(frame), digest_size=32).digest()
 
 
-def connect(path: Path, key: bytes) -> apsw.Connection:
+def connect(path: Path, key: bytes, vfs: str = "") -> apsw.Connection:
+    """A connection to the encrypted file. `vfs` names the layer between SQLite and the disk; empty is the system's."""
     if len(key) != 32:
         raise ValueError("the key of a journal is 32 bytes")
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs or None)
     # The cipher and its key come first: until then SQLite would take the file for a plain one.
     if db.pragma("cipher", "chacha20") != "chacha20":
         raise JournalBroken("this build of SQLite has no ChaCha20", "install apsw-sqlite3mc, and not apsw")
@@ -76,39 +89,40 @@ def configure(db: apsw.Connection) -> None:
         db.pragma(name, value)
 
 
-def create(path: Path, key: bytes) -> None:
-    """Make an empty journal, for nobody else to read."""
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-    db = connect(path, key)
-    version = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
-    db.execute(f"BEGIN; {SCHEMA} {version}; COMMIT")
-    db.close()
+def walked(db: apsw.Connection, start: Point = START, to: int = (1 << 63) - 1) -> Point:
+    """Check every record after `start` and up to `to`; returns the last one's number and hash."""
+    # From the very first row on, and not only from record 1: nothing stands before it.
+    return followed(start, db.execute(WALK, (start[0] or FIRST, to)))
 
 
-def verified(db: apsw.Connection) -> tuple[int, bytes]:
-    """Check the file and every record of the chain; returns the head."""
-    version = cast(int, db.pragma("user_version"))
-    if version > SCHEMA_VERSION:
-        raise JournalBroken("this home was written by a newer Agent OS", "update Agent OS", "newer")
-    if version < 1 or db.pragma("application_id") != APPLICATION_ID:
-        raise JournalBroken("this database is not a journal")
-    head = _walked(db)
-    if db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-        raise JournalBroken("an index of the journal does not fit its records")
-    return head
-
-
-def _walked(db: apsw.Connection) -> tuple[int, bytes]:
-    seq, previous = 0, GENESIS
-    rows = db.execute("SELECT seq, at_ms, kind, run, body, hash FROM journal NOT INDEXED ORDER BY seq")
+def followed(start: Point, rows: Iterable[apsw.SQLiteValues]) -> Point:
+    """Check that these rows follow `start`, one after another."""
+    seq, previous = start
     try:
-        for found, at_ms, kind, run, body, hashed in rows:
-            if found != seq + 1 or chained(previous, found, at_ms, kind, run, body) != hashed:
+        for found, at_ms, kind, run, salt, body, left, hashed in cast(Iterable[Row], rows):
+            committed = left or b"" if salt is None or body is None else commitment(salt, body)
+            if found != seq + 1 or chained(previous, found, at_ms, kind, run, committed) != hashed:
                 raise JournalBroken(f"record {seq + 1} of the journal is not what was written after record {seq}")
             seq, previous = found, hashed
+    except apsw.BusyError:
+        raise
     except apsw.Error:
         raise JournalBroken(f"record {seq + 1} of the journal cannot be read: its file was altered") from None
     return seq, previous
+
+
+def hash_of(db: apsw.Connection, seq: int) -> bytes | None:
+    """The hash of one record as it is stored; None where there is no such record."""
+    if seq == 0:
+        return GENESIS
+    rows = db.execute("SELECT hash FROM journal WHERE seq = ?", (seq,)).fetchall()
+    return cast(bytes, rows[0][0]) if rows else None
+
+
+def indexed(db: apsw.Connection) -> None:
+    """Check that the indexes fit the tables, and each page its place."""
+    if db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+        raise JournalBroken("an index of the journal does not fit its records")
 
 
 def unopened(wrong: apsw.Error | OSError) -> JournalBroken | JournalFull:

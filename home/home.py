@@ -20,7 +20,8 @@ from pathlib import Path
 
 import msgspec
 
-from agentos.home import chain, folder, keys, unlocking
+from agentos.home import folder, keys, places, schema, unlocking
+from agentos.home.heads import Signer, Witness
 from agentos.home.keys import HomeError, Keys
 
 __all__ = ["Home", "HomeError", "default_home", "initialise", "unlock", "where"]
@@ -63,6 +64,10 @@ class Home:
         self.runtime = folder.runtime(path, name)
         self._sweep()
 
+    def witness(self) -> Witness:
+        """What vouches for this home's journal. Raises HomeError where its head can be kept nowhere."""
+        return Witness(Signer(self.name, self.keys.signing), places.place(self.path, self.name))
+
     def write_credential(self, token: str) -> None:
         """Let the person's shells in: whoever can read this file can answer prompts."""
         unlocking.refusing_disk(lambda: folder.write(self.path / "run" / "at", str(self.runtime)))
@@ -92,7 +97,7 @@ def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = 
     """Make a home whose key is kept by a keyring, a passphrase (`secret`) or a key file; returns the recovery key."""
     path = _made(path)
     home_key, name = secrets.token_bytes(keys.KEY_BYTES), keys.home_id()
-    unlocking.refusing_disk(lambda: chain.create(path / FRESH[0], keys.derive(home_key).database))
+    unlocking.refusing_disk(lambda: schema.create(path / FRESH[0], keys.derive(home_key).database))
     first = unlocking.slot(path, home_key, name, wrap, secret, key_file)
     recovery, shown = keys.recovery_slot(home_key, name)
     try:

@@ -5,7 +5,8 @@ thread takes whatever has been appended, writes it in one transaction and waits 
 who wait (group commit), and because there is one order, a record that is durable has all before it on disk too.
 Nobody waiting, a record is written 50 ms later at the latest. A unit (the records of one `append`) is never split.
 
-The chain (`chain.py`) is checked whole when the journal is opened.
+The chain (`chain.py`) is checked when the journal is opened: from the newest snapshots on (`folds.py`), the rest of it
+while the kernel is already at work. What is signed, and kept away from the database, is said in `heads.py`.
 
 When the disk refuses. A full disk is a state that passes: what was appended stays in memory, in order, and is tried
 again with each `durable` and once a second; until it succeeds, `durable` raises `JournalFull`. A caller told so must
@@ -21,40 +22,46 @@ from is therefore read from the checked table. The index on run is compared with
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import apsw
 import msgspec
 
-from agentos.home.chain import JournalBroken, JournalFull, chained, connect, create, unopened, verified
+from agentos.home import schema
+from agentos.home.chain import (
+    SALT_BYTES,
+    START,
+    JournalBroken,
+    JournalFull,
+    Point,
+    chained,
+    commitment,
+    connect,
+    unopened,
+)
+from agentos.home.commits import Batch, Commits, Entry, Erasure
+from agentos.home.folds import Fold
+from agentos.home.heads import Witness
+from agentos.home.opening import Opened, opened
+from agentos.home.recheck import Recheck
 
 __all__ = ["Entry", "Journal", "JournalBroken", "JournalFull"]
 
 MAX_RECORD = 16 << 20
 MAX_QUEUED = 64 << 20
 MAX_CACHED = 16 << 20
-CACHE_ROWS = 4096
 LINGER_S = 0.05
 RETRY_S = 1.0
 PAGE_ROWS = 256
 
 READ_ALL = "SELECT seq, kind, run, at_ms, body FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 READ_RUN = "SELECT seq, kind, run, at_ms, body FROM journal WHERE run = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One record. `at_ms` is the wall clock when it was appended, and may go back where that did."""
-
-    seq: int
-    kind: str
-    run: str
-    at_ms: int
-    body: bytes
 
 
 class _Waiter(msgspec.Struct, frozen=True):
@@ -66,16 +73,24 @@ class _Waiter(msgspec.Struct, frozen=True):
 class Journal:
     """Append from any thread; `durable` from any event loop; open and close from one place."""
 
-    def __init__(self, path: Path, writer: apsw.Connection, reader: apsw.Connection, head: tuple[int, bytes]) -> None:
+    def __init__(
+        self, path: Path, writer: apsw.Connection, reader: apsw.Connection, found: Opened, witness: Witness | None
+    ) -> None:
         """Not for callers: use `open`."""
         self.path = path
+        self.folds = found.folds  # the snapshots that were kept, by name: each is signed, and of a record that is there
         self._writing, self._reading = writer, reader
-        self._seq, self._hash = head
-        self._durable = head[0]
+        self._commits = Commits(writer, witness, found.known, found.kept)
+        self._recheck: Recheck | None = None
+        self._watch: Callable[[JournalBroken], object] | None = None
+        self._seq, self._hash = found.head
+        self._durable = found.head[0]
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._tail: deque[tuple[Entry, bytes]] = deque()  # appended, and not known to be durable
+        self._tail: deque[tuple[Entry, bytes, bytes]] = deque()  # appended, and not known to be durable; salt, hash
         self._cached: dict[str, bytes] = {}  # put, and not yet written
+        self._folds: dict[str, Fold] = {}  # likewise
+        self._erasures: list[Erasure] = []  # likewise
         self._waiters: list[_Waiter] = []
         self._queued = self._batches = self._largest = self._busy_ns = self._refusals = 0
         self._broken: JournalBroken | None = None
@@ -84,42 +99,60 @@ class Journal:
         self._thread.start()
 
     @classmethod
-    def open(cls, path: Path, key: bytes) -> Journal:
-        """Opens the journal and checks the whole of it; makes one where there is no file, or an empty one."""
+    def open(
+        cls, path: Path, key: bytes, witness: Witness | None = None, folds: Collection[str] = (), vfs: str = ""
+    ) -> Journal:
+        """Opens the journal and checks it; makes one where there is no file, or an empty one.
+
+        Without a witness nothing is signed, and the whole chain is checked. With one, and a snapshot of each of these
+        folds, the chain is checked from the oldest of them on; the rest of it while it is already open.
+        """
         try:
             if not path.exists() or path.stat().st_size == 0:
-                create(path, key)
-            writer = connect(path, key)
-            head = verified(writer)
-            reader = connect(path, key)
-            reader.pragma("query_only", "ON")
+                schema.create(path, key, vfs)
+            writer = connect(path, key, vfs)
+            found = opened(writer, witness, folds)
+            reader, checker = connect(path, key, vfs), connect(path, key, vfs)
+            for each in (reader, checker):
+                each.pragma("query_only", "ON")
         except (apsw.Error, OSError) as wrong:
             raise unopened(wrong) from None
-        return cls(path, writer, reader, head)
+        journal = cls(path, writer, reader, found, witness)
+        if witness and found.since != START:
+            journal._recheck = Recheck(checker, witness.signer, found.since, journal._failed)
+        else:
+            checker.close()
+        return journal
 
     @property
-    def head(self) -> tuple[int, bytes]:
+    def head(self) -> Point:
         """The newest appended record's sequence number (0: none) and hash."""
         with self._lock:
             return self._seq, self._hash
 
-    def append(self, *made: tuple[str, str, bytes]) -> int:
-        """Append (kind, run, body)… as one unit and return the last one's sequence number. Never waits."""
+    def append(self, *made: tuple[str, str, bytes], erase: tuple[str, Sequence[str]] | None = None) -> int:
+        """Append (kind, run, body)… as one unit and return the last one's sequence number. Never waits.
+
+        In the same transaction the content of earlier records is erased: `erase` says of which run and which kinds.
+        """
         for _, _, body in made:
             if len(body) > MAX_RECORD:
                 raise ValueError("a record is too large")
         size = sum(len(body) + len(kind) + len(run) + 64 for kind, run, body in made)
-        at_ms = time.time_ns() // 1_000_000
+        at_ms, salts = time.time_ns() // 1_000_000, os.urandom(SALT_BYTES * len(made))
         with self._work:
             self._check()
             if self._queued + size > MAX_QUEUED:
                 raise JournalFull("more is to be recorded than the disk takes")
-            if not self._tail and not self._cached:
+            if not self._tail:
                 self._work.notify()
-            for kind, run, body in made:
+            for at, (kind, run, body) in enumerate(made):
+                salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
                 self._seq += 1
-                self._hash = chained(self._hash, self._seq, at_ms, kind, run, body)
-                self._tail.append((Entry(self._seq, kind, run, at_ms, body), self._hash))
+                self._hash = chained(self._hash, self._seq, at_ms, kind, run, commitment(salt, body))
+                self._tail.append((Entry(self._seq, kind, run, at_ms, body), salt, self._hash))
+            if erase:
+                self._erasures.append(Erasure(erase[0], tuple(erase[1]), self._seq - len(made)))
             self._queued += size
             return self._seq
 
@@ -138,10 +171,13 @@ class Journal:
         await waiter.future
 
     def entries(self, after: int = 0, run: str = "", kinds: Sequence[str] = ()) -> Iterator[Entry]:
-        """All that was appended when this is called, in order, durable or not; of one run, of some kinds."""
+        """All that was appended when this is called, in order, durable or not; of one run, of some kinds.
+
+        What was erased is not among it, and neither is, unless its kind is asked for, what the home itself recorded.
+        """
         with self._lock:
             self._check()
-            last, tail = self._durable, [entry for entry, _ in self._tail]
+            last, tail = self._durable, [entry for entry, _, _ in self._tail]
         return self._read(after, last, tail, run, frozenset(kinds))
 
     def get_cached(self, key: str) -> bytes | None:
@@ -162,13 +198,28 @@ class Journal:
             self._cached[key] = value
             self._work.notify()
 
+    def keep(self, name: str, state: bytes) -> None:
+        """Keep what was folded from all that was appended up to now; it takes the place of an older one."""
+        with self._work:
+            self._check()
+            self._folds[name] = Fold(name, (self._seq, self._hash), state)
+            self._work.notify()
+
+    def watch(self, told: Callable[[JournalBroken], object]) -> None:
+        """Call this, from any thread, when the journal breaks."""
+        with self._work:
+            self._watch = told
+
     async def close(self) -> None:
         """Write what is left, as far as the disk takes it, and close. Whoever needs to know asks `durable` before."""
         with self._work:
             self._closing = True
             self._work.notify()
         await asyncio.to_thread(self._thread.join)
+        if self._recheck:
+            await asyncio.to_thread(self._recheck.close)
         with self._work:
+            self._watch = None
             self._break(JournalBroken("the journal is closed", "start the kernel again"))
         self._reading.close()
         self._writing.close()
@@ -179,8 +230,14 @@ class Journal:
             return {
                 "records": self._seq, "durable": self._durable, "queued": len(self._tail), "queued_bytes": self._queued,
                 "batches": self._batches, "largest_batch": self._largest, "busy_us": self._busy_ns // 1000,
-                "refusals": self._refusals,
+                "refusals": self._refusals, "head": self._commits.kept, "heads_refused": self._commits.unkept,
+                "to_recheck": self._recheck.left if self._recheck else 0,
             }  # fmt: skip
+
+    def check(self) -> None:
+        """Raises JournalBroken where nothing can be recorded any more."""
+        with self._lock:
+            self._check()
 
     # The event loop's side.
 
@@ -205,10 +262,10 @@ class Journal:
             for row in rows:
                 entry = Entry(*cast(tuple[int, str, str, int, bytes], row))
                 at = entry.seq
-                if not kinds or entry.kind in kinds:
+                if _asked(entry, kinds):
                     yield entry
         for entry in tail:
-            if entry.seq > after and (not run or entry.run == run) and (not kinds or entry.kind in kinds):
+            if entry.seq > after and (not run or entry.run == run) and _asked(entry, kinds):
                 yield entry
 
     # The writer thread's side.
@@ -218,41 +275,44 @@ class Journal:
             with self._work:
                 if not self._wait_for_work():
                     return
-                batch, cached = list(self._tail), self._cached
-                self._cached = dict(cached)
+                batch = Batch(tuple(self._tail), dict(self._cached), tuple(self._folds.values()), tuple(self._erasures))
+                last = (self._seq, self._hash)
+                final = self._closing
             began = time.monotonic_ns()
-            refused = self._commit(batch, cached)
+            refused = self._commit(lambda: self._commits.write(batch, last, final))  # noqa: B023
+            refused = refused or self._commit(self._commits.wipe)
             with self._work:
                 self._busy_ns += time.monotonic_ns() - began
-                self._settle(batch, cached, refused)
-                if self._broken or (refused and self._closing):
+                self._settle(batch, last, refused)
+                if self._broken or (refused and final):
                     return
+            if not refused and (worse := self._commit(lambda: self._commits.keep(final))):  # noqa: B023
+                with self._work:
+                    self._settle(Batch(), last, worse)
+            if final and not self._pending():
+                return
 
     def _wait_for_work(self) -> bool:
-        """Until a batch is due; false at the end. Holds the lock."""
-        while not self._closing and not self._tail and not self._cached:
-            self._work.wait()
+        """Until a batch, or a head, is due; false at the end. Holds the lock."""
+        while not self._closing and not self._pending():
+            left = self._commits.lag(self._durable)
+            if left == 0 or self._broken:
+                break
+            self._work.wait(left)
         pause = RETRY_S if self._full else LINGER_S
         due = time.monotonic() + pause
         while not self._closing and not self._waiters and not self._broken:
             if (left := due - time.monotonic()) <= 0:
                 break
             self._work.wait(left)
-        return not self._broken and bool(self._tail or self._cached)
+        return not self._broken and (self._pending() or self._commits.lag(self._durable) is not None)
 
-    def _commit(self, batch: list[tuple[Entry, bytes]], cached: dict[str, bytes]) -> JournalFull | JournalBroken | None:
-        db = self._writing
+    def _pending(self) -> bool:
+        return bool(self._tail or self._cached or self._folds or self._erasures)
+
+    def _commit(self, step: Callable[[], None]) -> JournalFull | JournalBroken | None:
         try:
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany(
-                "INSERT INTO journal (seq, at_ms, kind, run, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
-                ((entry.seq, entry.at_ms, entry.kind, entry.run, entry.body, hashed) for entry, hashed in batch),
-            )
-            for key, value in cached.items():
-                db.execute("INSERT OR REPLACE INTO cache (key, value) VALUES (?, ?)", (key, value))
-            if cached:
-                db.execute("DELETE FROM cache WHERE at <= (SELECT max(at) FROM cache) - ?", (CACHE_ROWS,))
-            db.execute("COMMIT")
+            step()
         except apsw.Error as wrong:
             return self._undone(wrong)
         except BaseException:  # noqa: BLE001 (a fault of ours must stop the journal, and not only its thread)
@@ -263,8 +323,7 @@ class Journal:
         # Whether a commit that failed at its very end is on disk or not does not matter: what is tried again is the
         # same records, in the same places.
         try:
-            if self._writing.in_transaction:
-                self._writing.execute("ROLLBACK")
+            self._commits.undo()
         except apsw.Error as worse:
             wrong = worse
         if isinstance(wrong, apsw.FullError) or getattr(wrong, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
@@ -273,12 +332,7 @@ class Journal:
             return JournalFull("another program holds the journal", "end what has the home's database open")
         return JournalBroken("the disk refused a write to the journal", "check the disk, then start the kernel again")
 
-    def _settle(
-        self, batch: list[tuple[Entry, bytes]], cached: dict[str, bytes], refused: JournalFull | JournalBroken | None
-    ) -> None:
-        for key, value in cached.items():
-            if self._cached.get(key) is value:
-                del self._cached[key]
+    def _settle(self, batch: Batch, last: Point, refused: JournalFull | JournalBroken | None) -> None:
         self._full = isinstance(refused, JournalFull)
         if refused:
             self._refusals += 1
@@ -287,17 +341,26 @@ class Journal:
             told, self._waiters = self._waiters, []
             self._tell(told, lambda: type(refused)(refused.reason, refused.hint))
             return
-        for entry, _ in batch:
+        for entry, _, _ in batch.entries:
             self._tail.popleft()
             self._queued -= len(entry.body) + len(entry.kind) + len(entry.run) + 64
-            self._durable = entry.seq
+        self._durable = last[0]
+        self._cached = {key: value for key, value in self._cached.items() if batch.cached.get(key) is not value}
+        self._folds = {name: fold for name, fold in self._folds.items() if fold not in batch.folds}
+        del self._erasures[: len(batch.erasures)]
         self._batches += 1
-        self._largest = max(self._largest, len(batch))
+        self._largest = max(self._largest, len(batch.entries))
         told = [waiter for waiter in self._waiters if waiter.seq <= self._durable]
         self._waiters = [waiter for waiter in self._waiters if waiter.seq > self._durable]
         self._tell(told, None)
 
+    def _failed(self, why: JournalBroken) -> None:
+        with self._work:
+            self._break(why)
+
     def _break(self, why: JournalBroken) -> None:
+        if self._watch and self._broken is None:
+            self._watch(why)
         self._broken = self._broken or why
         self._work.notify()
         told, self._waiters = self._waiters, []
@@ -311,6 +374,11 @@ class Journal:
                 loop.call_soon_threadsafe(_resolve, futures, error)
             except RuntimeError:  # that loop is closed: nobody waits
                 continue
+
+
+def _asked(entry: Entry, kinds: frozenset[str]) -> bool:
+    erased = cast(bytes | None, entry.body) is None
+    return not erased and (entry.kind in kinds if kinds else not entry.kind.startswith(schema.OWN))
 
 
 def _resolve(futures: list[asyncio.Future[None]], error: Callable[[], Exception] | None) -> None:

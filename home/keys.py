@@ -58,11 +58,12 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """The sub-keys of a home, 32 bytes each: the database, the image cache, the capability servers of this boot."""
+    """The sub-keys of a home, 32 bytes each: database, image cache, servers of this boot, a seed to sign with."""
 
     database: bytes
     images: bytes
     boot: bytes
+    signing: bytes
 
     def __repr__(self) -> str:
         return "Keys(…)"
@@ -72,7 +73,7 @@ def derive(home_key: bytes) -> Keys:
     def purpose(name: str) -> bytes:
         return blake2b(f"agentos 1 {name}".encode(), key=home_key, digest_size=KEY_BYTES).digest()
 
-    return Keys(purpose("database"), purpose("images"), purpose("boot"))
+    return Keys(purpose("database"), purpose("images"), purpose("boot"), purpose("signing"))
 
 
 def wrap(home_key: bytes, wrapping: bytes, kind: str, home: str) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -13,3 +15,11 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _heads_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The homes that tests make keep their heads in a folder of the tests, and not among the person's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTOS_STATE", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentos.home import chain
-from agentos.home.journal import CACHE_ROWS, MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
+from agentos.home import chain, schema
+from agentos.home.commits import CACHE_ROWS
+from agentos.home.journal import MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
 
 KEY = b"k" * 32
 MARKER = b"the-plain-marker"
@@ -126,6 +127,8 @@ def meddle(sql: str) -> Callable[[Path], None]:
     ("change", "first_bad"),
     [
         ("UPDATE journal SET body = x'00' WHERE seq = 7", 7),
+        ("UPDATE journal SET salt = zeroblob(16) WHERE seq = 7", 7),
+        ("UPDATE journal SET salt = NULL, body = NULL, commitment = zeroblob(32) WHERE seq = 7", 7),
         ("UPDATE journal SET kind = 'grant' WHERE seq = 7", 7),
         ("UPDATE journal SET run = 'r77' WHERE seq = 7", 7),
         ("UPDATE journal SET at_ms = at_ms + 1 WHERE seq = 7", 7),
@@ -134,8 +137,11 @@ def meddle(sql: str) -> Callable[[Path], None]:
         ("DELETE FROM journal WHERE seq = 7", 7),
         ("DELETE FROM journal WHERE seq = 1", 1),
         (SWAP, 7),
-        ("INSERT INTO journal SELECT 21, at_ms, kind, run, body, hash FROM journal WHERE seq = 20", 21),
-        ("INSERT INTO journal SELECT 0, at_ms, kind, run, body, hash FROM journal WHERE seq = 20", 1),
+        (
+            "INSERT INTO journal SELECT 21, at_ms, kind, run, salt, body, commitment, hash FROM journal WHERE seq = 20",
+            21,
+        ),
+        ("INSERT INTO journal SELECT 0, at_ms, kind, run, salt, body, commitment, hash FROM journal WHERE seq = 20", 1),
     ],
 )
 async def test_the_first_record_that_does_not_follow_is_named(tmp_path: Path, change: str, first_bad: int) -> None:
@@ -202,7 +208,7 @@ async def test_another_key_opens_nothing(tmp_path: Path) -> None:
 
 async def test_a_plain_database_is_not_taken_for_a_journal(tmp_path: Path) -> None:
     with_plain = apsw.Connection(str(tmp_path / "j"))
-    with_plain.execute(chain.SCHEMA)
+    with_plain.execute(schema.SCHEMA)
     with_plain.close()
     with pytest.raises(JournalBroken):
         Journal.open(tmp_path / "j", KEY)
@@ -210,7 +216,7 @@ async def test_a_plain_database_is_not_taken_for_a_journal(tmp_path: Path) -> No
 
 async def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     await (await written(tmp_path / "j")).close()
-    meddle("PRAGMA user_version = 2")(tmp_path / "j")
+    meddle(f"PRAGMA user_version = {schema.VERSION + 1}")(tmp_path / "j")
     with pytest.raises(JournalBroken, match="newer") as told:
         Journal.open(tmp_path / "j", KEY)
     assert told.value.code == "newer"

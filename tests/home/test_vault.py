@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from agentos.home import chain
+from agentos.home import chain, schema
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.journal import Journal
 from agentos.home.vault import TABLE, Vault
@@ -21,7 +21,7 @@ OTHER = b"another-value-" * 300  # on pages of its own
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    chain.create(tmp_path / "db", KEY)
+    schema.create(tmp_path / "db", KEY)
     return tmp_path / "db"
 
 
