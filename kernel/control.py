@@ -105,11 +105,9 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.ShutdownResponse()
 
     async def Doctor(self, request: pb.DoctorRequest, context: Context) -> pb.DoctorResponse:
-        kernel = self._kernel
+        kernel, home = self._kernel, str(self._kernel.home)
         guest = pb.Guest(path=str(kernel.guest), digest=kernel.loader.guest_digest, imports=["agentos:guest/kernel"])
-        return pb.DoctorResponse(
-            walls=await walls(), pid=os.getpid(), guest=guest, version=VERSION, home=str(kernel.home)
-        )
+        return pb.DoctorResponse(walls=await walls(), pid=os.getpid(), guest=guest, version=VERSION, home=home)
 
     # ---- programs and runs
 
@@ -157,6 +155,13 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
         shown.run.outside.extend(provenance.outside(calls, kernel.catalog))
         return shown
+
+    async def ForgetRun(self, request: pb.ForgetRunRequest, context: Context) -> pb.ForgetRunResponse:
+        ledger, past = self._kernel.ledger, await self._known(request.run, context)
+        if past.end is None:
+            await _abort(context, Fault(error_pb2.CODE_INVALID, "this run is not over", "agentos cancel ends it"))
+        await _done(ledger.durable(ledger.forget(past.began.run)), context)
+        return pb.ForgetRunResponse(run=past.began.run)
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel

@@ -119,12 +119,9 @@ class Desk:
             return Denial(self._ids.next_id("d"), who.run, who.program, who.path, line.action, shown, self._now_ms())
         scope = self._scope(line, decision)
         once = decision.choice == pb.CHOICE_ONCE
-        terms = Terms(
-            int(decision.choice),
-            until_ms=self._until(decision),
-            call=waiting.calls[line.number - 1] if once else "",
-            terminal=who.terminal if decision.choice == pb.CHOICE_TERMINAL else (0, 0),
-        )
+        call = waiting.calls[line.number - 1] if once else ""
+        terminal = who.terminal if decision.choice == pb.CHOICE_TERMINAL else (0, 0)
+        terms = Terms(int(decision.choice), self._until(decision), call, terminal)
         return Grant(
             self._ids.next_id("g"), who.run, who.program, who.path, who.digest, line.action, scope, terms,
             self._now_ms(), uses=int(once),

@@ -15,7 +15,6 @@ visiting it, and at the next call.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
@@ -52,25 +51,23 @@ class Held(msgspec.Struct):
         return max(self.grant.uses - self.uses, 0) if self.grant.uses else -1
 
 
-class Table:
-    """All grants and denials of a home."""
+class Table(msgspec.Struct):
+    """All grants and denials of a home. Nothing is in it that cannot be written down: see `Ledger`."""
 
-    def __init__(self) -> None:
-        self.held: dict[str, Held] = {}
-        self.denials: dict[str, Denial] = {}
-        self._of_path: defaultdict[str, list[Held]] = defaultdict(list)
-        self._of_run: defaultdict[str, dict[str, Held]] = defaultdict(dict)
-        self._admitted: dict[tuple[str, int], CallMade] = {}
+    held: dict[str, Held] = {}
+    denials: dict[str, Denial] = {}
+    _of_path: dict[str, list[str]] = {}
+    _of_run: dict[str, set[str]] = {}
+    _admitted: dict[tuple[str, int], CallMade] = {}
 
     def fold(self, records: Iterable[msgspec.Struct]) -> None:
         """Bring the table up to these records, which are in the journal now."""
         for record in records:
             if isinstance(record, Grant):
-                held = Held(record, spent={})
-                self.held[record.id] = held
-                self._of_path[record.path].append(held)
+                self.held[record.id] = Held(record, spent={})
+                self._of_path.setdefault(record.path, []).append(record.id)
                 if record.terms.choice in OF_ONE_RUN:
-                    self._of_run[record.run][record.id] = held
+                    self._of_run.setdefault(record.run, set()).add(record.id)
             elif isinstance(record, Denial):
                 self.denials[record.id] = record
             elif isinstance(record, Revoked):
@@ -83,7 +80,7 @@ class Table:
                 if admitted and record.released:
                     self._use(admitted, -1)
             elif isinstance(record, RunEnded):
-                self._end(record.run)
+                self.end(record.run)
 
     def _use(self, call: CallMade, sign: int) -> None:
         held = self.held[call.grant]
@@ -93,13 +90,14 @@ class Table:
             spent = held.spent.get((call.run, bound))
             if spent is not None or sign > 0:  # what is given back after the end was forgotten at the end
                 held.spent[call.run, bound] = (spent or 0) + sign * amount
-                self._of_run[call.run][held.grant.id] = held
+                self._of_run.setdefault(call.run, set()).add(call.grant)
 
-    def _end(self, run: str) -> None:
-        for held in self._of_run.pop(run, {}).values():
+    def end(self, run: str) -> None:
+        """This run is over: what only it could use, and what it spent, matters no more."""
+        for held in map(self.held.__getitem__, self._of_run.pop(run, ())):
             held.spent = {key: amount for key, amount in held.spent.items() if key[0] != run}
             if held.grant.run == run and held.grant.terms.choice in OF_ONE_RUN:
-                self._of_path[held.grant.path].remove(held)
+                self._of_path[held.grant.path].remove(held.grant.id)
                 held.ended = True
 
     def _revoke(self, record: Revoked) -> None:
@@ -110,7 +108,8 @@ class Table:
 
     def live(self, who: Standing, now_ms: int) -> list[Held]:
         """What this run may use now, newest first: a later, wider answer is found before an older one."""
-        return [held for held in reversed(self._of_path[who.path]) if self.lives(held, who, now_ms)]
+        ours = map(self.held.__getitem__, reversed(self._of_path.get(who.path, ())))
+        return [held for held in ours if self.lives(held, who, now_ms)]
 
     def lives(self, held: Held, who: Standing, now_ms: int) -> bool:
         if held.revoked or held.uses_left == 0 or not _holds(held.grant, who, now_ms):

@@ -85,9 +85,21 @@ class SecretRemoved(msgspec.Struct, frozen=True, tag="secret.removed"):
     run: str = ""
 
 
+class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
+    """The content of this run was erased, calls and all; what it had used is summed up to here.
+
+    `uses` says (grant, uses, last used) of each grant it called under, as they are at this place in the journal:
+    whoever folds it needs none of the calls, and whoever had folded them already loses nothing.
+    """
+
+    run: str
+    uses: tuple[tuple[str, int, int], ...]
+    at_ms: int
+
+
 Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
-    | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved
+    | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
 )  # fmt: skip
 
 

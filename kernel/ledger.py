@@ -7,7 +7,7 @@ newest runs, without what they printed and returned; all of a run is read from t
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -15,49 +15,69 @@ import msgspec
 from agentos.home.journal import Journal
 from agentos.kernel import history
 from agentos.kernel.grants import Table
-from agentos.kernel.history import (
-    CapabilityAdded,
-    CapabilityRemoved,
-    Pinned,
-    ProgramSeen,
-    PromptAnswered,
-    Record,
-    RunBegan,
-    SecretRemoved,
-    SecretSet,
-)
 from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, RunEnded
 
 CALL_KINDS = ("call", "reply")
 RUN_KINDS = ("run.began", "run.pinned", "run.ended")
 RECENT = 1_000
+# The name says its form: with another form of `Folded`, or of what is in it, comes another name.
+FOLD = "ledger 1"
+KEEP_EVERY = 5_000
 
 
 class Past(msgspec.Struct):
     """A run as the journal knows it. `end` is missing while it is under way, and after a crash."""
 
-    began: RunBegan
-    pinned: Pinned | None = None
+    began: history.RunBegan
+    pinned: history.Pinned | None = None
     end: RunEnded | None = None
+
+
+class Folded(msgspec.Struct):
+    """All that is folded: what a kernel knows when it starts, and what is kept of it so that it starts at once."""
+
+    table: Table
+    recent: dict[str, Past] = {}
+    programs: set[str] = set()
+    folders: dict[str, history.CapabilityAdded] = {}
+    secrets: dict[str, history.SecretSet] = {}
+    ids: dict[str, int] = {}
 
 
 class Ledger:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.table = Table()
-        self.recent: dict[str, Past] = {}
-        self.programs: set[str] = set()
-        self.folders: dict[str, CapabilityAdded] = {}
-        self.secrets: dict[str, SecretSet] = {}
-        self._ids: defaultdict[str, int] = defaultdict(int)
-        for entry in journal.entries():
+        kept = journal.folds.get(FOLD)
+        self._kept = kept.point[0] if kept else 0
+        self._all = msgspec.msgpack.decode(kept.state, type=Folded) if kept else Folded(Table())
+        # Each is changed in place, and never another one.
+        self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
+        self.folders, self.secrets, self._ids = self._all.folders, self._all.secrets, self._all.ids
+        for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body))
 
-    def record(self, *made: Record) -> int:
+    def record(self, *made: history.Record) -> int:
         """Append as one unit and fold; returns the last sequence number. Never waits."""
         seq = self.journal.append(*(history.entry(record) for record in made))
         for record in made:
             self._fold(record)
+        if seq >= self._kept + KEEP_EVERY:
+            self.keep()
+        return seq
+
+    def keep(self) -> None:
+        """Keep what is folded up to here: the next start goes on from it."""
+        self._kept = self.journal.head[0]
+        self.journal.keep(FOLD, msgspec.msgpack.encode(self._all))
+
+    def forget(self, run: str) -> int:
+        """Erase what a run that is over was given, did and said; that it was, and what it was allowed, stays."""
+        grants = {made.grant for made, _ in self.calls(run) if made.grant}
+        uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
+        forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
+        seq = self.journal.append(history.entry(forgotten), erase=(run, CALL_KINDS + RUN_KINDS))
+        self._fold(forgotten)
+        self.keep()
         return seq
 
     async def durable(self, seq: int) -> None:
@@ -65,7 +85,7 @@ class Ledger:
 
     def next_id(self, letter: str) -> str:
         """r12, g7, p3: never given twice in a home."""
-        self._ids[letter] += 1
+        self._ids[letter] = self._ids.get(letter, 0) + 1
         return f"{letter}{self._ids[letter]}"
 
     def past(self, run: str) -> Past | None:
@@ -87,38 +107,51 @@ class Ledger:
                 settled[record.seq] = record
         return ((made[seq], settled.get(seq)) for seq in sorted(made))
 
-    def _fold(self, record: Record) -> None:
+    def _fold(self, record: history.Record) -> None:
         self.table.fold((record,))
-        if isinstance(record, RunBegan):
+        if isinstance(record, history.RunBegan):
             self._seen(record.run)
             if len(self.recent) >= RECENT:
                 del self.recent[next(iter(self.recent))]
             self.recent[record.run] = Past(msgspec.structs.replace(record, input=""))
         elif isinstance(record, RunEnded) and record.run in self.recent:
             self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
-        elif isinstance(record, ProgramSeen):
+        elif isinstance(record, history.ProgramSeen):
             self.programs.add(record.digest)
         elif isinstance(record, Grant | Denial):
             self._seen(record.id)
-        elif isinstance(record, PromptAnswered):
+        elif isinstance(record, history.PromptAnswered):
             self._seen(record.prompt)
-        elif isinstance(record, CapabilityAdded):
+        elif isinstance(record, history.Forgotten):
+            self._forgotten(record)
+        else:
+            self._kept_by_name(record)
+
+    def _kept_by_name(self, record: history.Record) -> None:
+        if isinstance(record, history.CapabilityAdded):
             self.folders[record.name] = record
-        elif isinstance(record, CapabilityRemoved):
+        elif isinstance(record, history.CapabilityRemoved):
             self.folders.pop(record.name, None)
-        elif isinstance(record, SecretSet | SecretRemoved):
+        elif isinstance(record, history.SecretSet | history.SecretRemoved):
             self.secrets.pop(record.name, None)
-            self.secrets |= {record.name: record} if isinstance(record, SecretSet) else {}
+            self.secrets.update({record.name: record} if isinstance(record, history.SecretSet) else {})
+
+    def _forgotten(self, record: history.Forgotten) -> None:
+        self._seen(record.run)
+        self.recent.pop(record.run, None)
+        self.table.end(record.run)
+        for each, uses, last_used_ms in record.uses:
+            self.table.held[each].uses, self.table.held[each].last_used_ms = uses, last_used_ms
 
     def _seen(self, name: str) -> None:
-        self._ids[name[0]] = max(self._ids[name[0]], int(name[1:]))
+        self._ids[name[0]] = max(self._ids.get(name[0], 0), int(name[1:]))
 
 
-def _told(past: Past | None, record: Record) -> Past | None:
+def _told(past: Past | None, record: history.Record) -> Past | None:
     """What is known of a run after one more record of it."""
-    if isinstance(record, RunBegan):
+    if isinstance(record, history.RunBegan):
         return Past(record)
-    if past and isinstance(record, Pinned):
+    if past and isinstance(record, history.Pinned):
         past.pinned = record
     elif past and isinstance(record, RunEnded):
         past.end = record

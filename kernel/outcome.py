@@ -61,11 +61,8 @@ def of(ending: Ending, stopped: str) -> tuple[pb.RunStatus.ValueType, Fault | No
         end = msgspec.json.decode(ending.reply, type=GuestEnd)
         status = STATUS[end.status]
     except (msgspec.MsgspecError, KeyError):
-        return (
-            pb.RUN_STATUS_FAILED,
-            Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended"),
-            nothing,
-        )
+        fault = Fault(error_pb2.CODE_INVALID, "the guest did not say how the program ended")
+        return pb.RUN_STATUS_FAILED, fault, nothing
     if status == pb.RUN_STATUS_DONE:
         if len(bytes(end.result)) > MAX_RESULT:
             fault = Fault(error_pb2.CODE_LIMIT, "its result is larger than 1 MiB", "write it to a file instead")

@@ -63,12 +63,9 @@ async def serve(request: Message, powers: Powers, began_ms: int, read_line: Read
 def _now(powers: Powers, began_ms: int) -> Message:
     unix_ms = powers.unix_ms()
     local = datetime.fromtimestamp(unix_ms / 1000).astimezone()
-    return own_pb2.ClockNowResponse(
-        unix_ms=unix_ms,
-        monotonic_ms=powers.monotonic_ms() - began_ms,
-        zone=local.tzname() or "",
-        offset_s=int((local.utcoffset() or timedelta()).total_seconds()),
-    )
+    since_ms, offset_s = powers.monotonic_ms() - began_ms, int((local.utcoffset() or timedelta()).total_seconds())
+    zone = local.tzname() or ""
+    return own_pb2.ClockNowResponse(unix_ms=unix_ms, monotonic_ms=since_ms, zone=zone, offset_s=offset_s)
 
 
 def _invalid(reason: str) -> Failed:

@@ -8,6 +8,7 @@ Everything is closed in the opposite order. What is not here is handed in: a par
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
@@ -19,7 +20,7 @@ import grpc
 import msgspec
 
 from agentos.home.home import Home
-from agentos.home.journal import Journal
+from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
 from agentos.home.vault import Vault
 from agentos.kernel import views
@@ -30,13 +31,14 @@ from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.history import CapabilityAdded, CapabilityRemoved
-from agentos.kernel.ledger import Ledger
+from agentos.kernel.ledger import FOLD, Ledger
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.records import Bounds, Fault, Targets
 from agentos.kernel.runs import Runs
 from agentos.kernel.secrets import Secrets
+from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers, patterns
@@ -124,17 +126,18 @@ class Kernel:
         await self.servers.close()
         await self.loader.close()
         self.vault.close()
+        with contextlib.suppress(JournalBroken):
+            self.ledger.keep()
         await self.ledger.journal.close()
 
     def shell_refused(self) -> None:
         self.refused_shells += 1
 
     def capabilities(self) -> list[control_pb2.CapabilityInfo]:
-        shown = views.capabilities(self.catalog)
+        shown = listed.capabilities(self.catalog)
         states = self.servers.states()
         for info in shown:
-            if info.name in states:
-                state = states[info.name]
+            if state := states.get(info.name):
                 info.state, info.pid, info.restarts = state.state, state.pid, state.restarts
                 info.folders.extend(state.folders)
         return shown
@@ -191,10 +194,11 @@ async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) ->
 
 async def serve(home: Home, options: Options) -> None:
     """Serve a home that is unlocked and locked for us, until told to stop."""
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    journal = Journal.open(home.database, home.keys.database)
+        loop.add_signal_handler(number, stop.set)
+    journal = Journal.open(home.database, home.keys.database, home.witness(), (FOLD,))
+    journal.watch(lambda broken: loop.call_soon_threadsafe(stop.set))
     vault = Vault.open(home.database, home.keys.database)
     kernel = Kernel(home, journal, vault, Images(home.images, home.keys.images), options.ready_cells)
     token = secrets.token_urlsafe(32)
@@ -216,16 +220,12 @@ async def serve(home: Home, options: Options) -> None:
         server.add_insecure_port(f"unix:{socket}")
         home.write_credential(token)
         await server.start()
-        told: dict[str, object] = {
-            "ok": True,
-            "socket": str(socket),
-            "credential": str(home.credential),
-            "pid": os.getpid(),
-        }
-        told["missing"] = list(missing)
+        told: dict[str, object] = {"ok": True, "socket": str(socket), "credential": str(home.credential)}
+        told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
         os.close(options.ready_fd)
         await stop.wait()
+        journal.check()
     finally:
         for task in waiting:
             task.cancel()

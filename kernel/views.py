@@ -12,7 +12,7 @@ from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnde
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.manifest.summary import summary
-from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
+from agentos.v1 import capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
 
 
@@ -98,23 +98,3 @@ def denial(given: Denial) -> pb.Grant:
         bounds=bounds.written(given.bounds), terms=pb.CHOICE_NEVER, state=pb.GRANT_STATE_DENIED,
         minted_ms=given.minted_ms,
     )  # fmt: skip
-
-
-def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
-    """Every capability with its actions; the kernel's own say so as their state."""
-    found = []
-    for rule in catalog.capabilities.values():
-        actions = [catalog.actions[name] for name in rule.actions]
-        own = all(action.own for action in actions)
-        shown = [
-            pb.ActionInfo(
-                name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect),
-                summary=action.summary, implies=action.implies, inherent=action.inherent,
-                bounds=sorted({field.bound for field in action.fields if field.matcher}),
-            )
-            for action in actions
-        ]  # fmt: skip
-        info = pb.CapabilityInfo(name=rule.name, about=rule.about, actions=shown, network=rule.network)
-        info.state = "kernel" if own else "stopped"
-        found.append(info)
-    return found

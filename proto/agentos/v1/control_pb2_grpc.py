@@ -79,6 +79,11 @@ class ControlServiceStub:
                 request_serializer=agentos_dot_v1_dot_control__pb2.ShowRunRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_control__pb2.ShowRunResponse.FromString,
                 _registered_method=True)
+        self.ForgetRun = channel.unary_unary(
+                '/agentos.v1.ControlService/ForgetRun',
+                request_serializer=agentos_dot_v1_dot_control__pb2.ForgetRunRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.ForgetRunResponse.FromString,
+                _registered_method=True)
         self.SuggestManifest = channel.unary_unary(
                 '/agentos.v1.ControlService/SuggestManifest',
                 request_serializer=agentos_dot_v1_dot_control__pb2.SuggestManifestRequest.SerializeToString,
@@ -196,6 +201,13 @@ class ControlServiceServicer:
 
     def ShowRun(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetRun(self, request, context):
+        """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -320,6 +332,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ShowRun,
                     request_deserializer=agentos_dot_v1_dot_control__pb2.ShowRunRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_control__pb2.ShowRunResponse.SerializeToString,
+            ),
+            'ForgetRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetRun,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.ForgetRunRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.ForgetRunResponse.SerializeToString,
             ),
             'SuggestManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.SuggestManifest,
@@ -620,6 +637,33 @@ class ControlService:
             '/agentos.v1.ControlService/ShowRun',
             agentos_dot_v1_dot_control__pb2.ShowRunRequest.SerializeToString,
             agentos_dot_v1_dot_control__pb2.ShowRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/ForgetRun',
+            agentos_dot_v1_dot_control__pb2.ForgetRunRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.ForgetRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,8 @@ class ControlServiceStub:
     Cancel: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]
     ListRuns: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListRunsRequest, _control_pb2.ListRunsResponse]
     ShowRun: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]
+    ForgetRun: _grpc.UnaryUnaryMultiCallable[_control_pb2.ForgetRunRequest, _control_pb2.ForgetRunResponse]
+    """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
     SuggestManifest: _grpc.UnaryUnaryMultiCallable[_control_pb2.SuggestManifestRequest, _control_pb2.SuggestManifestResponse]
     """The manifest that a run turned out to need, as a block to paste."""
     Inbox: _grpc.UnaryUnaryMultiCallable[_control_pb2.InboxRequest, _control_pb2.InboxResponse]
@@ -90,6 +92,8 @@ class ControlServiceAsyncStub(ControlServiceStub):
     Cancel: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]  # type: ignore[assignment]
     ListRuns: _aio.UnaryUnaryMultiCallable[_control_pb2.ListRunsRequest, _control_pb2.ListRunsResponse]  # type: ignore[assignment]
     ShowRun: _aio.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]  # type: ignore[assignment]
+    ForgetRun: _aio.UnaryUnaryMultiCallable[_control_pb2.ForgetRunRequest, _control_pb2.ForgetRunResponse]  # type: ignore[assignment]
+    """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
     SuggestManifest: _aio.UnaryUnaryMultiCallable[_control_pb2.SuggestManifestRequest, _control_pb2.SuggestManifestResponse]  # type: ignore[assignment]
     """The manifest that a run turned out to need, as a block to paste."""
     Inbox: _aio.UnaryUnaryMultiCallable[_control_pb2.InboxRequest, _control_pb2.InboxResponse]  # type: ignore[assignment]
@@ -180,6 +184,14 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ShowRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ShowRunResponse, _abc.Awaitable[_control_pb2.ShowRunResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ForgetRun(
+        self,
+        request: _control_pb2.ForgetRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ForgetRunResponse, _abc.Awaitable[_control_pb2.ForgetRunResponse]]:
+        """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
 
     @_abc_1.abstractmethod
     def SuggestManifest(

@@ -91,7 +91,7 @@ CHECKS = (
         "grant.digest != who.digest", f"{RULES}::test_another_version_or_program_has_nothing_of_the_grant"),
     Mutation(8, "a grant is for one program, by its path", "kernel", (
         ("if grant.path != who.path:", "if False:"),
-        ("for held in reversed(self._of_path[who.path])", "for held in self.held.values()"),
+        ("reversed(self._of_path.get(who.path, ()))", "self.held"),
     ), (f"{RULES}::test_another_version_or_program_has_nothing_of_the_grant",)),
     out(8, "a grant for a run ends with it", "kernel",
         "return grant.run == who.run", "return True",

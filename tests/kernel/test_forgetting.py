@@ -1,0 +1,139 @@
+"""What is folded from a snapshot is what is folded from the first record; and what was forgotten leaves its sum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agentos.home.heads import Signer, Witness
+from agentos.home.journal import Journal
+from agentos.home.places import File
+from agentos.kernel import history
+from agentos.kernel.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, SecretRemoved, SecretSet
+from agentos.kernel.ledger import FOLD, Ledger
+from agentos.kernel.records import Denial, Revoked, RunEnded
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.cases import WHO, at, grant, made, settled
+from tests.kernel.person import Person
+
+KEY = bytes(32)
+
+
+def opened(folder: Path, *, folds: bool = True) -> Journal:
+    witness = Witness(Signer("home", b"s" * 32), File(folder / "head"))
+    return Journal.open(folder / "db", KEY, witness, (FOLD,) if folds else ())
+
+
+def state(ledger: Ledger) -> object:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(ledger._all))
+
+
+def began(run: str) -> RunBegan:
+    return RunBegan(run, "prog", WHO.path, WHO.digest, "/home/me", "/home/me", ("--for", "Ada"), '"an input"', 1)
+
+
+def ended(run: str) -> RunEnded:
+    return RunEnded(run, pb.RUN_STATUS_DONE, '"result"', "printed", False, 0, 0, 2, 3, 4)
+
+
+def lived(ledger: Ledger) -> None:
+    """Two runs: r1 is over, r2 has a call under way."""
+    ledger.record(ProgramSeen(WHO.digest, WHO.path, "prog", b"source", b""))
+    ledger.record(began("r1"), Pinned("r1", "c"), PromptAnswered("r1", "p1", "d", ((1, 1),)))
+    ledger.record(grant("g1", "files.write", at("/x/**")), grant("g2", "files.read", at("/y"), pb.CHOICE_RUN, uses=3))
+    ledger.record(Denial("d1", "r1", "prog", WHO.path, "net.fetch", (), 1), *[made(n, "g1") for n in range(1, 4)])
+    ledger.record(settled(1), settled(2, released=True), settled(3), made(4, "g2", amounts=(("bytes", 7),)), settled(4))
+    ledger.record(ended("r1"), SecretSet("github", "k", (), "", "", 1), SecretRemoved("github"))
+    ledger.record(began("r2"), made(1, "g1", "r2"), made(2, "g1", "r2", (("bytes", 5),)), settled(2, "r2"))
+    ledger.record(grant("g3", "files.read", at("/z"), parent="g1"), Revoked(("d1",), "r2"))
+
+
+async def test_a_snapshot_anywhere_gives_the_same_as_all_the_records(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    whole = Ledger(journal)
+    lived(whole)
+    records = list(journal.entries())
+    await journal.close()
+    for cut in range(len(records) + 1):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        journal = opened(folder)
+        ledger = Ledger(journal)
+        for number, entry in enumerate(records):
+            if number == cut:
+                ledger.keep()
+            journal.append((entry.kind, entry.run, entry.body))
+            ledger._fold(history.decode(entry.body))
+        await journal.close()
+        journal = opened(folder)
+        again = Ledger(journal)
+        assert state(again) == state(whole), cut
+        assert again._kept == (cut if cut < len(records) else 0)
+        await journal.close()
+
+
+async def test_what_was_forgotten_is_in_no_fold_and_no_list_and_its_uses_stay(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    lived(ledger)
+    before = {each: held.uses for each, held in ledger.table.held.items()}
+    await ledger.durable(ledger.forget("r1"))
+    assert ledger.past("r1") is None
+    assert list(ledger.calls("r1")) == []
+    await journal.close()
+    for folds in (True, False):
+        journal = opened(tmp_path, folds=folds)
+        again = Ledger(journal)
+        assert {each: held.uses for each, held in again.table.held.items()} == before
+        assert again.table.held["g2"].ended
+        assert "r1" not in again.recent
+        assert again.past("r2") is not None
+        assert again.next_id("r") == "r3"
+        assert set(again.table.denials) == set()
+        await journal.close()
+
+
+async def test_the_newest_name_is_not_given_again_though_its_run_was_forgotten(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(began("r7"), ended("r7"))
+    ledger.forget("r7")
+    await journal.close()
+    journal = opened(tmp_path, folds=False)
+    assert Ledger(journal).next_id("r") == "r8"
+    await journal.close()
+
+
+async def test_a_long_history_is_folded_from_its_end(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    for number in range(1, 4001):
+        ledger.record(began(f"r{number}"), ended(f"r{number}"))
+    await journal.close()
+    journal = opened(tmp_path)
+    again = Ledger(journal)
+    assert again._kept >= 5000
+    assert state(again) == state(ledger)
+    await journal.close()
+
+
+def test_a_person_forgets_a_run(person: Person) -> None:
+    done = person.run("print('the words')\nresult = 'done'")
+    assert person.control.ShowRun(pb.ShowRunRequest(run=done.id), metadata=person.metadata).run.output == "the words\n"
+    told = person.control.ForgetRun(pb.ForgetRunRequest(run=done.id), metadata=person.metadata)
+    assert told.run == done.id
+    with pytest.raises(Exception, match="no such run"):
+        person.control.ShowRun(pb.ShowRunRequest(run=done.id), metadata=person.metadata)
+    listed = person.control.ListRuns(pb.ListRunsRequest(), metadata=person.metadata).runs
+    assert done.id not in {each.id for each in listed}
+
+
+def test_a_run_that_is_under_way_is_not_forgotten(person: Person) -> None:
+    waits = person.start(person.source("input()"), ask=pb.ASK_DENY, interactive=True)
+    run = next(event.accepted.run for event in waits if event.WhichOneof("event") == "accepted")
+    with pytest.raises(Exception, match="not over"):
+        person.control.ForgetRun(pb.ForgetRunRequest(run=run), metadata=person.metadata)
+    person.control.Cancel(pb.CancelRequest(run=run), metadata=person.metadata)
+    assert [event.ended.id for event in waits if event.WhichOneof("event") == "ended"] == [run]
