@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo pictures test lint types proto pytest fuzz sabotage bench guest generate baseline lock clean
+.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make pytest    the tests only'
 	@echo 'make bench     how long a run and a call take, as ratios'
 	@echo 'make fuzz      try each property on 20,000 inputs, and each race 40,000 times: half an hour'
+	@echo 'make powercut  cut the power under the journal 10,000 times: some minutes'
 	@echo 'make pictures  draw the pictures of the README anew, from real runs'
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make generate  write again what is generated from the protos'
@@ -63,6 +64,9 @@ SEED ?= $(shell date +%Y%m%d)
 fuzz: $(DONE)/installed $(GUEST)
 	AGENTOS_RACES=40000 $(BIN)/pytest -n 2 --timeout=0 -k swapped tests/files
 	$(BIN)/pytest -n 2 --timeout=0 -m hypothesis --hypothesis-profile=long --hypothesis-seed=$(SEED)
+
+powercut: $(DONE)/installed
+	@$(BIN)/python -m bench.powercut
 
 sabotage: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m tests.sabotage

@@ -22,6 +22,7 @@ from is therefore read from the checked table. The index on run is compared with
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -221,8 +222,10 @@ class Journal:
         with self._work:
             self._watch = None
             self._break(JournalBroken("the journal is closed", "start the kernel again"))
-        self._reading.close()
-        self._writing.close()
+        for each in (self._reading, self._writing):
+            # What a disk that fails now does not take into the database stays in the log beside it.
+            with contextlib.suppress(apsw.Error):
+                each.close()
 
     def statistics(self) -> dict[str, int]:
         """Counts since it was opened; `busy_us` is the time spent in transactions, `refusals` those that failed."""
