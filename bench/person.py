@@ -71,7 +71,10 @@ def kernel(ready: int) -> Iterator[Up]:
     command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home)]
     command += ["--ready-fd", str(tell), "--ready-cells", str(ready)]
     with log.open("wb") as out, open(told, encoding="utf-8") as listening:
-        process = subprocess.Popen(command, pass_fds=(tell,), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        environment = os.environ | {"AGENTOS_STATE": str(place / "state")}
+        process = subprocess.Popen(
+            command, pass_fds=(tell,), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
+        )
         os.close(tell)
         try:
             said = json.loads(listening.readline() or "{}")

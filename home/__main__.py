@@ -2,11 +2,14 @@
 
     init  --home H --wrap keyring|passphrase|key-file [--key-file PATH] [--secret-fd N] [--ready-fd M]
     where --home H [--ready-fd M]
+    audit --home H --arguments JSON [--secret-fd N] [--ready-fd M]
+    head | look | accept --home H [--secret-fd N] [--ready-fd M]
     keys  --home H [--change add|remove|passphrase|recovery] [--wrap W] [--key-file PATH] [--number N] [--secret-fd N]
           [--new-fd P] [--ready-fd M]
 
 Secrets come, and answers go, as `process` says; a new passphrase comes over P. `keys` without a change says which ways
-there are.
+there are. `audit` hands its arguments, a list of texts, to the auditor and says what came of it. `head` says the line
+that is kept away from the database, `look` whether the database is another than it speaks of, `accept` goes on from it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from pathlib import Path
 
 import msgspec
 
-from agentos.home import home, process, unlocking, ways
+from agentos.home import auditing, home, process, unlocking, ways
+from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.keys import HomeError
 from agentos.home.process import Said
 
@@ -31,22 +35,27 @@ def main() -> int:
         process.harden()
         path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
         secret = process.secret(options.secret_fd)
-        verbs = {"init": _init, "where": _where, "keys": _keys}
+        verbs = {"init": _init, "where": _where, "keys": _keys, "audit": _audit, "head": _head}
+        verbs |= {"look": _accept, "accept": _accept}
         process.say(options.ready_fd, verbs[options.verb](path, secret, options))
-    except HomeError as error:
+    except (HomeError, JournalBroken) as error:
         return process.refuse(options.ready_fd, error.code, error.reason, error.hint)
+    except JournalFull as full:
+        return process.refuse(options.ready_fd, "disk_full", full.reason, full.hint)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agentos.home")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for name in ("init", "where", "keys"):
+    for name in ("init", "where", "keys", "audit", "head", "look", "accept"):
         verb = verbs.add_parser(name)
         verb.add_argument("--home", default="")
         verb.add_argument("--ready-fd", type=int)
         verb.add_argument("--secret-fd", type=int)
-        if name != "where":
+        if name == "audit":
+            verb.add_argument("--arguments", type=msgspec.json.Decoder(list[str]).decode, required=True)
+        if name in ("init", "keys"):
             verb.add_argument("--wrap", choices=WRAPS, required=name == "init")
             verb.add_argument("--key-file", type=Path)
         if name == "keys":
@@ -65,6 +74,20 @@ def _init(path: Path, secret: str, options: argparse.Namespace) -> Said:
 def _where(path: Path, secret: str, options: argparse.Namespace) -> Said:
     said: Said = msgspec.to_builtins(home.where(path))
     return said
+
+
+def _audit(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    status, output = auditing.audited(path, secret, options.arguments)
+    return {"status": status, "output": output}
+
+
+def _head(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    return {"home": str(path), "head": auditing.head(path)}
+
+
+def _accept(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    accepted = auditing.accept(path, secret, options.verb == "accept")
+    return {"home": str(path), "seen": msgspec.to_builtins(accepted)}
 
 
 def _keys(path: Path, secret: str, options: argparse.Namespace) -> Said:

@@ -97,15 +97,15 @@ def _salt(db: apsw.Connection) -> None:
             new = chained(new, found, at_ms, kind, run, commitment(salt, body))
             copied.append((found, at_ms, kind, run, salt, body, new))
             seq, old, at = found, hashed, found
-        _insert(db, copied)
+        insert(db, copied)
     if seq:
         body, salt = msgspec.json.encode({"from": 1, "records": seq, "hash": old.hex()}), os.urandom(chain.SALT_BYTES)
         new = chained(new, seq + 1, at_ms, MIGRATED, "", commitment(salt, body))
-        _insert(db, [(seq + 1, at_ms, MIGRATED, "", salt, body, new)])
+        insert(db, [(seq + 1, at_ms, MIGRATED, "", salt, body, new)])
     db.execute(f"DROP TABLE journal_1; {INDEX} {SIGNED}")
 
 
-def _insert(db: apsw.Connection, rows: list[tuple[int, int, str, str, bytes, bytes, bytes]]) -> None:
+def insert(db: apsw.Connection, rows: list[tuple[int, int, str, str, bytes, bytes, bytes]]) -> None:
     db.executemany("INSERT INTO journal (seq, at_ms, kind, run, salt, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 

@@ -39,7 +39,7 @@ class Demo:
         self._somebody = open_terminal() is not None
         self._width = min(os.get_terminal_size().columns, 120) if sys.stdout.isatty() else 80
         self._home = home
-        self._environment = os.environ | {"AGENTOS_HOME": str(home)}
+        self._environment = os.environ | {"AGENTOS_HOME": str(home), "AGENTOS_STATE": str(home.with_name("state"))}
 
     # ---- what the person sees
 

@@ -58,6 +58,7 @@ spelled out, and only questions of the kernel are ever in colour.
 | variable | what it says |
 |---|---|
 | `AGENTOS_HOME` | the home's folder, where `--home` does not say it |
+| `AGENTOS_STATE` | the folder where the heads of homes are kept, away from them ([audit.md](audit.md)) |
 | `AGENTOS_PASSPHRASE` | what opens the home, for scripts; taken out of the environment at once |
 | `AGENTOS_NEW_PASSPHRASE` | the passphrase that `agentos keys add` or `change` sets |
 | `AGENTOS_NET_RESOLVER` | a name server, HOST:PORT, in place of the system's; for a kernel that starts |

@@ -37,7 +37,8 @@ class Person:
         self._columns = columns
         self._hidden = hidden
         self._environment = {
-            "HOME": str(folder), "AGENTOS_HOME": str(hidden / "home"), "TERM": "xterm-256color", "LANG": "C.UTF-8",
+            "HOME": str(folder), "AGENTOS_HOME": str(hidden / "home"), "AGENTOS_STATE": str(hidden / "state"),
+            "TERM": "xterm-256color", "LANG": "C.UTF-8",
             "PATH": f"{agentos.parent}:/usr/bin:/bin", "COLUMNS": str(columns),
         }  # fmt: skip
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "kernel": "agentos.kernel",
     "home": "agentos.home",
+    "audit": "agentos.audit",
     "manifest": "agentos.manifest",
     "capabilities": "agentos.capabilities",
     "guests": "agentos.guests",

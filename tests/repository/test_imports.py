@@ -16,7 +16,7 @@ from tests.repository.source import ROOT, imports, modules, tree, within
 KERNEL = "agentos.kernel"
 OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell")
 TRUSTED = (KERNEL, "agentos.home", "agentos.manifest")
-BARE = ("kernel", "home", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
+BARE = ("kernel", "home", "audit", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = (
     "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
@@ -64,6 +64,26 @@ def test_what_runs_in_another_process_shares_only_the_protos(package: str) -> No
     allowed = {"agentos.guests": ("agentos.sdk",)}
     others = [one for one in OTHERS if one != package and one not in allowed.get(package, ())]
     assert offences(package, *others) == []
+
+
+def test_the_auditor_shares_no_code_with_what_it_looks_at() -> None:
+    foreign = {
+        imported
+        for name, path in modules().items()
+        if within(name, "agentos.audit")
+        for imported in imports(path)
+        if imported.split(".")[0] not in (*sys.stdlib_module_names, "apsw", "cryptography")
+        and not within(imported, "agentos.audit")
+    }
+    assert foreign == set()
+    assert [each for room in (KERNEL, "agentos.home", *OTHERS) for each in offences(room, "agentos.audit")] == []
+
+
+def test_the_auditor_loads_no_code_of_what_it_looks_at() -> None:
+    loaded = loaded_by("import agentos.audit.check, agentos.audit.story")
+    assert {one for one in loaded if one.startswith("agentos.")} - {"agentos.audit"} <= {
+        f"agentos.audit.{each}" for each in ("authority", "check", "format", "msgpack", "story")
+    }
 
 
 def test_only_one_module_imports_wasmtime() -> None:
@@ -131,7 +151,7 @@ def test_the_links_of_an_editable_install_lead_to_the_rooms() -> None:
     assert {name: Path("dev/agentos", target).as_posix() for name, target in links.items()} == {
         **{
             room: f"dev/agentos/../../{room}"
-            for room in ("kernel", "home", "manifest", "capabilities", "guests", "sdk", "shell")
+            for room in ("kernel", "home", "audit", "manifest", "capabilities", "guests", "sdk", "shell")
         },
         "v1": "dev/agentos/../../proto/agentos/v1",
     }

@@ -55,7 +55,8 @@ class Shell:
 
 def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AGENTOS_")}
-    return kept | {"AGENTOS_HOME": str(home), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    state = str(home.with_name("state"))
+    return kept | {"AGENTOS_HOME": str(home), "AGENTOS_STATE": state, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def begun(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
