@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from agentos.home import home
+from agentos.home.journal import Journal
+from agentos.kernel.ledger import FOLD, Ledger
+from agentos.kernel.records import Revoked
+from tests.kernel.cases import at, grant
 from tests.shell.conftest import Shell
 
-READS = '"files.read" = { path = ["notes.txt"] }'
+
+async def went_on(path: Path, *, first: bool) -> None:
+    """As a kernel would that was started, worked and was stopped: a grant, then its revocation."""
+    held = home.unlock(path)
+    journal = Journal.open(held.database, held.keys.database, held.witness(), (FOLD,))
+    ledger = Ledger(journal)
+    if first:
+        ledger.record(grant("g1", "files.read", at("/home/me/notes.txt")))
+    else:
+        ledger.record(Revoked(("g1",)))
+    ledger.keep()
+    await journal.close()
+    held.close()
 
 
-def test_an_old_database_put_back_is_refused_looked_at_and_accepted(homeless: Shell) -> None:
-    home = Path(homeless.environment["AGENTOS_HOME"])
+def test_an_old_database_put_back_is_refused_looked_at_and_accepted(
+    homeless: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(homeless.environment["AGENTOS_HOME"])
+    monkeypatch.setenv("AGENTOS_STATE", homeless.environment["AGENTOS_STATE"])
     assert homeless("init", "--key-file", "key").code == 0
-    (homeless.folder / "notes.txt").write_text("hello")
-    program = homeless.write("reads.py", "print(open('notes.txt').read())", grants=READS)
-    assert homeless("run", program, "--grant", "manifest").code == 0
-    old = (home / "agentos.db").read_bytes()
+    assert "no head of this home is kept yet" in homeless("audit", "head").err
+    asyncio.run(went_on(path, first=True))
+    old = (path / "agentos.db").read_bytes()
     line = homeless("audit", "head").out
     assert line.startswith("agentos-head-1 ")
 
-    assert homeless("revoke", "g1").code == 0
+    asyncio.run(went_on(path, first=False))
     told = homeless("audit").out
-    assert "reads: you allowed files.read where path =" in told
-    assert "by --grant manifest in r1" in told
-    assert "reads: you took back g1 files.read" in told
+    assert "links: you allowed files.read where path = /home/me/notes.txt, while this version lives (g1," in told
+    assert "links: you took back g1 files.read" in told
     fits = homeless("audit", "verify", "--head", line)
     assert (fits.code, "all of it fits" in fits.out) == (0, True), fits.out
     assert homeless("audit", "accept").err == "there is nothing to accept: this home is what was known of it\n"
 
-    (home / "agentos.db").write_bytes(old)
-    refused = homeless("run", program)
-    assert refused.code == 5
-    assert "the database was rolled back: it ends at record" in refused.err
+    (path / "agentos.db").write_bytes(old)
+    refused = homeless("grants")
+    assert (refused.code, refused.out) == (5, "")
+    assert "the database was rolled back: it ends at record 1, and this home had come to record 2" in refused.err
     assert "agentos audit accept" in refused.err
-    assert refused.out == ""
     looked = homeless("audit", "verify")
     assert (looked.code, "WRONG: rolled back" in looked.out) == (1, True)
     asked = homeless("audit", "accept")
     assert (asked.code, "say --yes" in asked.err) == (3, True), asked.err
-    assert homeless("run", program).code == 5
+    assert homeless("grants").code == 5
     assert homeless("audit", "accept", "--yes").code == 0
-    assert homeless("run", program).out == "hello\n"
+    asyncio.run(went_on(path, first=False))
     assert '"ok": true' in homeless("audit", "verify", "--json").out
     assert "you accepted this history, though the database was rolled back" in homeless("audit", "--kind", "home").out
 
