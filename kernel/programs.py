@@ -22,8 +22,9 @@ from agentos.kernel.canonical import framed
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.foreign import Flights, Foreign
 from agentos.kernel.cells.images import Images
-from agentos.kernel.cells.pool import CellLimits, Cells
+from agentos.kernel.cells.pool import Cell, CellLimits, Cells
 from agentos.kernel.desk import Refusal
+from agentos.kernel.lately import Lately
 from agentos.v1 import control_pb2, error_pb2
 
 WASM = b"\0asm"
@@ -42,6 +43,13 @@ class Loaded(msgspec.Struct, frozen=True):
     request: str
 
 
+class Code(msgspec.Struct, frozen=True):
+    """A code object, each byte a letter, and its digest."""
+
+    letters: str
+    digest: str
+
+
 class CompileReply(msgspec.Struct):
     code: str = ""
     error: dict[str, str | int] = {}
@@ -55,7 +63,7 @@ class Loader:
         self._ready = ready
         self._foreign = Foreign(images)
         self._flights: Flights[str] = Flights()
-        self._codes: dict[str, str] = {}
+        self._codes: Lately[str, Code] = Lately(CODES)
         self.python: Cells | None = None
         self.guest_digest = ""
 
@@ -79,43 +87,44 @@ class Loader:
         if self.python:
             await self.python.close()
 
+    def ahead(self, request: control_pb2.RunRequest) -> tuple[Loaded, Cell] | None:
+        """What a script needs and a cell for it, if all of that is at hand: then it can begin to load at once."""
+        found = self._codes.get(self._key(request.source))
+        cell = self._open().take_ready() if found else None
+        return (self._script(request, found), cell) if found and cell else None
+
     @asynccontextmanager
     async def load(self, request: control_pb2.RunRequest) -> AsyncIterator[Loaded]:
         """Everything a run needs before its cell is taken; its cells stay while it runs. Raises Refusal."""
-        source = request.source
-        name = PurePosixPath(source.path).name
-        fields = {
-            "name": name,
-            "arguments": list(request.arguments),
-            "input": msgspec.Raw(request.input.encode() or b"null"),
-            "has_input": bool(request.input),
-            "start_folder": request.start_folder,
-            "home_folder": request.home_folder,
-        }
-        told = msgspec.json.encode(fields).decode()
-        if source.content.startswith(WASM):
-            async with self._foreign.lent(source.content) as (cells, digest):
-                yield Loaded(cells, digest, "", f'{{"run":{told}}}')
+        if request.source.content.startswith(WASM):
+            async with self._foreign.lent(request.source.content) as (cells, digest):
+                told = {**_told(request), "input": msgspec.Raw(request.input.encode() or b"null")}
+                run = msgspec.json.encode({"run": told}).decode()
+                yield Loaded(cells, digest, "", run)
         else:
-            text = source.content.decode("utf-8-sig")  # as Python itself reads it
-            code = await self._code(text, name)
-            pinned = hashlib.sha256(code.encode()).hexdigest()
-            yield Loaded(self._open(), self.guest_digest, pinned, guest.to_run(told, code, text.encode()))
+            yield self._script(request, await self._code(request.source))
 
-    async def _code(self, text: str, name: str) -> str:
-        key = hashlib.sha256(framed(b"code", self.guest_digest.encode(), name.encode(), text.encode())).hexdigest()
-        code = self._codes.pop(key, "")
-        if not code:
-            kept = self._journal.get_cached(key)
-            code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, text, name))
-        self._codes[key] = code  # the last in the order of use
-        if len(self._codes) > CODES:
-            del self._codes[next(iter(self._codes))]
-        return code
+    def _script(self, request: control_pb2.RunRequest, code: Code) -> Loaded:
+        whole = guest.to_run(_told(request), code.letters, _text(request.source).encode())
+        return Loaded(self._open(), self.guest_digest, code.digest, whole)
 
-    async def _compiled(self, key: str, text: str, name: str) -> str:
+    def _key(self, source: control_pb2.Source) -> str:
+        made_of = framed(b"code", self.guest_digest.encode(), _name(source).encode(), source.content)
+        return hashlib.sha256(made_of).hexdigest()
+
+    async def _code(self, source: control_pb2.Source) -> Code:
+        key = self._key(source)
+        if (known := self._codes.get(key)) is not None:
+            return known
+        kept = self._journal.get_cached(key)
+        code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, source))
+        return self._codes.put(key, Code(code, hashlib.sha256(code.encode()).hexdigest()))
+
+    async def _compiled(self, key: str, source: control_pb2.Source) -> str:
+        name = _name(source)
         cell = await self._open().take()
-        ending = await cell.run(guest.to_compile(text, name), COMPILE, _no_calls)
+        cell.load(guest.to_compile(_text(source), name), COMPILE)
+        ending = await cell.run(_no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")
         if ending.how in ("killed", "broke"):
@@ -129,6 +138,25 @@ class Loader:
         code = guest.letters(reply.code)
         self._journal.put_cached(key, code.encode())
         return code
+
+
+def _name(source: control_pb2.Source) -> str:
+    return PurePosixPath(source.path).name
+
+
+def _text(source: control_pb2.Source) -> str:
+    return source.content.decode("utf-8-sig")  # as Python itself reads it
+
+
+def _told(request: control_pb2.RunRequest) -> dict[str, str | list[str]]:
+    """What a program is told; its input is JSON."""
+    return {
+        "name": _name(request.source),
+        "arguments": list(request.arguments),
+        "input": request.input,
+        "start_folder": request.start_folder,
+        "home_folder": request.home_folder,
+    }
 
 
 async def _no_calls(request: str) -> str:

@@ -16,6 +16,7 @@ from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Held, Standing
+from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor
 from agentos.kernel.run import Run
@@ -27,6 +28,7 @@ from agentos.v1 import error_pb2
 
 ANSWER_WITHIN_S = 600
 WAIT_IN_INBOX_S = 7 * 86_400
+KNOWN = 64
 CHANGED = (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED)
 
 
@@ -36,12 +38,7 @@ class Questions:
         self._catalog = catalog
         self._ledger = ledger
         self._desk = desk
-
-    def lines(self, manifest: Manifest, who: Standing) -> list[pb.Line]:
-        """The lines of a manifest, and how each stands now."""
-        table, now = self._ledger.table, time.time_ns() // 1_000_000
-        lines = prompts.review_lines(manifest, who, table.live(who, now), self._earlier(who), self._catalog)
-        return self._with_secrets(lines)
+        self._known: Lately[tuple[object, ...], tuple[Manifest, pb.Program]] = Lately(KNOWN)
 
     def _with_secrets(self, lines: list[pb.Line]) -> list[pb.Line]:
         for line in lines:
@@ -49,7 +46,18 @@ class Questions:
         return lines
 
     def program(self, manifest: Manifest, who: Standing) -> pb.Program:
-        return views.program(manifest, who, self.lines(manifest, who), self._catalog)
+        """A program with the lines of its manifest, and how each stands now. It is not to be changed."""
+        live, earlier = self._ledger.table.live(who, time.time_ns() // 1_000_000), self._earlier(who)
+        grants = *(held.grant.id for held in live), "", *(held.grant.id for held in earlier)
+        key = (who.path, who.digest, who.terminal, grants)
+        known = self._known.get(key)
+        if known and known[0] is manifest:
+            return known[1]
+        lines = self._with_secrets(prompts.review_lines(manifest, who, live, earlier, self._catalog))
+        shown = views.program(manifest, who, lines, self._catalog)
+        if not any(line.secrets for line in lines):  # of those it shows when they were used last
+            self._known.put(key, (manifest, shown))
+        return shown
 
     def _earlier(self, who: Standing) -> list[Held]:
         """The standing grants of the version before this one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
-from agentos.kernel.cells.pool import Cell
+from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
-from agentos.kernel.history import RunBegan
+from agentos.kernel.history import Pinned, RunBegan
 from agentos.kernel.path import Actor
+from agentos.kernel.programs import Loaded
 from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
 
@@ -54,6 +56,7 @@ class Run:
         self.typed: asyncio.Queue[str | None] = asyncio.Queue()
         self.cell: Cell | None = None
         self.stopped = ""
+        self.pinned = Pinned(began.run, "")
         self.cell_us = 0
         self.output = bytearray()
         self.output_cut = False
@@ -77,6 +80,19 @@ class Run:
         if text:
             self.output += raw
             self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=text))
+
+    def take(self, cell: Cell, loaded: Loaded) -> None:
+        """Have this cell load the program."""
+        limits = self.manifest.limits
+        self.cell, self.pinned = cell, Pinned(self.id, loaded.component, loaded.code)
+        self.cell_us = time.time_ns() // 1000
+        cell.load(loaded.request, CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000)))
+
+    def put_back(self) -> None:
+        """No cell waits for a person: this one is given up, and another taken when the run begins."""
+        if self.cell:
+            self.cell.close()
+            self.cell = None
 
     def stop(self, why: str) -> None:
         """End it from outside. The first reason stays."""

@@ -16,17 +16,18 @@ from collections.abc import Sequence
 import msgspec
 
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.kernel import outcome, views
+from agentos.kernel import outcome, prompts, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
-from agentos.kernel.cells.pool import CellLimits, Ending, NoCells
+from agentos.kernel.cells.pool import Cell, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
-from agentos.kernel.history import Pinned, ProgramSeen, RunBegan
+from agentos.kernel.history import ProgramSeen, RunBegan
+from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
-from agentos.kernel.programs import Loaded, Loader, check_bytes
+from agentos.kernel.programs import Loader, check_bytes
 from agentos.kernel.questions import Questions
 from agentos.kernel.records import Fault, RunEnded
 from agentos.kernel.run import Run
@@ -42,6 +43,7 @@ from agentos.v1 import error_pb2
 CELL_WITHIN_S = 120
 KEPT_SOURCE = 1 << 20
 MAX_INPUT = 4 << 20
+KNOWN = 64
 
 
 class Runs:
@@ -49,6 +51,7 @@ class Runs:
         self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader, secrets: Secrets
     ) -> None:
         self.active: dict[str, Run] = {}
+        self._manifests: Lately[tuple[str | int, ...], Manifest] = Lately(KNOWN)
         self._tasks: set[asyncio.Task[None]] = set()
         self._catalog = catalog
         self._ledger = ledger
@@ -76,6 +79,7 @@ class Runs:
             tuple(request.arguments), request.input, time.time_ns() // 1000,
         )  # fmt: skip
         run = self.active[run_id] = Run(began, request, manifest, who)
+        self._load_ahead(run)
         seq = self._ledger.record(*self._unseen(request.source, who), began)
         task = asyncio.create_task(self._drive(run, seq))
         self._tasks.add(task)
@@ -88,14 +92,15 @@ class Runs:
         check_bytes(source)
         if not all(folder.startswith("/") for folder in (start, home, source.path)):
             raise Refusal(error_pb2.CODE_INVALID, "a program's path and folders must be absolute")
+        digest = program_digest(source.content, source.manifest)
+        key = (digest, source.path, source.manifest_path, start, home, self._catalog.changes)
         try:
-            manifest = read(
+            manifest = self._manifests.get(key) or self._manifests.put(key, read(
                 source.content, source.path, source.manifest, source.manifest_path, self._catalog, start, home
-            )
+            ))  # fmt: skip
         except ManifestError as wrong:
             reason = f"{wrong.file}:{wrong.line}: {wrong.reason}" if wrong.line else f"{wrong.file}: {wrong.reason}"
             raise Refusal(error_pb2.CODE_INVALID, reason, wrong.hint, "manifest") from None
-        digest = program_digest(source.content, source.manifest)
         return manifest, Standing(run_id, manifest.name, source.path, digest, terminal)
 
     def _unseen(self, source: pb.Source, who: Standing) -> list[ProgramSeen]:
@@ -103,6 +108,13 @@ class Runs:
             return []
         content = source.content if len(source.content) <= KEPT_SOURCE else b""
         return [ProgramSeen(who.digest, who.path, who.program, content, source.manifest)]
+
+    def _load_ahead(self, run: Run) -> None:
+        """Have a cell load the program while it is seen to that it may run."""
+        found = self._loader.ahead(run.request)
+        if found:
+            loaded, cell = found
+            run.take(cell, loaded)
 
     # ---- drive
 
@@ -113,6 +125,8 @@ class Runs:
         try:
             program = self._questions.program(run.manifest, run.who)
             run.tell(accepted=pb.RunAccepted(run=run.id, program=program))
+            if any(map(prompts.asks, program.lines)):
+                run.put_back()
             await self._questions.review(run, program.lines)
             ending = await self._in_cell(run)
             began_us = ending.began_us
@@ -138,21 +152,22 @@ class Runs:
             await self._end(run, status, fault, end, began_us)
 
     async def _in_cell(self, run: Run) -> Ending:
+        if run.cell:
+            return await self._execute(run, run.cell)
         async with self._loader.load(run.request) as loaded:
-            self._ledger.record(Pinned(run.id, loaded.component, loaded.code))
-            return await self._execute(run, loaded)
+            try:
+                async with asyncio.timeout(CELL_WITHIN_S):
+                    cell = await loaded.cells.take()
+            except TimeoutError:
+                raise NoCells("none was free") from None
+            run.take(cell, loaded)
+            return await self._execute(run, cell)
 
-    async def _execute(self, run: Run, loaded: Loaded) -> Ending:
-        try:
-            async with asyncio.timeout(CELL_WITHIN_S):
-                run.cell = await loaded.cells.take()
-        except TimeoutError:
-            raise NoCells("none was free") from None
+    async def _execute(self, run: Run, cell: Cell) -> Ending:
         if run.stopped:
-            run.cell.kill()
-        run.cell_us = time.time_ns() // 1000
+            cell.kill()
+        self._ledger.record(run.pinned)
         run.clock(True)
-        limits = run.manifest.limits
         actor = run.actor = self._actor(run)
 
         async def invoke(request: str) -> str:
@@ -162,8 +177,7 @@ class Runs:
                 run.stop("journal")
                 return error(Fault(error_pb2.CODE_UNAVAILABLE, "nothing can be recorded now", "", "disk_full"))
 
-        cell_limits = CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000))
-        return await run.cell.run(loaded.request, cell_limits, invoke)
+        return await cell.run(invoke)
 
     def _actor(self, run: Run) -> Actor:
         async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:

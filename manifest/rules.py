@@ -118,6 +118,7 @@ class Catalog:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.actions: dict[str, ActionRule] = {}
         self.capabilities: dict[str, CapabilityRule] = {}
+        self.changes = 0
         for entry in entries:
             self.add(entry)
 
@@ -126,10 +127,12 @@ class Catalog:
             raise CatalogError(
                 f"there is a capability {entry.name} already", f"agentos capabilities remove {entry.name}"
             )
+        self.changes += 1
         self.capabilities[entry.name] = entry.rule
         self.actions.update((action.name, action) for action in entry.actions)
 
     def remove(self, name: str) -> None:
+        self.changes += 1
         for action in self.capabilities.pop(name).actions:
             del self.actions[action]
 

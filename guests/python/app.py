@@ -19,11 +19,10 @@ program.settle()
 
 class WitWorld(wit_world.WitWorld):
     def run(self, request: str) -> str:
-        head, _, rest = request.partition("\n")
-        asked = json.loads(head)
-        if "run" in asked:
-            code, source = rest[: asked["code"]], rest[asked["code"] :]
-            return program.run(asked["run"], code, source, kernel.invoke)
+        if request[0] != "{":
+            head, _, rest = request.partition("\n")
+            return program.run(rest[: int(head)], rest[int(head) :], kernel.invoke)
+        asked = json.loads(request)
         if "compile" in asked:
             return json.dumps(program.compiled(asked["compile"]["source"], asked["compile"]["name"]))
         return "{}"

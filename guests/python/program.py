@@ -50,37 +50,38 @@ def _invalid(reason: str, line: int = 0) -> Answer:
     return {"error": {"code": "invalid", "reason": reason, "hint": "correct the program", "line": line}}
 
 
-def run(asked: Answer, code: str, source: str, invoke: Callable[[str], str]) -> str:
-    """Run a program to its end. Of its code object and its source each byte is a letter.
+def run(pair: str, source: str, invoke: Callable[[str], str]) -> str:
+    """Run a program to its end. `pair` is what it is told and its code object, as marshal writes a tuple of both.
 
-    So nothing has to read through them: JSON with base64 in it took longer than all else before the first line.
+    Of that and of its source each byte is a letter, so that nothing has to read through them: JSON with base64 in it
+    took longer than all else before the first line.
     """
-    name = asked["name"]
-    loaded = marshal.loads(code.encode("latin-1"))
+    told, loaded = marshal.loads(pair.encode("latin-1"))
+    name = told["name"]
     main = ModuleType("__main__")
     main.__file__ = name
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["__main__"] = main
-    sys.argv[:] = sys.orig_argv[:] = [name, *asked.get("arguments", ())]
-    place.begin(asked.get("start_folder", "/"), asked.get("home_folder", "/"))
+    sys.argv[:] = sys.orig_argv[:] = [name, *told.get("arguments", ())]
+    place.begin(told.get("start_folder", "/"), told.get("home_folder", "/"))
     trace.remember(name, source)
     wire.connect(invoke)
     wire.program(name)
     invoke("")
     try:
-        answer = {"status": "done", "result": _result(loaded, main, asked.get("input"))}
+        answer = {"status": "done", "result": _result(loaded, main, told.get("input"))}
     except BaseException as error:
         answer = _ended(error, main)
     return _closed(answer)
 
 
-def _result(code: CodeType, main: ModuleType, given: object) -> object:
+def _result(code: CodeType, main: ModuleType, given: str) -> object:
     names = main.__dict__
     try:
         exec(code, names)
         function = names.get("main")
         if callable(function) and _wants_input(function):
-            value = function(given)
+            value = function(json.loads(given) if given else None)
             value = asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
         else:
             value = names.get("result")

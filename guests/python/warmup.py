@@ -8,6 +8,7 @@ What the programs do is what most programs do; nothing they do comes through to 
 from __future__ import annotations
 
 import json
+import marshal
 from base64 import b64decode
 from typing import Any
 
@@ -184,10 +185,11 @@ def _invoke(request: str) -> str:
 
 def play() -> None:
     """Run the program a few times, by the way that all programs come in."""
-    told = {"name": NAME, "arguments": [], "input": None, "start_folder": "/home/me", "home_folder": "/home/me"}
+    told = {"name": NAME, "arguments": [], "input": "", "start_folder": "/home/me", "home_folder": "/home/me"}
     for _ in range(TIMES):
         code = b64decode(program.compiled(PROGRAM, NAME)["code"]).decode("latin-1")
-        answer = json.loads(program.run(told, code, PROGRAM, _invoke))
+        pair = ")\x02" + marshal.dumps(told, 2).decode("latin-1") + code
+        answer = json.loads(program.run(pair, PROGRAM, _invoke))
         if answer["status"] != "done":
             raise RuntimeError(f"the warm-up failed: {answer}")
         shims.fresh()

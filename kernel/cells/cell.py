@@ -23,7 +23,7 @@ from agentos.kernel.cells import frames, landlock, walls
 from agentos.kernel.cells.runtime import Image, Instance, Trapped
 from agentos.kernel.cells.seccomp import Program
 
-PORTION: Final = 1 << 20
+PORTION: Final = 1 << 16
 HOST_MEMORY: Final = 256 << 20
 """What the host side of a cell may hold beside the guest's memory: three copies of the largest frame, and Python."""
 
@@ -79,26 +79,38 @@ class Line:
 
     def __init__(self, line: int) -> None:
         self._line = line
-        self._open = False
+        self._held = b""
+        self.may_begin = False
         self.began_ns = 0
 
     def receive(self, kind: bytes) -> bytes:
         """The next frame's body. A kernel that hung up ends the cell."""
-        held = self._more()
+        held = self._held or self._more()
         while len(held) < frames.HEAD_BYTES:
             held += self._more()
         whole = frames.HEAD_BYTES + frames.header(held, kind)
         while len(held) < whole:
             held += self._more()
-        self._open = True
-        return held[frames.HEAD_BYTES :]
+        self._held = held[whole:]
+        return held[frames.HEAD_BYTES : whole]
 
     def _more(self) -> bytes:
-        """What is there, of the one frame that is due: the kernel sends no other before it has its answer."""
+        """What is there: of one frame, or of a run and the word to begin."""
         portion = os.read(self._line, PORTION)
         if not portion:
             os._exit(0)
         return portion
+
+    def wait_for_go(self) -> None:
+        """Until the kernel says that the run may begin; it says so once."""
+        if not self.may_begin:
+            self.receive(b"G")
+            self.may_begin = True
+
+    def begin(self) -> None:
+        if not self.began_ns:
+            self.wait_for_go()
+            self.began_ns = time.monotonic_ns()
 
     def send(self, kind: bytes, body: bytes) -> None:
         left = memoryview(frames.pack(kind, body))
@@ -106,12 +118,12 @@ class Line:
             left = left[os.write(self._line, left) :]
 
     def invoke(self, request: str) -> str:
-        """What stands behind the guest's import. The empty request says: the program begins now."""
-        if not self._open:
-            return NOT_YET
+        """What stands behind the guest's import. The empty request says: the program is loaded, and begins now."""
         if not request:
-            self.began_ns = self.began_ns or time.monotonic_ns()
+            self.begin()
             return ""
+        if not self.began_ns:
+            return NOT_YET
         try:
             self.send(b"I", request.encode())
         except frames.BadFrame:
@@ -128,13 +140,16 @@ def serve(line: Line, nest: Nest) -> None:
     request = start[frames.LIMITS.size :]
     try:
         if instance is None:
+            line.begin()
             instance = Instance(nest.image, memory, line.invoke)
         else:
             instance.invoke = line.invoke
             instance.limit(memory)
         reply = instance.run(request)
+        line.wait_for_go()
         line.send(b"E", json.dumps({"began_ns": line.began_ns}).encode() + b"\n" + reply)
     except Trapped as trapped:
+        line.wait_for_go()
         line.send(b"T", json.dumps({"reached": trapped.reached, "began_ns": line.began_ns}).encode())
 
 
@@ -146,5 +161,5 @@ def _limit(memory_bytes: int, cpu_s: int) -> int:
     ceiling = int(time.process_time()) + cpu_s + 1
     resource.setrlimit(resource.RLIMIT_CPU, (ceiling, ceiling + 1))
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
-    walls.limit(walls.Limits(data_bytes=memory_bytes + HOST_MEMORY))
+    walls.lower(resource.RLIMIT_DATA, memory_bytes + HOST_MEMORY)
     return memory_bytes

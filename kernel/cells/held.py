@@ -65,6 +65,7 @@ class Cell:
         self._line = line
         self._closed = False
         self._pidfd = -1
+        self._unsent = b""
         self._heard = frames.Conversation()
 
     def born(self, pidfd: int) -> None:
@@ -103,15 +104,23 @@ class Cell:
         """Wait until it offers itself. Raises EOFError when it died, BadFrame when it says anything else."""
         await self._frame(b"W")
 
-    async def run(self, request: str, limits: CellLimits, invoke: Invoke) -> Ending:
-        """Run it to its end, answering its calls. Never raises for what a cell can do; always closes the cell.
+    def load(self, request: str, limits: CellLimits) -> None:
+        """Give it its run. It loads the program meanwhile, and executes nothing of it before `run`."""
+        head = frames.LIMITS.pack(limits.memory_bytes, limits.cpu_seconds)
+        frame = frames.pack(b"S", head + request.encode())
+        sent = 0
+        with suppress(OSError):  # it takes no more now, or it died: `run` sends the rest, and says how it ended
+            sent = self._line.send(frame)
+        self._unsent = frame[sent:]
+
+    async def run(self, invoke: Invoke) -> Ending:
+        """Let it run to its end, answering its calls. Never raises for what a cell can do; always closes the cell.
 
         When the cell ends while a call is under way, the call has a second to finish, and is then cancelled.
         """
         started_ns = time.monotonic_ns()
-        head = frames.LIMITS.pack(limits.memory_bytes, limits.cpu_seconds)
         try:
-            await self._send(b"S", head + request.encode())
+            await asyncio.get_running_loop().sock_sendall(self._line, self._unsent + frames.pack(b"G", b""))
             while True:
                 kind, body = await self._frame(b"IET")
                 if kind != b"I":

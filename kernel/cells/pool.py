@@ -91,9 +91,8 @@ class Cells:
         """A cell for one run. Raises NoCells where none can be made."""
         if self._closed:
             raise NoCells("closed")
-        if self._ready:
-            self._refill_in(REFILL_AFTER_S)
-            return self._ready.popleft()
+        if (ready := self.take_ready()) is not None:
+            return ready
         taker: asyncio.Future[Cell] = asyncio.get_running_loop().create_future()
         self._takers.append(taker)
         self._refill()
@@ -103,6 +102,13 @@ class Cells:
             if taker.done() and not taker.cancelled() and not taker.exception():
                 taker.result().close()
             raise
+
+    def take_ready(self) -> Cell | None:
+        """A cell for one run, if one is there: the newest, since more of it is still in the processor's caches."""
+        if self._closed or not self._ready:
+            return None
+        self._refill_in(REFILL_AFTER_S)
+        return self._ready.pop()
 
     async def close(self) -> None:
         """End the zygote and all its cells, and wait until it is gone."""

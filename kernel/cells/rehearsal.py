@@ -29,7 +29,12 @@ NAME: Final = "rehearsal.py"
 PROGRAM: Final = "".join(f"def name_{n}(given_{n}):\n    return given_{n}, 'text {n}'\n" for n in range(150))
 """As many new names as a large program has: each goes into the guest's table of them, wherever its hash says."""
 
-TOLD: Final = json.dumps({"name": NAME, "input": None, "start_folder": "/home/me", "home_folder": "/home/me"})
+TOLD: Final[dict[str, str | list[str]]] = {
+    "name": NAME,
+    "input": "",
+    "start_folder": "/home/me",
+    "home_folder": "/home/me",
+}
 LIMITS: Final = frames.LIMITS.pack(256 << 20, 10)
 NO: Final = b'{"error":{"code":"denied","reason":"this is a rehearsal","hint":"","detail":""}}'
 
@@ -139,11 +144,10 @@ def _act(line: int, nest: Nest) -> NoReturn:
 
 
 class _Watched(cell.Line):
-    def invoke(self, request: str) -> str:
-        if not request:
+    def wait_for_go(self) -> None:
+        if not self.may_begin:
             self.send(b"P", b"")
-            self.receive(b"R")
-        return super().invoke(request)
+        super().wait_for_go()
 
 
 def _watch(line: socket.socket, told: int, request: str, acting: int) -> NoReturn:
@@ -158,7 +162,7 @@ def _watch(line: socket.socket, told: int, request: str, acting: int) -> NoRetur
                 line.sendall(frames.pack(b"S", LIMITS + request.encode()))
             elif kind == b"P":
                 touched = _touched(acting, places)
-                line.sendall(frames.pack(b"R", b""))
+                line.sendall(frames.pack(b"G", b""))
             elif kind == b"I":
                 line.sendall(frames.pack(b"R", NO))
             else:

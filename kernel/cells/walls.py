@@ -102,9 +102,14 @@ def limit(limits: Limits) -> None:
     ]
     for which, value in wanted:
         if value is not None:
-            hard = resource.getrlimit(which)[1]
-            lowered = value if hard == _NO_LIMIT else min(value, hard)
-            resource.setrlimit(which, (lowered, lowered))
+            lower(which, value)
+
+
+def lower(which: int, value: int) -> None:
+    """Lower one limit, soft and hard."""
+    hard = resource.getrlimit(which)[1]
+    lowered = value if hard == _NO_LIMIT else min(value, hard)
+    resource.setrlimit(which, (lowered, lowered))
 
 
 def close_descriptors(keep: Iterable[int]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agentos.kernel.cells.held import Invoke
 from agentos.kernel.cells.images import Image, Images
-from agentos.kernel.cells.pool import Cells
+from agentos.kernel.cells.pool import Cell, CellLimits, Cells, Ending
 from tests.cells.components import component
 
 KEY = bytes(range(32))
@@ -34,6 +35,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def images(cache: Path) -> Images:
     return Images(cache, KEY)
+
+
+async def play(cell: Cell, request: str, limits: CellLimits, invoke: Invoke) -> Ending:
+    """One run of a cell, from its start to its end."""
+    cell.load(request, limits)
+    return await cell.run(invoke)
 
 
 async def gone(condition: Callable[[], bool], within_s: float = 5.0) -> bool:

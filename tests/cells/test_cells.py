@@ -15,7 +15,7 @@ from agentos.kernel.cells import held
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending, NoCells
 from tests.cells.components import GROWING_TABLE, SPIN_AT_START, component, many
-from tests.cells.conftest import Open, gone
+from tests.cells.conftest import Open, gone, play
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
 SHORT = CellLimits(memory_bytes=256 << 20, cpu_seconds=1)
@@ -26,7 +26,7 @@ async def answer(request: str) -> str:
 
 
 async def run(cells: Cells, request: str = "hello", limits: CellLimits = LIMITS) -> Ending:
-    return await (await cells.take()).run(request, limits, answer)
+    return await play(await cells.take(), request, limits, answer)
 
 
 async def test_a_cell_asks_the_kernel_and_returns_what_it_was_told(open_cells: Open) -> None:
@@ -40,7 +40,7 @@ async def test_a_cell_asks_the_kernel_and_returns_what_it_was_told(open_cells: O
 async def test_a_cell_that_is_killed_says_so_and_may_be_killed_again(open_cells: Open) -> None:
     cells = await open_cells("spin")
     cell = await cells.take()
-    running = asyncio.ensure_future(cell.run("", LIMITS, answer))
+    running = asyncio.ensure_future(play(cell, "", LIMITS, answer))
     await asyncio.sleep(0)
     cell.kill()
     assert (await running).how == "killed"
@@ -51,7 +51,7 @@ async def test_a_cell_that_is_killed_says_so_and_may_be_killed_again(open_cells:
 async def test_a_cell_killed_before_its_run_returns_killed(open_cells: Open) -> None:
     cell = await (await open_cells("echo")).take()
     cell.kill()
-    assert (await cell.run("", LIMITS, answer)).how == "killed"
+    assert (await play(cell, "", LIMITS, answer)).how == "killed"
 
 
 async def test_killing_a_cell_ends_the_call_it_waits_for(open_cells: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ async def test_killing_a_cell_ends_the_call_it_waits_for(open_cells: Open, monke
             cancelled.set()
             raise
 
-    running = asyncio.ensure_future(cell.run("x", LIMITS, wait_for_ever))
+    running = asyncio.ensure_future(play(cell, "x", LIMITS, wait_for_ever))
     await asked.wait()
     cell.kill()
     assert (await asyncio.wait_for(running, 5)).how == "killed"
@@ -129,7 +129,7 @@ async def test_a_request_larger_than_a_frame_is_an_error_of_the_guest(open_cells
     async def never(request: str) -> str:
         raise AssertionError("it came through")
 
-    ending = await (await (await open_cells("flood")).take()).run("", LIMITS, never)
+    ending = await play(await (await open_cells("flood")).take(), "", LIMITS, never)
     assert ending.how == "returned"
     assert json.loads(ending.reply)["error"]["code"] == "limit"
 
@@ -138,7 +138,7 @@ async def test_a_reply_larger_than_a_frame_becomes_an_error(open_cells: Open) ->
     async def huge(request: str) -> str:
         return "a" * ((8 << 20) + 1)
 
-    ending = await (await (await open_cells("echo")).take()).run("x", LIMITS, huge)
+    ending = await play(await (await open_cells("echo")).take(), "x", LIMITS, huge)
     assert json.loads(ending.reply)["error"]["detail"] == "too_large"
 
 
@@ -148,7 +148,7 @@ async def test_an_error_of_the_kernel_comes_to_the_kernel_and_ends_the_cell(open
 
     cells = await open_cells("echo")
     with pytest.raises(LookupError):
-        await (await cells.take()).run("x", LIMITS, fail)
+        await play(await cells.take(), "x", LIMITS, fail)
     assert await gone(lambda: cells.busy == 0)
 
 
@@ -167,7 +167,7 @@ async def test_no_more_cells_live_than_are_allowed(open_cells: Open) -> None:
         nonlocal most
         cell = await cells.take()
         most = max(most, cells.live)
-        return await cell.run(str(number), LIMITS, answer)
+        return await play(cell, str(number), LIMITS, answer)
 
     endings = await asyncio.gather(*(counted(number) for number in range(20)))
     assert {ending.how for ending in endings} == {"returned"}
@@ -181,7 +181,7 @@ async def test_takers_are_served_in_the_order_they_came(open_cells: Open) -> Non
     async def taken(number: int) -> None:
         cell = await cells.take()
         served.append(number)
-        await cell.run("", LIMITS, answer)
+        await play(cell, "", LIMITS, answer)
 
     await asyncio.gather(*(taken(number) for number in range(5)))
     assert served == [0, 1, 2, 3, 4]

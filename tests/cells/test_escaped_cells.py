@@ -16,7 +16,7 @@ import pytest
 from agentos.kernel.cells import spawner
 from agentos.kernel.cells.images import Image
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from tests.cells.conftest import Open, gone
+from tests.cells.conftest import Open, gone, play
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
 Escape = Callable[[str], Awaitable[Cells]]
@@ -46,7 +46,7 @@ async def answer(request: str) -> str:
 
 
 async def attack(cells: Cells) -> Ending:
-    return await asyncio.wait_for((await cells.take()).run("", LIMITS, answer), 20)
+    return await asyncio.wait_for(play(await cells.take(), "", LIMITS, answer), 20)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ async def test_frames_for_a_run_that_is_over_are_heard_by_nobody(escape: Escape)
         return "{}"
 
     cell, other = await cells.take(), await cells.take()
-    ending = await asyncio.wait_for(cell.run("", LIMITS, hear), 20)
+    ending = await asyncio.wait_for(play(cell, "", LIMITS, hear), 20)
     # Whether a second frame came with the end or after it: it is no part of this run, nor of the next.
     assert ending.how in ("returned", "broke")
     assert os.WIFSIGNALED(await asyncio.wait_for(cell.ended, 5))
-    assert (await asyncio.wait_for(other.run("", LIMITS, hear), 20)).how in ("returned", "broke")
+    assert (await asyncio.wait_for(play(other, "", LIMITS, hear), 20)).how in ("returned", "broke")
     assert await gone(lambda: cells.busy == 0)
     assert heard == []
 
@@ -86,7 +86,7 @@ async def test_frames_for_a_run_that_is_over_are_heard_by_nobody(escape: Escape)
 async def test_silence_ends_with_the_cpu_limit_or_a_kill(escape: Escape) -> None:
     cells = await escape("silence")
     cell = await cells.take()
-    running = asyncio.ensure_future(cell.run("", LIMITS, answer))
+    running = asyncio.ensure_future(play(cell, "", LIMITS, answer))
     asyncio.get_running_loop().call_later(0.05, cell.kill)
     assert (await asyncio.wait_for(running, 5)).how == "killed"
 
@@ -111,7 +111,7 @@ async def test_an_escaped_cell_does_not_reach_the_zygote(escape: Escape) -> None
 async def test_what_no_honest_cell_does_kills_it(escape: Escape, name: str) -> None:
     cells = await escape(name)
     cell = await cells.take()
-    assert (await cell.run("", LIMITS, answer)).how == "broke"
+    assert (await play(cell, "", LIMITS, answer)).how == "broke"
     assert os.WTERMSIG(await asyncio.wait_for(cell.ended, 5)) == 31
 
 
@@ -126,5 +126,5 @@ async def test_a_cell_cannot_begin_outside_of_its_run(escape: Escape, name: str)
     cells = await escape(name)
     cell = await cells.take()
     before_us = time.time_ns() // 1000
-    ending = await cell.run("", LIMITS, answer)
+    ending = await play(cell, "", LIMITS, answer)
     assert before_us - 1000 <= ending.began_us <= time.time_ns() // 1000 + 1000

@@ -8,7 +8,7 @@ import pytest
 
 from agentos.kernel.cells import guest, runtime
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from tests.cells.conftest import gone
+from tests.cells.conftest import gone, play
 from tests.guest.conftest import cached_image
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=10)
@@ -19,10 +19,10 @@ async def no_calls(request: str) -> str:
 
 
 async def run(cells: Cells, source: str) -> Ending:
-    compiled = await (await cells.take()).run(guest.to_compile(source, "deep.py"), LIMITS, no_calls)
-    told = json.dumps({"name": "deep.py", "input": None, "start_folder": "/tmp", "home_folder": "/tmp"})
+    compiled = await play(await cells.take(), guest.to_compile(source, "deep.py"), LIMITS, no_calls)
+    told = {"name": "deep.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}
     request = guest.to_run(told, guest.letters(json.loads(compiled.reply)["code"]), source.encode())
-    return await (await cells.take()).run(request, LIMITS, no_calls)
+    return await play(await cells.take(), request, LIMITS, no_calls)
 
 
 async def test_recursion_however_deep_is_an_exception_and_never_a_trap(

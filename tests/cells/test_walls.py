@@ -162,7 +162,8 @@ def test_everything_dies_with_the_kernel() -> None:
         "    cells = await Cells.start(await Images(Path(sys.argv[2]), bytes(32)).open(content, own=False))\n"
         "    cell = await cells.take()\n"
         "    print(cells._zygote._process.pid, *cells._live, flush=True)\n"
-        "    await cell.run('', CellLimits(1 << 26, 600), None)\n"
+        "    cell.load('', CellLimits(1 << 26, 600))\n"
+        "    await cell.run(None)\n"
         "asyncio.run(main())\n"
     )
     import tempfile

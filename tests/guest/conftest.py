@@ -18,6 +18,7 @@ from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending
 from agentos.sdk import NotFound, Unavailable
 from agentos.sdk.testing import Grant, Kit, Reply, Seen
+from tests.cells.conftest import play
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
 FOLDER = "/home/me/x"
@@ -137,7 +138,7 @@ class Stage:
         async def none(request: str) -> str:
             raise AssertionError("compiling makes no call")
 
-        ending = await (await self.cells.take()).run(request, LIMITS, none)
+        ending = await play(await self.cells.take(), request, LIMITS, none)
         assert ending.how == "returned", ending
         answer: dict[str, Any] = json.loads(ending.reply)
         return answer
@@ -158,10 +159,10 @@ class Stage:
             requests.append(request)
             return world.invoke(request)
 
-        asked: dict[str, Any] = {"name": "prog.py", "arguments": ["one", "two"], "input": None}
-        asked |= {"start_folder": FOLDER, "home_folder": "/home/me", "has_input": "input" in more, **more}
-        request = guest.to_run(json.dumps(asked), guest.letters(code), source.encode())
-        ending = await (await self.cells.take()).run(request, limits, invoke)
+        asked: dict[str, Any] = {"name": "prog.py", "arguments": ["one", "two"], "home_folder": "/home/me"}
+        asked |= {"start_folder": FOLDER, **more, "input": json.dumps(more["input"]) if "input" in more else ""}
+        request = guest.to_run(asked, guest.letters(code), source.encode())
+        ending = await play(await self.cells.take(), request, limits, invoke)
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
 
