@@ -205,7 +205,10 @@ class _Reader:
             hint = f"did you mean {capability}.{near}?" if near else self._actions_of(capability)
             raise self._wrong(place, f"there is no action {shown(action)}", hint)
         if rule is None:
-            raise self._unknown("action", action, self._catalog.actions, place)
+            # Of `secrets.read` nothing is meant that is called `net.read`.
+            meant = nearest(capability, self._catalog.capabilities)
+            known = self._catalog.capabilities[meant].actions if meant else ()
+            raise self._unknown("action", action, known, place)
         if rule.inherent:
             raise self._wrong(place, f"{action} needs no grant", "every program may call it: take the line out")
         return rule
@@ -248,41 +251,48 @@ class _Reader:
             return (self._canonical(kinds[key], str(value), place),)
         values = value if isinstance(value, list) else [value]
         if not values:
-            raise self._wrong(place, f"{key} is an empty list", self._example(rule))
+            hint = self._example(rule) if key in rule.needed() else f"leave {key} out, or fill it"
+            raise self._wrong(place, f"{key} is an empty list", hint)
         if len(values) > MAX_VALUES:
             raise self._wrong(place, f"{key} has more than {MAX_VALUES} values", "use wider patterns")
-        found = set()
-        for i, text in enumerate(values):
-            here = (*place, i) if isinstance(value, list) else place
-            if kinds[key] == matchers.PORT and isinstance(text, int):
-                text = str(text)  # noqa: PLW2901
-            if not isinstance(text, str):
-                raise self._wrong(here, f"{key} is a text or a list of texts", self._example(rule))
-            pattern = self._canonical(kinds[key], text, here)
-            self._among(rule, key, pattern, here)
-            if kinds[key] == matchers.PATH:
-                self._reachable(rule, pattern, here)
-            found.add(pattern)
-        return tuple(sorted(found))
+        listed = isinstance(value, list)
+        return tuple(
+            sorted({self._value(rule, key, text, (*place, i) if listed else place) for i, text in enumerate(values)})
+        )
 
-    def _among(self, rule: ActionRule, key: str, value: str, place: Place) -> None:
-        among = next((field.among for field in rule.fields if field.bound == key and field.among), (value,))
-        if value not in among:
-            near = nearest(value, among)
-            hint = f"did you mean {near}?" if near else "it is one of " + ", ".join(among)
-            raise self._wrong(place, f"{key} cannot be {shown(value)}", hint)
+    def _value(self, rule: ActionRule, key: str, text: object, place: Place) -> str:
+        """One value of a bound that is compared, canonical."""
+        matcher = rule.matchers()[key]
+        if matcher == matchers.PORT and isinstance(text, int):
+            text = str(text)
+        if not isinstance(text, str):
+            raise self._wrong(place, f"{key} is a text or a list of texts", self._example(rule))
+        among = next((field.among for field in rule.fields if field.bound == key), ())
+        pattern = self._canonical(matcher, text, place, _one_of(among))
+        if among and pattern not in among:
+            near = nearest(pattern, among)
+            hint = f"did you mean {near}? {_one_of(among)}" if near else _one_of(among)
+            raise self._wrong(place, f"{key} cannot be {shown(pattern)}", hint)
+        if matcher == matchers.PATH:
+            self._reachable(rule, pattern, place)
+        return pattern
 
-    def _canonical(self, matcher: int, text: str, place: Place) -> str:
+    def _canonical(self, matcher: int, text: str, place: Place, hint: str = "") -> str:
         try:
             return patterns.canonical_pattern(matcher, text, self._start, self._home)
         except BadName as bad:
-            raise self._wrong(place, f"{shown(text)}: {bad}" if text else str(bad)) from None
+            raise self._wrong(place, f"{shown(text)}: {bad}" if text else str(bad), hint) from None
 
     def _reachable(self, rule: ActionRule, pattern: str, place: Place) -> None:
         """A line that no call could ever be under is a mistake of its author."""
         for never in self._catalog.capabilities[rule.capability].never:
             if patterns.contains(matchers.PATH, never, pattern):
                 raise self._wrong(place, f"no grant reaches {shown(never)}", "take it out")
+
+
+def _one_of(among: Iterable[str]) -> str:
+    values = ", ".join(among)
+    return f"it is one of {values}" if values else ""
 
 
 def _written(rule: ActionRule, wanted: Table) -> str:

@@ -143,5 +143,6 @@ class Catalog:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by a name; empty if nothing is like it."""
-    return next(iter(difflib.get_close_matches(name[:100], list(known), 1, 0.6)), "")
+    """What may have been meant by a name, in whatever case; empty if nothing is like it."""
+    folded = {one.lower(): one for one in known}
+    return next((folded[one] for one in difflib.get_close_matches(name[:100].lower(), folded, 1, 0.6)), "")

@@ -124,6 +124,8 @@ def fetch(
     Needs a grant of net.fetch, bounded by method and scheme and host and port and path and sent and received and
     network and secret.
 
+    method: Not CONNECT, which makes a tunnel, TRACE, which says back what others added, COPY and MOVE, which name a
+    second place that no bound looks at.
     path: With its query: /search?q=owl. Empty means /.
     headers: Host, Connection, Content-Length and whatever else frames a message are set by the server and refused
     here.

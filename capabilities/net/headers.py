@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from agentos.capabilities.failure import Invalid, Limit
 from agentos.capabilities.net import limits
+from agentos.v1 import annotations_pb2
 from agentos.v1 import net_pb2 as pb
 
 Fields = list[tuple[bytes, bytes]]
@@ -33,15 +34,17 @@ _FRAMING = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te",
 _DECODED = frozenset((b"content-encoding", b"content-length"))
 _PROXY = "proxy-"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # a token, RFC 9110, 5.6.2
-_METHOD = re.compile(r"[A-Z]{1,20}")
-_TUNNELS = ("CONNECT", "TRACE")
+# The same list that manifests and calls are held to.
+_METHODS = frozenset(
+    pb.NetFetchRequest.DESCRIPTOR.fields_by_name["method"].GetOptions().Extensions[annotations_pb2.field].among
+)
 # Methods whose request has a body by its meaning, so that an empty one is said to be empty.
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def method(name: str) -> bytes:
-    """A method that asks for something. Raises Invalid: CONNECT would make a tunnel of the connection."""
-    if not _METHOD.fullmatch(name) or name in _TUNNELS:
+    """One of the methods that there are. Raises Invalid: CONNECT would make a tunnel of the connection."""
+    if name not in _METHODS:
         raise Invalid("not a method that can be used here", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
     return name.encode()
 

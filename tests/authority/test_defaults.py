@@ -72,7 +72,10 @@ def test_what_a_line_says_stands_in_place_of_the_default(catalog: Catalog) -> No
 def test_a_value_that_there_is_not_is_refused_with_the_nearest(catalog: Catalog) -> None:
     with pytest.raises(ManifestError) as wrong:
         line(catalog, 'to = ["*@a.example"], server = ["a.example"], kind = "smal"')
-    assert (wrong.value.reason, wrong.value.hint) == ("kind cannot be smal", "did you mean small?")
+    assert (wrong.value.reason, wrong.value.hint) == (
+        "kind cannot be smal",
+        "did you mean small? it is one of small, large, huge",
+    )
 
 
 def test_a_request_that_leaves_a_field_empty_means_what_is_usual(catalog: Catalog) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
+import pytest
+
+from agentos.capabilities.failure import Invalid
+from agentos.capabilities.net import headers
 from tests.net.program import Guest, at, grant
 from tests.net.world import Asked, Server, answer
 
@@ -37,3 +41,14 @@ def test_a_body_that_is_mostly_frame_is_hung_up_on(guest: Guest, server: Server)
     assert wasteful.error == "limit too_large", wasteful.said
     assert honest.body == b"x" * 1000
     assert server.asked[0].target == "/"
+
+
+@pytest.mark.parametrize("name", ["CONNECT", "TRACE", "COPY", "MOVE", "FETCH", "get", "GET ", "GET\r\nX: y", ""])
+def test_the_server_itself_knows_no_other_method_than_a_manifest_may_name(name: str) -> None:
+    with pytest.raises(Invalid, match="not a method"):
+        headers.method(name)
+
+
+@pytest.mark.parametrize("name", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
+def test_every_method_that_a_manifest_may_name_is_sent_as_it_is(name: str) -> None:
+    assert headers.method(name) == name.encode()

@@ -64,6 +64,9 @@ class NetFetchRequest(_message.Message):
     NETWORK_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     method: _builtins.str
+    """Not CONNECT, which makes a tunnel, TRACE, which says back what others added, COPY and MOVE, which name a second
+    place that no bound looks at.
+    """
     scheme: _builtins.str
     host: _builtins.str
     port: _builtins.str

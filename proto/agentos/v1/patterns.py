@@ -84,6 +84,11 @@ def _wildcards(segment: Segment) -> int:
 
 
 def _host_pattern(text: str) -> str:
+    if "/" in text:
+        raise BadName("a host stands alone: api.example.com; what stands before and behind it are other bounds")
+    name, colon, port = text.partition(":")
+    if name and colon and port.isdigit():
+        raise BadName(f"a port is a bound of its own: port = {port}")
     if "*" not in text:
         return host(text)
     if not text.startswith("*.") or "*" in text[2:]:

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "net.fetch" = { host = ["api.example.com"], path = ["/v1/../admin"] }
+# ///
+print('x')

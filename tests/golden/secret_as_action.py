@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# [tool.agentos.grants]
+# "secrets.read" = { name = "github" }
+# ///
+print('x')
