@@ -31,10 +31,11 @@ from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
 
+NOTHING = ("effect", "none: nothing was opened, looked up or sent")
 NOWHERE = (
     ("manifest", "cannot name this place"),
     ("grant", "none"),
-    ("effect", "none: nothing was opened"),
+    NOTHING,
     ("to allow", "nothing does: such places are out of reach for every program"),
 )
 
@@ -107,7 +108,7 @@ def ceiling(case: Case) -> Verdict | None:
     has = " and ".join(f"{line.where} has {line.action} {line.written}" for line in near)
     place = f"outside ({has})" if has else f"outside ({case.manifest.file} has no line for {case.call.rule.name})"
     hint = f"add {manifest_line(case.call)} to {case.manifest.file}, only if you trust this program"
-    reasons = (("manifest", place), ("grant", "none"), ("effect", "none: nothing was opened"), ("to allow", hint))
+    reasons = (("manifest", place), ("grant", "none"), NOTHING, ("to allow", hint))
     return _deny(f"outside what {case.who.program} may ever ask", hint, reasons)
 
 

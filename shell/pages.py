@@ -67,15 +67,16 @@ def _lines(title: str, lines: Sequence[pb.Line], counts: bool) -> None:
 
 def _never(program: pb.Program, capabilities: Iterable[pb.CapabilityInfo]) -> list[str]:
     """What stays out of reach, whatever the person answers: the ceiling."""
-    covered, told = set(program.covered), []
+    covered, told, hosts = set(program.covered), [], False
     for capability in capabilities:
         if capability.state == "kernel":
             continue
+        hosts |= capability.network and not covered.isdisjoint(each.name for each in capability.actions)
         out = [each.name for each in capability.actions if not each.inherent and each.name not in covered]
         if out:
             told.append(", ".join(out))
-    told.append("any file, folder or place that is not listed above")
-    told.append("the network, mail, other programs, the environment: there is no way to them")
+    told.append(f"any file, folder{', host' if hosts else ''} or place that is not listed above")
+    told.append(f"{'' if hosts else 'the network, '}mail, other programs, the environment: there is no way to them")
     return told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import PurePath
 
 from agentos.shell.count import covered
@@ -35,6 +36,9 @@ STATES = {
 }
 # How many places outside a question names; `agentos show` lists them all.
 NAMED = 5
+# How many URLs stand each in a row; of more, those of one host and scheme share one.
+URLS = 8
+USUAL = {"https": "443", "http": "80"}
 Bounds = Sequence[capability_pb2.Bound]
 
 
@@ -60,18 +64,27 @@ def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
     shown = _urls(held) if {"scheme", "host"} <= held.keys() else []
     for name, values in sorted(held.items(), key=lambda each: each[0] != "path"):
         known = [secret.name for secret in lent] if name == "secret" else []
-        shown += [value if name == "path" else f"{name} {value}" for value in values if value not in known]
+        other = [value for value in values if value not in known]
+        shown += other if name == "path" else [f"{name} {', '.join(other)}"] if other else []
     return [quoted(value, 400) for value in [*shown, *map(lending, lent)]] or ["anything: it has no bound"]
 
 
 def _urls(held: dict[str, list[str]]) -> list[str]:
-    """The parts of URLs as one text for each host, taken out of what is to be shown; as is what is as usual."""
-    methods, schemes, hosts = held.pop("method", []), held.pop("scheme"), held.pop("host")
-    ports, paths = ", ".join(held.pop("port", [])), ", ".join(held.pop("path", []))
+    """The parts of URLs put together, one URL a row, and taken out of what is to be shown; as is what is as usual."""
+    methods, schemes, hosts = ", ".join(held.pop("method", [])), held.pop("scheme"), held.pop("host")
+    ports, paths = held.pop("port", [""]), held.pop("path", [""])
     if held.get("network") == ["public"]:
         del held["network"]
-    port = "" if ports == "443" else f":{ports}"
-    return [f"{', '.join(methods)} {scheme}://{host}{port}{paths}".strip() for host in hosts for scheme in schemes]
+    if len(hosts) * len(schemes) * len(ports) * len(paths) > URLS:
+        ports, paths = [", ".join(ports)], [", ".join(paths)]
+    return [
+        f"{methods} {scheme}://{host}{_port(scheme, port)}{path}".strip()
+        for host, scheme, port, path in product(hosts, schemes, ports, paths)
+    ]
+
+
+def _port(scheme: str, port: str) -> str:
+    return "" if port in ("", USUAL.get(scheme)) else f":{port}"
 
 
 def lending(secret: pb.SecretInfo) -> str:

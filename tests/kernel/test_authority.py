@@ -132,7 +132,7 @@ def test_outside_its_manifest_a_program_may_not_even_ask(person: Person) -> None
     why = person.why(told.id, refused.seq)
     assert why["manifest"].startswith("outside (")
     assert '"files.read"' in why["to allow"]
-    assert why["effect"] == "none: nothing was opened"
+    assert why["effect"] == "none: nothing was opened, looked up or sent"
 
 
 def test_a_name_cannot_widen_the_line_that_would_allow_it(person: Person) -> None:

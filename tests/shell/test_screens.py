@@ -17,7 +17,7 @@ def refused_call() -> pb.Call:
     reasons = {
         "manifest": "outside (links.py:5 has files.read notes/**/*.md)",
         "grant": "none",
-        "effect": "none: nothing was opened",
+        "effect": "none: nothing was opened, looked up or sent",
         "to allow": 'add "files.read" = { path = ["~/.ssh/config"] } to links.py, only if you trust this program',
     }
     return pb.Call(
@@ -37,7 +37,7 @@ def test_why_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
         "files.read /home/me/.ssh/config              REFUSED",
         "manifest  outside (links.py:5 has files.read notes/**/*.md)",
         "grant     none",
-        "effect    none: nothing was opened",
+        "effect    none: nothing was opened, looked up or sent",
         'to allow  add "files.read" = { path = ["~/.ssh/config"] } to links.py, only if you trust this program',
     ]
 

@@ -137,8 +137,21 @@ def test_a_secret_that_was_edited_out_is_not_shown() -> None:
 
 def test_what_is_not_as_usual_is_shown() -> None:
     more = bounds(scheme=["http"], host=["127.0.0.1"], port=["8080"], path=["/a", "/b"], network=["loopback"])
-    assert sheet.objects(more) == ["http://127.0.0.1:8080/a, /b", "network loopback"]
+    assert sheet.objects(more) == ["http://127.0.0.1:8080/a", "http://127.0.0.1:8080/b", "network loopback"]
     assert sheet.objects(FETCH)[1:] == ["secret github"]
+
+
+def test_a_port_is_left_out_only_where_it_is_the_schemes_own() -> None:
+    both = bounds(scheme=["https", "http"], host=["a.example"], port=["443", "80"], path=["/**"])
+    assert sheet.objects(both) == [
+        "https://a.example/**", "https://a.example:80/**", "http://a.example:443/**", "http://a.example/**",
+    ]  # fmt: skip
+
+
+def test_of_many_urls_those_of_one_host_share_a_row_and_none_is_left_out() -> None:
+    paths = [f"/{letter}/**" for letter in "abcdefghi"]
+    many = bounds(scheme=["https"], host=["a.example", "b.example"], port=["443"], path=paths)
+    assert sheet.objects(many) == [f"https://{host}.example{', '.join(paths)}" for host in "ab"]
 
 
 def test_a_call_that_asks_says_what_goes_with_it() -> None:
