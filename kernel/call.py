@@ -35,8 +35,9 @@ class Call(msgspec.Struct, frozen=True):
     def prepared(self, found: Targets) -> Call:
         """The same call with the targets that its capability resolved."""
         targets = self.targets + tuple(target for target in found if target not in self.targets)
-        digest = canonical.call_digest(self.rule.name, self.request, targets)
-        return msgspec.structs.replace(self, targets=targets, digest=digest)
+        return msgspec.structs.replace(
+            self, targets=targets, digest=canonical.call_digest(self.rule.name, self.request, targets)
+        )
 
 
 def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, home: str, outside: bool = False) -> Call:
@@ -62,7 +63,7 @@ def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str,
     try:
         values = [matchers.canonical_value(field.matcher, text, start, home) for text in written]
     except BadName as bad:
-        raise wire.BadRequest(f"{rule.name}: {field.field}: {bad}") from None
+        raise wire.BadRequest(f"{rule.name}: {field.field}: {bad}", detail="bad_name") from None
     if field.among and not set(values) <= set(field.among):
         raise wire.BadRequest(f"{rule.name}: {field.field} is one of {', '.join(field.among)}")
     if isinstance(held, str):

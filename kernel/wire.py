@@ -50,9 +50,9 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BadRequest(Exception):
     """The request is not of the form; `fault` says how."""
 
-    def __init__(self, reason: str, hint: str = "") -> None:
+    def __init__(self, reason: str, hint: str = "", detail: str = "") -> None:
         super().__init__(reason)
-        self.fault = Fault(pb.CODE_INVALID, reason, hint)
+        self.fault = Fault(pb.CODE_INVALID, reason, hint, detail)
 
 
 class OverLimit(BadRequest):

@@ -20,7 +20,7 @@ import httpcore2
 
 from agentos.capabilities.failure import Failure
 from agentos.capabilities.net import faults, limits
-from agentos.capabilities.net.addresses import Address
+from agentos.v1.addresses import Address
 
 # Where certificates lie on systems whose OpenSSL was built for another one.
 _CERTIFICATES = (

@@ -22,10 +22,10 @@ import httpcore2
 
 from agentos.capabilities.failure import Invalid
 from agentos.capabilities.net import bodies, faults, headers, limits
-from agentos.capabilities.net.addresses import Address
 from agentos.capabilities.net.dial import Dialer
 from agentos.capabilities.net.secrets import Lent
 from agentos.v1 import net_pb2 as pb
+from agentos.v1.addresses import Address
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,11 @@ from __future__ import annotations
 import ssl
 
 from agentos.capabilities.failure import Denied, Failure, Limit, NotFound, Unavailable
-from agentos.capabilities.net import addresses
+from agentos.v1 import addresses
 
 # OpenSSL's X509_V_ERR_…, of x509_vfy.h.
 _OTHER_HOST = (62, 64)
 _TIME = {9: "is not valid yet", 10: "has expired"}
-_KINDS = {
-    addresses.LOOPBACK: "this machine",
-    addresses.LAN: "a private network",
-    addresses.PUBLIC: "the public internet",
-}
 _LATER = "try again later"
 
 
@@ -41,7 +36,7 @@ def address(host: str, kind: str, line: str) -> Denied:
     """`line` is the line of a manifest that would allow it; there is none for what no grant reaches."""
     if kind == addresses.NEVER:
         return Denied(f"{host} leads to an address that no grant reaches", "no grant changes that", "address")
-    return Denied(f"{host} leads to {_KINDS[kind]}", f"only if it is meant to: {line}", "address")
+    return Denied(f"{host} leads to {addresses.WORDS[kind]}", f"only if it is meant to: {line}", "address")
 
 
 def refused(host: str) -> Unavailable:

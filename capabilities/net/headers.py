@@ -1,39 +1,21 @@
 """Headers of a request, made and checked; headers of an answer, as a program gets them.
 
-What frames a message or says who is spoken to is ours alone: two parties that read the length or the host of a message
-differently is how requests are smuggled. So a program that sets one of these is refused, not corrected.
+Which headers a program may send is said in `agentos.v1.headers`; what frames a message is ours alone.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from agentos.capabilities.failure import Invalid, Limit
-from agentos.capabilities.net import limits
-from agentos.v1 import annotations_pb2
+from agentos.v1 import annotations_pb2, headers
 from agentos.v1 import net_pb2 as pb
 
 Fields = list[tuple[bytes, bytes]]
 
-_OURS = frozenset(
-    (
-        *("host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive"),
-        *("accept-encoding", "expect", "http2-settings"),
-    )
-)
-# With these some servers take another method, host or path than the ones that were decided on.
-_INSTEAD = frozenset(
-    (
-        *("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"),
-        *("x-original-host", "x-forwarded-host", "x-forwarded-server", "x-host", "forwarded"),
-    )
-)
 # Of an answer: what framed the message that we took apart.
 _FRAMING = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
 _DECODED = frozenset((b"content-encoding", b"content-length"))
-_PROXY = "proxy-"
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # a token, RFC 9110, 5.6.2
 # The same list that manifests and calls are held to.
 _METHODS = frozenset(
     pb.NetFetchRequest.DESCRIPTOR.fields_by_name["method"].GetOptions().Extensions[annotations_pb2.field].among
@@ -53,7 +35,7 @@ def sent(given: Iterable[pb.NetHeader], verb: bytes, host: str, body: bytes) -> 
     """All headers of a request, ours first. `host` is what stands in Host. Raises Invalid, Limit."""
     written = [_field(each) for each in given]
     names = {name.lower() for name, _ in written}
-    if len(written) > limits.SENT_FIELDS or sum(len(n) + len(v) + 4 for n, v in written) > limits.SENT_HEAD:
+    if headers.too_many(written):
         raise Limit("more than 64 headers, or more than 32 KiB of them", "send what is long as the body", "too_large")
     # A part of what is compressed cannot be unpacked.
     packing = b"identity" if b"range" in names else b"gzip, deflate"
@@ -68,23 +50,10 @@ _usual: Fields = [(b"Accept", b"*/*"), (b"User-Agent", b"agentos")]
 
 
 def _field(given: pb.NetHeader) -> tuple[bytes, bytes]:
-    name, value = given.name, given.value
-    if not _NAME.fullmatch(name):
-        raise Invalid("the name of a header is letters, digits and hyphens", "see the name of each header", "bad_name")
-    read_as = name.lower().replace("_", "-")  # as CGI and what came of it reads it
-    if read_as in _OURS or read_as.startswith(_PROXY):
-        raise Invalid(f"{name} is set by the system", "leave it out", "bad_name")
-    if read_as in _INSTEAD:
-        raise Invalid(f"{name} may ask for something else than the call says", "ask for that itself", "bad_name")
     try:
-        raw = value.encode("latin-1")
-    except UnicodeEncodeError:
-        raise Invalid(f"{name} has characters beyond Latin-1", "encode its value first", "bad_name") from None
-    if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
-        raise Invalid(f"{name} has a line break or another control character", "take it out", "bad_name")
-    if value != value.strip(" \t"):
-        raise Invalid(f"{name} begins or ends with white space", "strip its value", "bad_name")
-    return name.encode(), raw
+        return headers.field(given.name, given.value)
+    except headers.BadHeader as bad:
+        raise Invalid(bad.reason, bad.hint, "bad_name") from None
 
 
 def host(name: str, scheme: str, port: str) -> str:
@@ -99,7 +68,7 @@ def came(fields: Fields, *, decoded: bool) -> list[pb.NetHeader]:
     return [
         pb.NetHeader(name=name.decode("latin-1"), value=value.decode("latin-1"))
         for name, value in fields
-        if name.lower() not in left_out and not name.lower().startswith(_PROXY.encode())
+        if name.lower() not in left_out and not name.lower().startswith(headers.PROXY.encode())
     ]
 
 

@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from agentos.capabilities.failure import Failure
-from agentos.capabilities.net import addresses, faults, limits
-from agentos.capabilities.net.addresses import Address
+from agentos.capabilities.net import faults, limits
+from agentos.v1 import addresses
+from agentos.v1.addresses import Address
 
 # The addresses of a name. Raises a Failure.
 Resolve: TypeAlias = Callable[[str], Awaitable[list[Address]]]

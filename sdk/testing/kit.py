@@ -19,7 +19,7 @@ from google.protobuf.descriptor import FileDescriptor
 
 from agentos.sdk import requests, wire
 from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval
-from agentos.sdk.testing.manifest import asked_by
+from agentos.sdk.testing.manifest import asked_by, named
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Random
 from agentos.sdk.testing.reader import Reader
@@ -101,8 +101,11 @@ class Kit:
         cls, program: str | Path, files: Mapping[str, str | bytes] | None = None, **options: Any
     ) -> Self:
         """A kit in which the person allowed all that the program's block asks, but what it wants asked always."""
-        grants, asks = asked_by(Path(program).read_text(encoding="utf-8"))
-        return cls(files, grants, asks=asks, **options)
+        source = Path(program).read_text(encoding="utf-8")
+        grants, asks = asked_by(source)
+        kit = cls(files, grants, asks=asks, **options)
+        kit._rules.program, kit._rules.file = named(source) or Path(program).stem, Path(program).name
+        return kit
 
     # ---- what is there
 

@@ -14,12 +14,22 @@ BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 def asked_by(source: str) -> tuple[list[Grant], list[Grant]]:
     """What a script asks for: what is granted with its manifest, and what it wants asked each time."""
+    asked = list(_lines(_table(source).get("grants", {})))
+    return [grant for grant, always in asked if not always], [grant for grant, always in asked if always]
+
+
+def named(source: str) -> str:
+    """The name that a script gives itself; empty if it gives none."""
+    return str(_table(source).get("name", ""))
+
+
+def _table(source: str) -> dict[str, Any]:
     block = BLOCK.search(source)
     if block is None:
-        return [], []
+        return {}
     text = "".join(line[2:] or "\n" for line in block["content"].splitlines(keepends=True))
-    asked = list(_lines(tomllib.loads(text).get("tool", {}).get("agentos", {}).get("grants", {})))
-    return [grant for grant, always in asked if not always], [grant for grant, always in asked if always]
+    table: dict[str, Any] = tomllib.loads(text).get("tool", {}).get("agentos", {})
+    return table
 
 
 def _lines(grants: dict[str, Any], before: str = "") -> Iterator[tuple[Grant, bool]]:

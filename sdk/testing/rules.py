@@ -72,6 +72,7 @@ class Rules:
 
     def __init__(self, files: Iterable[FileDescriptor], grants: Sequence[Grant], asks: Sequence[Grant]) -> None:
         self.grants, self.asks = grants, asks
+        self.program, self.file = "the program", "its manifest"
         self.methods: dict[str, MethodDescriptor] = {}
         for file in files:
             for service in file.services_by_name.values():
@@ -91,7 +92,7 @@ class Rules:
         for one in request.DESCRIPTOR.fields:
             rule = one.GetOptions().Extensions[proto.field]
             if rule.matcher:
-                values = _made_canonical(request, one.name, rule, start, home)
+                values = _made_canonical(request, action, one.name, rule, start, home)
                 asked.named.extend(Named(rule.bound or one.name, value, rule) for value in values)
         return asked
 
@@ -112,7 +113,8 @@ class Rules:
                 return bounds
         if any(self._covering(grant, asked, start, home) is not None for grant in self.asks):
             raise NeedsApproval("not granted yet, and nobody is there to ask", "run it where the person can answer")
-        raise Denied("outside what the program may ever ask", f"add {_line(asked)} to its manifest")
+        hint = f"add {_line(asked)} to {self.file}, only if you trust this program"
+        raise Denied(f"outside what {self.program} may ever ask", hint)
 
     def _covering(self, grant: Grant, asked: Asked, start: str, home: str) -> dict[str, tuple[str, ...]] | None:
         """The grant's bounds in canonical form if it covers the call, whatever is used up of it."""
@@ -132,30 +134,35 @@ class Rules:
         return self.methods[action].GetOptions().Extensions[proto.action].implies
 
 
-def _made_canonical(request: Message, name: str, rule: proto.Field, start: str, home: str) -> list[str]:
+def _made_canonical(request: Message, action: str, name: str, rule: proto.Field, start: str, home: str) -> list[str]:
     """Put the field's values into canonical form; for a counted field, how much it is."""
     held = getattr(request, name)
     if rule.matcher in COUNTED:
         return [str(held if isinstance(held, int) else len(held.encode() if isinstance(held, str) else held))]
     if rule.matcher in CARRIED:
         if held:
-            raise Invalid(f"{name} is for the manifest to say", "leave it out of the call")
+            raise Invalid(f"{action}: {name} is for the manifest to say, not for a call")
         return [""]
+    written = [held or _usual(rule)] if isinstance(held, str) else list(held)
+    if not written or "" in written:
+        raise Invalid(f"{action} needs a {name}")
     try:
-        if not isinstance(held, str):
-            held[:] = [matchers.canonical_value(rule.matcher, one, start, home) for one in held]
-            return list(held)
-        setattr(request, name, matchers.canonical_value(rule.matcher, held or _usual(rule), start, home))
+        values = [matchers.canonical_value(rule.matcher, one, start, home) for one in written]
     except BadName as problem:
-        raise Invalid(f"{name}: {problem}", detail="bad_name") from None
-    value: str = getattr(request, name)
-    if rule.among and value not in rule.among:
-        raise Invalid(f"{name} is one of {', '.join(rule.among)}")
-    return [value]
+        raise Invalid(f"{action}: {name}: {problem}", detail="bad_name") from None
+    if rule.among and not set(values) <= set(rule.among):
+        raise Invalid(f"{action}: {name} is one of {', '.join(rule.among)}")
+    if isinstance(held, str):
+        setattr(request, name, values[0])
+    else:
+        held[:] = values
+    return values
 
 
 def _usual(rule: proto.Field) -> str:
     """What a call means that leaves the field empty; itself empty where it may not."""
+    if rule.matcher == matchers.URL_PATH:
+        return "/"
     known = rule.default and rule.matcher in (matchers.EXACT, matchers.PORT)
     return rule.default[0] if known else ""
 

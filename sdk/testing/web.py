@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from agentos.sdk.errors import AgentError, Denied, Invalid, Unavailable
+from agentos.sdk.errors import AgentError, Denied, Invalid, LimitExceeded, NotFound, Unavailable
 from agentos.sdk.http import urls
 from agentos.sdk.http.headers import Headers
-from agentos.v1 import matchers
+from agentos.v1 import addresses, matchers
+from agentos.v1 import headers as written
 from agentos.v1 import net_pb2 as pb
 
 PIECE = 2**20
 MOST = 64 * 2**20
+HANDLES = 16
 Bounds = Mapping[str, Sequence[str]]
 
 
@@ -44,13 +45,14 @@ class Web:
 
         Web({"https://api.example.com/owls": [{"name": "Ada"}], "https://example.com/old": Reply(status=410)})
 
-    A URL without a query answers for every query. What is not there is a 404, a host that is not there Unavailable.
+    A URL without a query answers for every query. What is not there is a 404, a host that is not there NotFound, a port
+    of it where nothing is Unavailable.
     `seen` are the requests that were made of it.
     """
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self._answers = {_canonical(url): answer for url, answer in answers.items()}
-        self._hosts = {urls.split(url).host for url in self._answers}
+        self._places = {(urls.split(url).host, urls.split(url).port) for url in self._answers}
         self._bodies: dict[str, tuple[bytes, bool]] = {}
         self._numbers = count(1)
         self.seen: list[Seen] = []
@@ -58,6 +60,8 @@ class Web:
     # ---- the actions, as net.proto has them
 
     def fetch(self, request: pb.NetFetchRequest, bounds: Bounds) -> pb.NetFetchResponse:
+        if request.most < 0:
+            raise Invalid("most is 0 or more")
         answer = self._answer(request, request.body, bounds)
         status, headers, body = _written(answer)
         if request.method == "HEAD":
@@ -66,11 +70,14 @@ class Web:
         reply = pb.NetFetchResponse(status=status, headers=headers)
         handle = f"body-{next(self._numbers)}"
         self._bodies[handle] = body[:most], len(body) > most
-        if request.stream:
-            reply.handle = handle
-            return reply
-        piece = self.read(pb.NetReadRequest(handle=handle), bounds)
-        reply.body, reply.cut, reply.handle = piece.data, piece.cut, "" if piece.end else handle
+        if not request.stream:
+            piece = self.read(pb.NetReadRequest(handle=handle), bounds)
+            reply.body, reply.cut = piece.data, piece.cut
+        reply.handle = handle if handle in self._bodies else ""
+        if len(self._bodies) > HANDLES:
+            del self._bodies[handle]
+            hint = "read them to their end, or close them, before the next"
+            raise LimitExceeded(f"{HANDLES} answers of this program are open", hint, "handles")
         return reply
 
     def head(self, request: pb.NetHeadRequest, bounds: Bounds) -> pb.NetHeadResponse:
@@ -78,8 +85,10 @@ class Web:
         return pb.NetHeadResponse(status=status, headers=headers)
 
     def read(self, request: pb.NetReadRequest, bounds: Bounds) -> pb.NetReadResponse:
+        if request.length < 0:
+            raise Invalid("length is 0 or more")
         if request.handle not in self._bodies:
-            raise Invalid("there is no such answer, or it was read to its end", "fetch it again")
+            raise NotFound("there is no such answer, or it was read to its end", "fetch it again", "handle")
         body, cut = self._bodies.pop(request.handle)
         length = min(request.length or PIECE, PIECE)
         end = len(body) <= length
@@ -94,15 +103,25 @@ class Web:
     # ---- the web
 
     def _answer(self, request: pb.NetFetchRequest | pb.NetHeadRequest, body: bytes, bounds: Bounds) -> Any:
-        _reachable(request.host, bounds.get("network", ()))
+        if request.timeout_ms < 0:
+            raise Invalid("timeout_ms is 0 or more")
         target = urls.Url(request.scheme, request.host, request.port, request.path)
+        _reachable(target, request.method, bounds.get("network", ()))
+        self._listening(target)
+        _sendable(request.headers)
         seen = Seen(request.method, str(target), Headers.from_wire(_pairs(request.headers)), body)
         self.seen.append(seen)
-        if request.host not in self._hosts:
-            raise Unavailable(f"{request.host} does not answer", "try again later")
         without_query = str(urls.Url(*target.origin, target.path.partition("?")[0]))
         answer = self._answers.get(str(target), self._answers.get(without_query, Reply("not found", 404)))
         return answer(seen) if callable(answer) else answer
+
+    def _listening(self, target: urls.Url) -> None:
+        """Whether there is such a host, and somebody at that port of it. Raises NotFound, Unavailable."""
+        named = addresses.literal(target.host) is None and target.host != "localhost"
+        if named and target.host not in {host for host, _ in self._places}:
+            raise NotFound(f"there is no host {target.host}", "see if it is spelt right", "no_name")
+        if (target.host, target.port) not in self._places:
+            raise Unavailable(f"nobody answers at that port of {target.host}", "try again later", "refused")
 
 
 def _canonical(url: str) -> str:
@@ -133,16 +152,37 @@ def _written(answer: Any) -> tuple[int, list[pb.NetHeader], bytes]:
             body, kind = json.dumps(value).encode(), "application/json"
     if "Content-Type" not in headers:
         headers.add("Content-Type", kind)
+    if "Content-Length" not in headers:
+        headers.add("Content-Length", str(len(body)))
     return reply.status, [pb.NetHeader(**pair) for pair in headers.to_wire()], body
 
 
-def _reachable(host: str, networks: Sequence[str]) -> None:
-    """Whether the grant's networks hold this host, as far as its name tells."""
+def _reachable(target: urls.Url, method: str, networks: Sequence[str]) -> None:
+    """Whether the grant's networks hold this host, as far as its name tells. Raises Denied."""
+    local = target.host == "localhost" or target.host.endswith(".localhost")
+    address = None if local else addresses.literal(target.host)
+    kind = addresses.LOOPBACK if local else addresses.kind(address) if address else addresses.PUBLIC
+    if kind == addresses.NEVER:
+        raise Denied(f"{target.host} leads to an address that no grant reaches", "no grant changes that", "address")
+    if kind not in networks:
+        line = f"only if it is meant to: {_line(target, method, kind)}"
+        raise Denied(f"{target.host} leads to {addresses.WORDS[kind]}", line, "address")
+
+
+def _line(target: urls.Url, method: str, network: str) -> str:
+    """The line of a manifest that would allow this request on that network."""
+    said = {"method": [] if method in ("GET", "HEAD") else [method], "host": [target.host], "network": network}
+    said |= {"scheme": "" if target.scheme == "https" else target.scheme}
+    said |= {"port": "" if target.port == "443" else target.port}
+    return '"net.fetch" = { ' + ", ".join(f"{name} = {json.dumps(one)}" for name, one in said.items() if one) + " }"
+
+
+def _sendable(headers: Iterable[pb.NetHeader]) -> None:
+    """Whether a program may send these headers. Raises Invalid, LimitExceeded."""
     try:
-        address = ipaddress.ip_address(host)
-        loopback, private = address.is_loopback, not address.is_global
-    except ValueError:
-        loopback = private = host == "localhost" or host.endswith(".localhost")
-    needed = "loopback" if loopback else "lan" if private else "public"
-    if needed not in networks:
-        raise Denied(f"{host} is not on a network that was granted", f'add network = ["{needed}"] to its manifest line')
+        fields = [written.field(each.name, each.value) for each in headers]
+    except written.BadHeader as bad:
+        raise Invalid(bad.reason, bad.hint, "bad_name") from None
+    if written.too_many(fields):
+        reason = "more than 64 headers, or more than 32 KiB of them"
+        raise LimitExceeded(reason, "send what is long as the body", "too_large")

@@ -48,7 +48,7 @@ def _turns() -> Callable[[Seen], Reply]:
     return lambda seen: Reply("there", next(left, 200), headers={"Retry-After": "2"})
 
 
-# What hosts answer: a.example is granted, and gone.example, which does not answer.
+# What hosts answer: a.example is granted, and gone.example, which is not there.
 A = "https://a.example"
 LONG = bytes(range(256)) * 10_240
 WEB: dict[str, Any] = {
@@ -72,6 +72,7 @@ WEB: dict[str, Any] = {
     f"{A}/tls": Unavailable("the server at a.example has the certificate of another host", "", "other_host"),
     f"{A}/no-name": NotFound("there is no host a.example", "see if it is spelt right", "no_name"),
     f"{A}/no-names": Unavailable("the address of a.example could not be found out", "", "no_name"),
+    f"{A}/shut": Unavailable("nobody answers at that port of a.example", "try again later", "refused"),
     f"{A}/reset": Unavailable("a.example hung up before the end of its answer", "", "reset"),
     f"{A}/broken": b"{broken",
     f"{A}/204": Reply(status=204),

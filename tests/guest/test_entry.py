@@ -96,13 +96,13 @@ async def test_a_refusal_reads_as_python_says_it(stage: Stage) -> None:
     assert played.status == "refused"
     assert played.answer["traceback"].splitlines()[-1] == (
         "PermissionError: outside what the program may ever ask; "
-        'add "files.read" = { path = ["/home/me/.ssh/id"] } to its manifest'
+        'add "files.read" = { path = ["/home/me/.ssh/id"] } to its manifest, only if you trust this program'
     )
     assert "shims" not in played.answer["traceback"]
     assert played.answer["error"] == {
         "code": "denied",
         "reason": "outside what the program may ever ask",
-        "hint": 'add "files.read" = { path = ["/home/me/.ssh/id"] } to its manifest',
+        "hint": 'add "files.read" = { path = ["/home/me/.ssh/id"] } to its manifest, only if you trust this program',
         "detail": "",
     }
 

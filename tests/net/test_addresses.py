@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.capabilities.net.addresses import LAN, LOOPBACK, NEVER, PUBLIC, kind
+from agentos.v1.addresses import LAN, LOOPBACK, NEVER, PUBLIC, kind
 
 PLACES = {
     "8.8.8.8": PUBLIC, "1.1.1.1": PUBLIC, "172.15.255.255": PUBLIC, "172.32.0.0": PUBLIC, "223.255.255.255": PUBLIC,

@@ -62,7 +62,7 @@ def test_a_program_runs_under_its_manifest(program: Path) -> None:
     assert run.output == "listed 2\nnot there\n"
     (refused,) = run.refused
     assert (refused.action, refused.args["path"], refused.line) == ("files.read", ".ssh/config", 16)
-    assert 'add "files.read" = { path = ["/home/me/.ssh/config"] } to its manifest' in str(refused.error)
+    assert 'add "files.read" = { path = ["/home/me/.ssh/config"] } to links.py' in str(refused.error)
 
 
 @pytest.mark.parametrize(

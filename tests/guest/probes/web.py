@@ -66,9 +66,9 @@ PROBES = {
         U + "import errno\ntry: u.urlopen('https://evil.example/x')\nexcept urllib.error.URLError as e: result = ["
         "isinstance(e, PermissionError), e.reason, e.errno == errno.EACCES]",
         [True, "outside what the program may ever ask", True], "net.fetch"),
-    "a host that does not answer": works(U + "try: u.urlopen('https://gone.example/')\nexcept urllib.error.URLError as "
-                                         "e: result = [isinstance(e, ConnectionError), e.reason]",
-                                         [True, "gone.example does not answer"], "net.fetch"),
+    "a host that does not answer": works(U + "try: u.urlopen('https://a.example/shut')\nexcept urllib.error.URLError "
+                                         "as e: result = [isinstance(e, ConnectionError), e.reason]",
+                                         [True, "nobody answers at that port of a.example"], "net.fetch"),
     "a host that is slow": works(U + "try: u.urlopen('https://a.example/slow')\nexcept TimeoutError as e: result = "
                                  "isinstance(e, urllib.error.URLError)", True, "net.fetch"),
     "what a socket would say": works(
@@ -78,7 +78,7 @@ PROBES = {
         [[True, False, False, False, True], [True, False, False, False, True], [False, True, False, False, True],
          [False, False, True, False, True], [False, False, False, True, True]], " ".join(["net.fetch"] * 5)),
     "not there, and nobody catches it": fails(U + "u.urlopen('https://gone.example/')",
-                                              "gone.example does not answer; try again later", "net.fetch"),
+                                              "there is no host gone.example; see if it is spelt right", "net.fetch"),
     "urlretrieve": works(U + "n, m = u.urlretrieve('https://a.example/j', 'n.json')\nresult = [open(n).read(), "
                          "m['Content-Type']]", ['{"n": 1}', "application/json"], "net.fetch files.write files.read"),
     "urlretrieve, and where": works(U + "n, m = u.urlretrieve('https://a.example/j')\nresult = open(n).read()",
@@ -149,7 +149,8 @@ PROBES = {
                                       '{ scheme = ["http"], host = ["evil.example"], port = ["8080"] }', "net.fetch"),
     "http.client and a host that is gone": works(
         "import http.client as h\nc = h.HTTPSConnection('gone.example')\nc.request('GET', '/')\ntry: c.getresponse()\n"
-        "except ConnectionError as e: result = str(e)", "gone.example does not answer; try again later", "net.fetch"),
+        "except OSError as e: result = [type(e).__name__, str(e)]",
+        ["gaierror", "there is no host gone.example; see if it is spelt right"], "net.fetch"),
     "read, readline, readinto": works(
         C + "c.request('GET', '/csv')\nr = c.getresponse()\nb = bytearray(4)\nresult = [r.readline().decode(), "
         "r.readinto(b), b.decode(), r.read1(3).decode(), r.peek(1)[:1].decode(), r.read().decode()]",

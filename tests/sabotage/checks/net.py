@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.mutation import never, out
 
-ROOM = "capabilities/net"
+ROOM, BOTH = "capabilities/net", "proto/agentos/v1"
 ATTACKS, SERVERS = "net/test_net_attacks.py", "net/test_hostile_servers.py"
 ADDRESSES, READING = "net/test_addresses.py", "net/test_reading_on.py"
 
@@ -14,21 +14,21 @@ CHECKS = (
     out(2, "every address of a name is checked", ROOM,
         "addresses.kind(each) for each in found}", "addresses.kind(each) for each in found[:1]}",
         f"{ATTACKS}::test_a_name_with_one_address_out_of_bounds_is_refused_with_all"),
-    never(2, "a mapped address is the address that it carries", ROOM, "address in _MAPPED",
+    never(2, "a mapped address is the address that it carries", BOTH, "address in _MAPPED",
           f"{ADDRESSES}::test_each_kind_of_address_is_what_the_table_says"),
-    never(2, "what NAT64 carries is looked at", ROOM, "address in _NAT64",
+    never(2, "what NAT64 carries is looked at", BOTH, "address in _NAT64",
           f"{ADDRESSES}::test_each_kind_of_address_is_what_the_table_says"),
-    out(2, "a translator leads to nothing that is not public", ROOM,
+    out(2, "a translator leads to nothing that is not public", BOTH,
         "return PUBLIC if kind(_carried(address)) == PUBLIC else NEVER", "return PUBLIC",
         f"{ADDRESSES}::test_no_spelling_of_an_inner_address_is_public"),
     never(6, "the server sends no method but those that there are", ROOM, "name not in _METHODS",
           "net/test_framing.py::test_the_server_itself_knows_no_other_method_than_a_manifest_may_name"),
-    never(6, "what frames a message is ours", ROOM,
-          "read_as in _OURS or read_as.startswith(_PROXY)",
+    never(6, "what frames a message is ours", BOTH,
+          "read_as in _OURS or read_as.startswith(PROXY)",
           f"{ATTACKS}::test_what_frames_a_message_is_not_the_programs_to_set"),
-    never(6, "the name of a header is a token", ROOM, "not _NAME.fullmatch(name)",
+    never(6, "the name of a header is a token", BOTH, "not _NAME.fullmatch(name)",
           f"{ATTACKS}::test_a_header_is_one_line_of_plain_characters"),
-    never(6, "a header has no control characters", ROOM,
+    never(6, "a header has no control characters", BOTH,
           "any((byte < 32 and byte != 9) or byte == 127 for byte in raw)",
           f"{ATTACKS}::test_a_header_is_one_line_of_plain_characters"),
     never(14, "a head ends", ROOM, "not self.in_body and self.heard >= limits.HEAD",

@@ -8,9 +8,9 @@ SEAL, LIFE, WINDOW = "servers/test_seal.py", "servers/test_life.py", "servers/te
 ATTACKS, AGAIN = "files/test_attacks.py", "servers/test_bounds_again.py"
 
 CHECKS = (
-    never(2, "no header asks for another request than the one that was decided on", "capabilities/net",
+    never(2, "no header asks for another request than the one that was decided on", "proto/agentos/v1",
         "read_as in _INSTEAD", "net/test_framing.py::test_no_header_asks_for_another_method_host_or_path"),
-    out(2, "a header is compared as CGI would read it", "capabilities/net",
+    out(2, "a header is compared as CGI would read it", "proto/agentos/v1",
         'read_as = name.lower().replace("_", "-")', "read_as = name.lower()",
         "net/test_framing.py::test_no_header_asks_for_another_method_host_or_path"),
     out(13, "an error that is no message is a failure of the server's, not of ours", "kernel/cells",

@@ -27,6 +27,9 @@ Address = IPv4Address | IPv6Address
 
 PUBLIC, LOOPBACK, LAN, NEVER = "public", "loopback", "lan", "never"
 
+# For whoever is told that a name leads there.
+WORDS: Final = {LOOPBACK: "this machine", LAN: "a private network", PUBLIC: "the public internet"}
+
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
