@@ -175,18 +175,16 @@ class Server:
                 request, timeout=remaining, metadata=self._sealed(method, request, context)
             )
         except aio.AioRpcError as problem:
-            failure = failed(self.rule.name, problem)
-            if problem.code() == grpc.StatusCode.UNAVAILABLE and failure.error.detail == "interrupted":
+            if problem.code() == grpc.StatusCode.UNAVAILABLE and said_in(problem) is None:
                 self.lost = True
                 self._signal(signal.SIGKILL)
-            raise failure from None
+            raise failed(self.rule.name, problem) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             # Not the caller: the connection was closed under it.
-            reason = f"{self.rule.name} stopped in the middle of the call"
-            raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted") from None
+            raise stopped(self.rule.name) from None
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -319,14 +317,21 @@ def _files(rule: CapabilityRule) -> list[str]:
     return [made[name] for name, kind in rule.settings if kind == "file" and name in made]
 
 
-def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
-    """What a status means. Only what a server typed itself is known to have had no effect."""
+def said_in(problem: aio.AioRpcError) -> CallFailed | None:
+    """What the server itself said of a failure; None where it is the connection that failed, or nonsense."""
     for key, value in problem.trailing_metadata() or ():
         if key == seal.ERROR and isinstance(value, bytes):
             with suppress(DecodeError):
                 error = error_pb2.Error.FromString(value)
                 if failure := typed(error):
                     return failure
+    return None
+
+
+def failed(name: str, problem: aio.AioRpcError) -> CallFailed:
+    """What a status means. Only what a server typed itself is known to have had no effect."""
+    if failure := said_in(problem):
+        return failure
     if problem.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} does not know this action")
     if problem.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:

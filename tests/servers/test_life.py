@@ -21,7 +21,7 @@ from agentos.manifest.catalog import load
 from agentos.v1 import error_pb2
 from tests.servers.world import FILES, World, context, world
 
-HOSTILE = Path(__file__).parent / "hostile"
+HOSTILE, UNARY = Path(__file__).parent / "hostile", Path(__file__).parent / "unary"
 
 
 @pytest_asyncio.fixture
@@ -273,3 +273,14 @@ asyncio.run(main())
     pid, place = ran.stdout.split()
     asyncio.run(until_gone(int(pid)))
     shutil.rmtree(place)
+
+
+async def test_a_server_that_says_it_was_interrupted_lives_on_and_one_that_breaks_off_does_not() -> None:
+    async with world(UNARY) as plain:
+        pid = (await plain.call("files.read", path="who")).text
+        said = await plain.refused("files.read", path="interrupted")
+        assert (said.reason, said.hint, said.happened) == ("it may have happened", "look first", True)
+        assert (await plain.call("files.read", path="who")).text == pid, "its own word is no broken connection"
+        broke = await plain.refused("files.read", path="crash")
+        assert (broke.detail, broke.hint) == ("interrupted", "see what it did before you repeat it")
+        assert (await plain.call("files.read", path="who")).text != pid
