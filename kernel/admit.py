@@ -11,14 +11,14 @@ from typing import Protocol, final
 
 from agentos.kernel.call import Call, redacted
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
-from agentos.kernel.records import CallMade, CallSettled, Fault
+from agentos.kernel.records import CallMade, CallSettled, Fault, Revoked
 from agentos.v1 import control_pb2 as pb
 
 
 class Ledger(Protocol):
     """The journal, as the path of a call needs it."""
 
-    def record(self, *records: CallMade | CallSettled) -> int:
+    def record(self, *records: CallMade | CallSettled | Revoked) -> int:
         """Append as one unit and fold; returns the sequence number. Never waits."""
         ...
 
@@ -66,8 +66,7 @@ def admit(case: Case, ledger: Ledger, now_ms: int) -> Authorized | Ask | Deny:
 
 def refuse(call: Call, verdict: Deny, ledger: Ledger, now_ms: int) -> int:
     """Record a refusal; returns the record's number."""
-    made = record(call, pb.CALL_DECISION_REFUSED, now_ms, reasons=verdict.reasons, fault=verdict.fault)
-    return ledger.record(made)
+    return ledger.record(record(call, pb.CALL_DECISION_REFUSED, now_ms, reasons=verdict.reasons, fault=verdict.fault))
 
 
 def record(

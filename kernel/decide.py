@@ -31,11 +31,10 @@ from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
 
-NOTHING = ("effect", "none: nothing was opened, looked up or sent")
 NOWHERE = (
     ("manifest", "cannot name this place"),
     ("grant", "none"),
-    NOTHING,
+    ("effect", "none: nothing was opened, looked up or sent"),
     ("to allow", "nothing does: such places are out of reach for every program"),
 )
 
@@ -108,7 +107,7 @@ def ceiling(case: Case) -> Verdict | None:
     has = " and ".join(f"{line.where} has {line.action} {line.written}" for line in near)
     place = f"outside ({has})" if has else f"outside ({case.manifest.file} has no line for {case.call.rule.name})"
     hint = f"add {manifest_line(case.call)} to {case.manifest.file}, only if you trust this program"
-    reasons = (("manifest", place), ("grant", "none"), NOTHING, ("to allow", hint))
+    reasons = (("manifest", place), *NOWHERE[1:3], ("to allow", hint))
     return _deny(f"outside what {case.who.program} may ever ask", hint, reasons)
 
 
@@ -191,13 +190,15 @@ def paths(call: Call) -> list[tuple[str, str]]:
     return [(name, value) for name, value in call.targets if name in fields]
 
 
+def changed(call: Call) -> list[str]:
+    """The paths that are not the same after a call, as far as it names them."""
+    return [path for _, path in paths(call)] if call.rule.effect > notes.EFFECT_OBSERVE else []
+
+
 def effect(call: Call, catalog: Catalog) -> int:
     """The annotations_pb2.Effect of this very call: a change where things execute or configure is GOVERN."""
-    if call.rule.effect > notes.EFFECT_OBSERVE:
-        govern = catalog.capabilities[call.rule.capability].govern
-        if any(_governs(govern, path.casefold()) for _, path in paths(call)):
-            return notes.EFFECT_GOVERN
-    return call.rule.effect
+    govern = catalog.capabilities[call.rule.capability].govern
+    return notes.EFFECT_GOVERN if any(_governs(govern, path.casefold()) for path in changed(call)) else call.rule.effect
 
 
 def only_once(case: Case) -> str:

@@ -16,13 +16,14 @@ visiting it, and at the next call.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os.path import realpath
 
 import msgspec
 
 from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 
-OF_ONE_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN)
+OF_ONE_RUN, OF_NO_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN), ""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -66,8 +67,8 @@ class Table(msgspec.Struct):
             if isinstance(record, Grant):
                 self.held[record.id] = Held(record, spent={})
                 self._of_path.setdefault(record.path, []).append(record.id)
-                if record.terms.choice in OF_ONE_RUN:
-                    self._of_run.setdefault(record.run, set()).add(record.id)
+                of = OF_NO_RUN if record.terms.choice == pb.CHOICE_TERMINAL else record.run
+                self._of_run.setdefault(of, set()).add(record.id)
             elif isinstance(record, Denial):
                 self.denials[record.id] = record
             elif isinstance(record, Revoked):
@@ -76,8 +77,7 @@ class Table(msgspec.Struct):
                 self._use(record, 1)
                 self._admitted[record.run, record.seq] = record
             elif isinstance(record, CallSettled):
-                admitted = self._admitted.pop((record.run, record.seq), None)
-                if admitted and record.released:
+                if (admitted := self._admitted.pop((record.run, record.seq), None)) and record.released:
                     self._use(admitted, -1)
             elif isinstance(record, RunEnded):
                 self.end(record.run)
@@ -119,6 +119,16 @@ class Table(msgspec.Struct):
 
     def denied(self, path: str) -> list[Denial]:
         return [denial for denial in self.denials.values() if denial.path == path]
+
+    def rewritten(self, written: Iterable[str]) -> tuple[str, ...]:
+        """The grants that hold whatever the version, of programs that stand at or below one of these paths.
+
+        They are for what somebody edits at a terminal, by its path alone, and so not for what a run put there.
+        """
+        above = tuple(f"{path}/" for path in written)
+        ours = map(self.held.__getitem__, self._of_run.get(OF_NO_RUN, ()))
+        held = [(each.grant.id, each.grant.path) for each in ours if not each.revoked]
+        return tuple(grant for grant, at in held if any(f"{one}/".startswith(above) for one in (at, realpath(at))))
 
     def under_way(self, ids: Iterable[str]) -> list[CallMade]:
         """Calls that were admitted under these grants and have not settled."""

@@ -26,10 +26,10 @@ from google.protobuf.message import DecodeError
 from agentos.kernel import own, wire
 from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
 from agentos.kernel.call import Call, read, source
-from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
+from agentos.kernel.decide import Allow, Ask, Case, Deny, changed, decide
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.own import Failed
-from agentos.kernel.records import Bounds, CallMade, Fault, Targets
+from agentos.kernel.records import Bounds, CallMade, Fault, Revoked, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, control_pb2
@@ -177,14 +177,15 @@ class Path:
     def _case(self, actor: Actor, call: Call) -> Case:
         if call.rule.inherent:
             return Case(call, actor.who, actor.manifest, [], [], self._catalog, self._forbidden)
-        held = self._table.live(actor.who, self._powers.unix_ms())
-        denials = self._table.denied(actor.who.path)
+        held, denials = self._table.live(actor.who, self._powers.unix_ms()), self._table.denied(actor.who.path)
         return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
 
     def _admit(self, actor: Actor, call: Call) -> Authorized | Fault | tuple[Call, Ask]:
         outcome = admit(self._case(actor, call), self._ledger, self._powers.unix_ms())
         if isinstance(outcome, Deny):
             return self._refuse(actor, call, outcome)
+        if isinstance(outcome, Authorized) and (lapsed := self._table.rewritten(changed(call))):
+            self._ledger.record(Revoked(lapsed, call.run))
         return (call, outcome) if isinstance(outcome, Ask) else outcome
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:

@@ -8,7 +8,7 @@ from agentos.kernel import bounds, wire
 from agentos.kernel import decide as rules
 from agentos.kernel.admit import Authorized, admit, refuse, settle
 from agentos.kernel.call import read, redacted
-from agentos.kernel.decide import NOTHING, Allow, Ask, Case, Deny, decide, effect, manifest_line, only_once
+from agentos.kernel.decide import NOWHERE, Allow, Ask, Case, Deny, decide, effect, manifest_line, only_once
 from agentos.kernel.grants import Held
 from agentos.kernel.records import CallMade, CallSettled, Denial, Fault
 from agentos.manifest.rules import Catalog
@@ -117,7 +117,7 @@ def test_a_place_that_is_never_reached_says_so(catalog: Catalog) -> None:
         assert isinstance(verdict, Deny)
         assert verdict.fault == Fault(error_pb2.CODE_DENIED, said, "no grant changes that")
         assert verdict.reasons == (
-            ("manifest", "cannot name this place"), ("grant", "none"), NOTHING,
+            ("manifest", "cannot name this place"), ("grant", "none"), *NOWHERE[2:3],
             ("to allow", "nothing does: such places are out of reach for every program"),
         )  # fmt: skip
 
@@ -134,7 +134,7 @@ def test_outside_the_manifest_says_what_it_has_and_what_would_allow(catalog: Cat
         assert isinstance(verdict, Deny)
         assert verdict.fault == Fault(error_pb2.CODE_DENIED, "outside what links may ever ask", hint)
         assert verdict.reasons == (
-            ("manifest", has), ("grant", "none"), NOTHING, ("to allow", hint),
+            ("manifest", has), ("grant", "none"), *NOWHERE[2:3], ("to allow", hint),
         )  # fmt: skip
 
 

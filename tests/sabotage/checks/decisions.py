@@ -6,6 +6,8 @@ from tests.sabotage.mutation import Mutation, never, out
 
 DECIDE, GRANTS, RULES = "kernel/test_decide.py", "kernel/test_grants.py", "kernel/test_rules.py"
 
+EDITED = "kernel/test_edited_programs.py::test_a_program_that_a_run_wrote_has_not_the_grants_of_the_one_that_was_edited"
+
 CHECKS = (
     # ---- 1: a grant is never overdrawn
     out(1, "a use is reserved when a call is admitted", "kernel",
@@ -14,8 +16,19 @@ CHECKS = (
     out(1, "a grant without uses left is not live", "kernel",
         "if held.revoked or held.uses_left == 0 or", "if held.revoked or",
         f"{RULES}::test_one_use_is_admitted_once_however_many_call"),
+    out(8, "a run that writes a program takes what it was allowed by its path alone", "kernel",
+        "isinstance(outcome, Authorized) and (lapsed := self._table.rewritten(changed(call)))",
+        "lapsed := ()", EDITED),
+    out(8, "a program is known by its other name, too", "kernel",
+        "for one in (at, realpath(at))", "for one in (at,)", EDITED),
+    out(8, "a program goes with the folder that it stands in", "kernel",
+        'any(f"{one}/".startswith(above)', 'any(f"{one}/" in above', EDITED),
+    out(8, "a read takes nothing", "kernel",
+        "if call.rule.effect > notes.EFFECT_OBSERVE else []", "if True else []",
+        "kernel/test_edited_programs.py::test_what_runs_write_elsewhere_or_only_read_takes_nothing_from_it"),
     out(1, "what may have happened keeps its reservation", "kernel",
-        "if admitted and record.released:", "if admitted:",
+        "(admitted := self._admitted.pop((record.run, record.seq), None)) and record.released:",
+        "(admitted := self._admitted.pop((record.run, record.seq), None)):",
         f"{GRANTS}::test_what_is_unknown_keeps_its_reservation"),
     out(1, "a reservation is given back once", "kernel",
         "self._admitted.pop((record.run, record.seq), None)", "self._admitted.get((record.run, record.seq))",
@@ -71,8 +84,8 @@ CHECKS = (
     out(7, "never again comes before any grant", "kernel",
         "for denial in case.denials:", "for denial in ():",
         f"{DECIDE}::test_never_again_comes_before_any_grant"),
-    never(7, "a change where things execute is GOVERN", "kernel",
-        "any(_governs(govern, path.casefold()) for _, path in paths(call))",
+    out(7, "a change where things execute is GOVERN", "kernel",
+        "any(_governs(govern, path.casefold()) for path in changed(call))", "False",
         f"{DECIDE}::test_what_executes_or_configures_is_asked_each_time"),
     out(7, "such places are known whatever their case", "kernel",
         "_governs(govern, path.casefold())", "_governs(govern, path)",
