@@ -116,7 +116,9 @@ def confine(profile: Profile, parent: int) -> list[walls.Wall]:
         file_bytes=profile.file_bytes or _GIB,
         data_bytes=profile.memory_bytes or _GIB,
     )
-    filter_ = profiles.server(network=profile.network, execs=_module_of(profile.command) is None)
+    execs = _module_of(profile.command) is None
+    # What runs in this process is Python, and known; of what is exec'd nobody knows what it needs to begin.
+    filter_ = profiles.server(network=profile.network, execs=execs, writes=execs or bool(profile.write))
     return walls.shut_in(filter_, limits, parent=parent, rules=rules_of(profile), connect=profile.network)
 
 

@@ -21,6 +21,7 @@ _CLONE_NAMESPACES: Final = 0x7E020080
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 15, 38
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_DGRAM, _SOCK_KIND = 1, 2, 0xF
+_TCP, _UDP = 6, 17
 _TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5450, 0x5451
 
 _COMPUTE: Final = always(
@@ -86,11 +87,16 @@ COMPILER: Final = Filter(
 )
 """The compiler: compute with threads, and seal finished code as executable."""
 
-_FILES: Final = always(
+_READING: Final = always(
     "open openat openat2 stat lstat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink readlinkat "
-    "getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat linkat rename renameat renameat2 "
-    "pread64 pwrite64 preadv pwritev ftruncate truncate fallocate fsync fdatasync flock fadvise64 copy_file_range "
-    "sendfile splice fchmod umask utimensat inotify_init1 inotify_add_watch inotify_rm_watch"
+    "getdents getdents64 getcwd chdir fchdir unlink unlinkat pread64 preadv fadvise64"
+)
+"""With unlink, since who listens first removes what stands at the place of its socket."""
+
+_WRITING: Final = always(
+    "mkdir mkdirat rmdir linkat rename renameat renameat2 pwrite64 pwritev ftruncate truncate fallocate fsync "
+    "fdatasync flock copy_file_range sendfile splice fchmod umask utimensat inotify_init1 inotify_add_watch "
+    "inotify_rm_watch"
 )
 _SERVING: Final = always(
     "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
@@ -100,23 +106,26 @@ _SERVING: Final = always(
 )
 
 
-def _streams(*families: int) -> Alternatives:
-    return tuple((Match(0, family), Match(1, _SOCK_STREAM, _SOCK_KIND)) for family in families)
+def _sockets(families: tuple[int, ...], kind: int, *protocols: int) -> Alternatives:
+    """Sockets of one kind and no other protocol: SCTP, MPTCP and the like are code of the system that nobody needs."""
+    return tuple(
+        (Match(0, family), Match(1, kind, _SOCK_KIND), Match(2, protocol))
+        for family in families
+        for protocol in (0, *protocols)
+    )
 
 
-def _datagrams(*families: int) -> Alternatives:
-    return tuple((Match(0, family), Match(1, _SOCK_DGRAM, _SOCK_KIND)) for family in families)
-
-
-def server(*, network: bool, execs: bool) -> Filter:
+def server(*, network: bool, execs: bool, writes: bool = True) -> Filter:
     """A capability server: files as far as Landlock lets it, Unix sockets to listen on, threads, no processes.
 
-    `execs` leaves execve open, for a command that is not a Python module: the filter must be on before it starts.
+    `writes` is for one that has folders to write in. `execs` leaves execve open, for a command that is not a Python
+    module: the filter must be on before it starts.
     """
-    unix = _streams(_AF_UNIX)
+    unix = _sockets((_AF_UNIX,), _SOCK_STREAM)
     allow: dict[str, Alternatives] = {
         **_COMPUTE,
-        **_FILES,
+        **_READING,
+        **(_WRITING if writes else {}),
         **_SERVING,
         **_NO_WRITE_AND_EXEC,
         **_OWN_LIMITS,
@@ -129,7 +138,9 @@ def server(*, network: bool, execs: bool) -> Filter:
     }
     if network:
         allow |= always("connect sendmmsg recvmmsg")
-        allow["socket"] = unix + _streams(_AF_INET, _AF_INET6) + _datagrams(_AF_INET, _AF_INET6)
+        internet = (_AF_INET, _AF_INET6)
+        tcp, udp = _sockets(internet, _SOCK_STREAM, _TCP), _sockets(internet, _SOCK_DGRAM, _UDP)
+        allow["socket"] = unix + tcp + udp
     if execs:
         allow |= always("execve")
     return Filter(allow=allow, kill=_BREAK_INS, absent=frozenset({"clone3"}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agentos.kernel.cells import landlock, probe, profiles, seccomp, walls, zygote
+from agentos.kernel.cells import landlock, probe, profiles, seccomp, syscalls, walls, zygote
 from agentos.kernel.cells.confine import BAD_PROFILE
 from agentos.kernel.cells.syscalls import NUMBERS
 
 X86 = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 GENERIC = Path("/usr/include/asm-generic/unistd.h")
+SERVERS = (profiles.server(network=True, execs=True), profiles.server(network=True, execs=False, writes=False))
 RENAMED = {"newfstatat": 79, "fstat": 80, "fadvise64": 223, "mmap": 222}
 
 
@@ -50,8 +53,8 @@ def test_call_numbers_are_those_of_the_kernels_headers() -> None:
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize(
     "rules",
-    [profiles.CELL, profiles.ZYGOTE, profiles.COMPILER, profiles.server(network=True, execs=True)],
-    ids=["cell", "zygote", "compiler", "server"],
+    [profiles.CELL, profiles.ZYGOTE, profiles.COMPILER, *SERVERS],
+    ids=["cell", "zygote", "compiler", "server", "net server"],
 )
 def test_every_profile_assembles_for_both_machines(rules: seccomp.Filter, machine: str) -> None:
     code = seccomp.assemble(rules, machine)
@@ -62,6 +65,68 @@ def test_every_profile_assembles_for_both_machines(rules: seccomp.Filter, machin
 
 def test_profiles_never_grow_from_the_zygote_to_the_cell() -> None:
     assert profiles.CELL.allow.keys() <= profiles.ZYGOTE.allow.keys()
+
+
+TRIES: dict[str, Callable[[], object]] = {
+    "a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    "packets": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM),
+    "netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
+    "virtual machines": lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM),
+    "the system's ciphers": lambda: socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET),
+    "datagrams to other programs": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+    "another protocol over streams": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262),
+    "another protocol over datagrams": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, 136),
+    "a folder": lambda: os.mkdir("/tmp/agentos-try"),
+    "another name": lambda: os.rename("/tmp/agentos-try", "/tmp/agentos-try2"),
+    "a shorter file": lambda: os.truncate("/tmp/agentos-try", 0),
+    "a link": lambda: os.symlink("/etc", "/tmp/agentos-try"),
+    "a time": lambda: os.utime("/tmp"),
+    "a process": os.fork,
+    "a program": lambda: os.execv("/bin/true", ["/bin/true"]),  # noqa: S606
+    "namespaces": lambda: syscalls.syscall("unshare", 0x10000000),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+@pytest.mark.parametrize("what", TRIES)
+def test_a_server_of_the_network_without_folders_may_not_ask_the_system_for(what: str) -> None:
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(SERVERS[1]).put_on()
+        try:
+            TRIES[what]()
+        except OSError as refused:
+            os._exit(refused.errno)
+
+    assert os.WEXITSTATUS(in_child(confined)) == errno.EPERM
+
+
+BREAK_INS = ("ptrace", "process_vm_readv", "bpf", "keyctl", "userfaultfd", "io_uring_setup", "mount", "perf_event_open")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+@pytest.mark.parametrize("call", BREAK_INS)
+def test_a_server_that_tries_to_break_in_elsewhere_is_ended(call: str) -> None:
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(SERVERS[1]).put_on()
+        syscalls.syscall(call, 0, 0, 0, 0, 0)
+
+    assert os.WTERMSIG(in_child(confined)) == signal.SIGSYS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+def test_a_server_of_the_network_has_the_sockets_that_it_needs() -> None:
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(SERVERS[1]).put_on()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            socket.socket(family, socket.SOCK_STREAM).close()
+            socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, socket.IPPROTO_TCP).close()
+            socket.socket(family, socket.SOCK_DGRAM, socket.IPPROTO_UDP).close()
+        socket.socketpair()
+
+    assert in_child(confined) == 0
 
 
 def test_a_call_that_is_not_in_the_table_is_refused_and_one_with_other_arguments_too() -> None:

@@ -6,6 +6,7 @@ from tests.sabotage.mutation import never, out
 
 ROOM, BOTH = "capabilities/net", "proto/agentos/v1"
 ATTACKS, SERVERS = "net/test_net_attacks.py", "net/test_hostile_servers.py"
+LIMITS = "net/test_net_limits.py"
 ADDRESSES, READING = "net/test_addresses.py", "net/test_reading_on.py"
 
 CHECKS = (
@@ -47,6 +48,20 @@ CHECKS = (
         f"{READING}::test_the_handle_of_another_run_is_not_there"),
     never(14, "open answers are few", ROOM, "account.handles >= account.share.handles",
           f"{READING}::test_open_answers_are_few_for_each_program"),
+    never(14, "a program has a rate", ROOM, "not own.bucket.take()", f"{LIMITS}::test_a_program_has_a_burst_and_then_its_rate"),
+    never(14, "the home has a rate", ROOM, "not self._home.bucket.take()",
+          f"{LIMITS}::test_all_programs_together_have_a_rate_of_the_home"),
+    never(14, "those who wait are few", ROOM, "own.asked >= own.share.open + own.share.waiting",
+          f"{LIMITS}::test_who_waits_for_a_connection_is_one_of_so_many"),
+    out(14, "a rest gives one burst and no more", ROOM,
+        "min(self._share.at_once, self._tokens + (now - self._at) * self._share.a_second)",
+        "self._tokens + (now - self._at) * self._share.a_second",
+        f"{LIMITS}::test_a_program_has_a_burst_and_then_its_rate"),
+    out(14, "an answer that nobody reads on is closed", ROOM,
+        "opened.closing = asyncio.get_running_loop().call_later(limits.IDLE_S, self._expired, handle)", "pass",
+        f"{LIMITS}::test_an_answer_that_nobody_reads_on_is_closed_after_its_time"),
+    never(14, "an exchange has its end", ROOM, "now >= self._until",
+          f"{LIMITS}::test_an_exchange_that_goes_on_for_too_long_is_cut"),
     out(1, "what was sent counts where no answer came", ROOM,
         "    failure.error.happened = True\n    return failure", "    return failure",
         f"{SERVERS}::test_what_was_sent_counts_even_where_the_answer_never_came"),
