@@ -106,7 +106,7 @@ async def test_who_waits_for_a_connection_is_one_of_so_many() -> None:
     held = await _full()
     waiting = [asyncio.ensure_future(held.lease("p", LONG)) for _ in range(PROGRAM.waiting)]
     await asyncio.sleep(0)
-    assert (await refused(held, "p"))[1] == "more than 64 requests of this program at once"
+    assert (await refused(held, "p", 0.01))[1] == "more than 64 requests of this program at once"
     for each in waiting:
         each.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
