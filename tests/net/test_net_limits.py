@@ -163,7 +163,7 @@ async def served(**settings: str) -> Net:
 
 
 def asked(server: Server, path: str = "/", **more: Any) -> pb.NetFetchRequest:
-    parts = {"method": "GET", "scheme": "http", "host": "127.0.0.1", "port": server.port, "path": path}
+    parts: dict[str, Any] = {"method": "GET", "scheme": "http", "host": "127.0.0.1", "port": server.port, "path": path}
     return pb.NetFetchRequest(**(parts | more))
 
 
