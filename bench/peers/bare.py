@@ -25,7 +25,7 @@ from agentos.kernel.cells.runtime import Image, Instance
 
 MEMORY = 512 << 20
 HEAD = struct.Struct("=QI")
-TOLD = {"name": "ledger.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}  # noqa: S108
+TOLD: dict[str, str | list[str]] = {"name": "ledger.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}  # noqa: S108
 TRIVIAL = "result = 1"
 
 

@@ -31,10 +31,12 @@ _HOSTS_BYTES = 2**20
 _LOCAL: list[Address] = [ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1")]
 
 
-async def checked(host: str, networks: Iterable[str], resolve: Resolve, line: Callable[[str], str]) -> list[Address]:
+async def checked(
+    host: str, networks: Iterable[str], resolve: Resolve, within_s: float, line: Callable[[str], str]
+) -> list[Address]:
     """The addresses of a canonical host, if all of them lie in these networks. `line` is for the hint. Raises."""
     address = addresses.literal(host)
-    found = [address] if address else await _named(host, resolve)
+    found = [address] if address else await _named(host, resolve, within_s)
     allowed = tuple(networks)
     kinds = {addresses.kind(each) for each in found} - set(allowed)
     # What no grant reaches is named first: a line for the others would not help.
@@ -44,11 +46,11 @@ async def checked(host: str, networks: Iterable[str], resolve: Resolve, line: Ca
     return found
 
 
-async def _named(host: str, resolve: Resolve) -> list[Address]:
+async def _named(host: str, resolve: Resolve, within_s: float) -> list[Address]:
     if host == "localhost" or host.endswith(".localhost"):
         return _LOCAL
     try:
-        async with asyncio.timeout(limits.NAME_S):
+        async with asyncio.timeout(min(limits.NAME_S, max(within_s, 0))):
             found = await resolve(host)
     except TimeoutError:
         raise faults.names_down(host) from None

@@ -122,8 +122,10 @@ class Net(Capability):
         lease = await self._limits.lease(context.program, patience)
         try:
             with typed(lent):
-                networks = context.bounds.get("network", ())
-                found = await names.checked(parts.host, networks, self._resolve, lambda kind: _line(parts, kind))
+                found = await names.checked(
+                    parts.host, context.bounds.get("network", ()), self._resolve, head_by - time.monotonic(),
+                    lambda kind: _line(parts, kind),
+                )  # fmt: skip
                 wants = Wants(most, patience, head_by)
                 return await ask(parts, given, content, found, self._trust, wants, lent), lease
         except BaseException:

@@ -20,7 +20,7 @@ async def no_calls(request: str) -> str:
 
 async def run(cells: Cells, source: str) -> Ending:
     compiled = await play(await cells.take(), guest.to_compile(source, "deep.py"), LIMITS, no_calls)
-    told = {"name": "deep.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}
+    told: dict[str, str | list[str]] = {"name": "deep.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}
     request = guest.to_run(told, guest.letters(json.loads(compiled.reply)["code"]), source.encode())
     return await play(await cells.take(), request, LIMITS, no_calls)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,20 +10,13 @@ import trustme
 
 from tests.kernel.person import Person, Up, kernel_on, make_home
 from tests.net.program import Guest
-from tests.net.world import Names, Server, closing
+from tests.net.world import Names, Server, certified, closing
 
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """Who signs certificates in this internet, and is trusted by AGENTOS_NET_CA."""
     return trustme.CA()
-
-
-def certified(authority: trustme.CA, *names: str, **more: object) -> ssl.SSLContext:
-    """How a server speaks TLS that has a certificate for these names."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names, **more).configure_cert(context)  # type: ignore[arg-type]
-    return context
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
-
 import pytest
 
 from agentos.capabilities.failure import Invalid
 from agentos.capabilities.net import headers
+from tests.net.hostile import mostly_frame
 from tests.net.program import Guest, at, grant
-from tests.net.world import Asked, Server, answer
+from tests.net.world import Server, answer
 
 INSTEAD = (
     "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL",
@@ -24,14 +22,6 @@ def test_no_header_asks_for_another_method_host_or_path(guest: Guest, server: Se
     told = guest.fetch(grant(server), *asked)
     assert [each.error for each in told] == ["invalid bad_name"] * len(asked)
     assert server.connections == 0
-
-
-def mostly_frame(line: socket.socket, asked: Asked) -> None:
-    """A byte at a time, each with as long an extension of its chunk as is read at all."""
-    line.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    with suppress(OSError):
-        for _ in range(2000):
-            line.sendall(b"1;" + b"x" * 16_000 + b"\r\na\r\n")
 
 
 def test_a_body_that_is_mostly_frame_is_hung_up_on(guest: Guest, server: Server) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -14,73 +13,9 @@ import pytest
 import trustme
 
 from tests.kernel.person import eventually
-from tests.net.conftest import certified
+from tests.net.hostile import BOMB, BROKEN, MIB, OK, forever, reset
 from tests.net.program import Guest, at, grant
-from tests.net.world import Asked, Names, Says, Server, answer, raw
-
-OK = b"HTTP/1.1 200 OK\r\n"
-MIB = 2**20
-
-
-def forever(*first: bytes, then: bytes, pause_s: float = 0.0) -> Says:
-    """Says this for as long as somebody listens."""
-
-    def says(line: socket.socket, asked: Asked) -> None:
-        for piece in first:
-            line.sendall(piece)
-        while True:
-            line.sendall(then)
-            time.sleep(pause_s)
-
-    return says
-
-
-def silent(line: socket.socket, asked: Asked) -> None:
-    """Says nothing, and waits until the other side hangs up."""
-    line.recv(1)
-
-
-def after(first: bytes, says: Says) -> Says:
-    def both(line: socket.socket, asked: Asked) -> None:
-        line.sendall(first)
-        says(line, asked)
-
-    return both
-
-
-def reset(line: socket.socket, asked: Asked) -> None:
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    line.close()
-
-
-BROKEN: dict[str, tuple[Says, str]] = {
-    "no answer": (silent, "unavailable timeout"),
-    "hangs up": (raw(), "unavailable reset"),
-    "resets": (reset, "unavailable reset"),
-    "no HTTP": (raw(b"220 mail.test ESMTP ready\r\n"), "unavailable not_http"),
-    "noise": (raw(bytes(range(256)) * 16), "unavailable not_http"),
-    "half a head": (raw(OK + b"X-Half: "), "unavailable not_http"),
-    "a head that trickles": (forever(OK, then=b"X: y\r\n", pause_s=0.05), "unavailable timeout"),
-    "a head without end": (forever(OK, then=b"X-Large: " + b"x" * 60_000 + b"\r\n"), "limit too_large"),
-    "a header of 100 MB": (forever(OK + b"X-Large: ", then=b"x" * 65_536), "limit too_large"),
-    "1xx without end": (forever(then=b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "limit too_large"),
-    "many headers": (raw(OK + b"X: y\r\n" * 300 + b"Content-Length: 0\r\n\r\n"), "limit too_large"),
-    "two lengths": (raw(OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"), "unavailable not_http"),
-    "length of minus one": (raw(OK + b"Content-Length: -1\r\n\r\nhello"), "unavailable not_http"),
-    "a header with NUL": (raw(OK + b"X: a\0b\r\nContent-Length: 0\r\n\r\n"), "unavailable not_http"),
-    "another protocol": (
-        raw(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), "unavailable not_http",
-    ),
-    "less than it said": (raw(OK + b"Content-Length: 100\r\n\r\nhello"), "unavailable reset"),
-    "stops in the middle": (after(OK + b"Content-Length: 100\r\n\r\n", silent), "unavailable timeout"),
-    "a chunk that lies": (raw(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello"), "unavailable reset"),
-    "chunks without end": (raw(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "unavailable reset"),
-    "no gzip": (answer(b"this is no gzip", Content_Encoding="gzip"), "unavailable not_http"),
-    "half a gzip": (answer(gzip.compress(b"x" * 1000)[:-12], Content_Encoding="gzip"), "unavailable reset"),
-    "trailers without end": (
-        forever(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", then=b"X: " + b"y" * 60_000), "unavailable reset",
-    ),
-}  # fmt: skip
+from tests.net.world import Names, Server, answer, certified, raw
 
 
 def test_what_is_broken_ends_typed_and_in_time(guest: Guest, server: Server) -> None:
@@ -100,13 +35,9 @@ def test_headers_that_are_no_text_arrive_as_they_came(guest: Guest, server: Serv
     assert told.body == b"\xff\xfe"
 
 
-def bomb(size: int) -> bytes:
-    return gzip.compress(b"\0" * size)
-
-
 def test_a_bomb_is_found_by_what_it_becomes(guest: Guest, server: Server) -> None:
-    server.says["/"] = answer(bomb(32 * MIB), Content_Encoding="gzip")
-    server.says["/twice"] = answer(gzip.compress(bomb(32 * MIB)), Content_Encoding="gzip, gzip")
+    server.says["/"] = answer(BOMB, Content_Encoding="gzip")
+    server.says["/twice"] = answer(gzip.compress(BOMB), Content_Encoding="gzip, gzip")
     steps = [("net.fetch", at(server, stream=True))]
     (head,) = guest.calls(grant(server), *steps)
     assert head.status == 200
@@ -217,3 +148,12 @@ def test_nobody_there_is_told_from_no_such_name(guest: Guest, server: Server, na
     assert refused.error == "unavailable refused"
     assert gone.error == "not_found no_name"
     assert names.asked.count("gone.test") == 2  # A and AAAA, and no search domain
+
+
+def test_a_silent_name_server_is_waited_for_no_longer_than_the_call_says(guest: Guest, names: Names) -> None:
+    names.odd["silent.test"] = lambda reply: None
+    line = '"net.fetch" = { host = "silent.test" }'
+    (told,) = guest.fetch(line, {"method": "GET", "scheme": "https", "host": "silent.test", "timeout_ms": 300})
+    assert told.error == "unavailable no_name"
+    (call,) = guest.person.calls(guest.told.id, "net.fetch")
+    assert 300_000 <= call.duration_us < 5_000_000

@@ -11,8 +11,7 @@ import trustme
 
 from agentos.capabilities.net import limits
 from tests.kernel.person import Person
-from tests.net.conftest import certified
-from tests.net.world import Names, Server, answer, closing
+from tests.net.world import Names, Server, answer, certified, closing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "network.md").read_text()
 

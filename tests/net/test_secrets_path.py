@@ -18,9 +18,8 @@ from agentos.home import chain, keys, unlocking
 from agentos.v1 import capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.person import FOR_VERSION, Person, Told, Up, error_of
-from tests.net.conftest import certified
 from tests.net.mirror import FORMS, Mirror, mirror
-from tests.net.world import Names
+from tests.net.world import Names, certified
 
 VALUE = 'tok"en/9+x%Z=Tq&<\\u7-0123456789'
 MARK = "[secret api]"

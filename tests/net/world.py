@@ -14,6 +14,7 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import trustme
 
 LISTENS = "127.0.0.1"
 
@@ -36,6 +37,8 @@ class Asked:
 
 # What a server does with a connection once it has a request: it writes whatever it likes.
 Says = Callable[[socket.socket, Asked], None]
+# What it does with one before it has read anything, instead of all that.
+Greets = Callable[[socket.socket], None]
 
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> Says:
@@ -58,12 +61,13 @@ def raw(*pieces: bytes) -> Says:
 class Server:
     """A server of its own port. It says by the path (without query) what `says` has for it, else 404."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, greets: Greets | None = None) -> None:
         self.says: dict[str, Says] = {}
         self.asked: list[Asked] = []
         self.connections = 0
         self.open = 0
         self._tls = tls
+        self._greets = greets
         self._lock = threading.Lock()
         self._listening = socket.create_server((LISTENS, 0), backlog=512)
         self.port = str(self._listening.getsockname()[1])
@@ -83,6 +87,10 @@ class Server:
             self.open += 1
         line.settimeout(30)
         try:
+            if self._greets is not None:
+                with suppress(OSError):
+                    self._greets(line)
+                return
             with suppress(OSError), self._tls.wrap_socket(line, server_side=True) if self._tls else line as talking:
                 asked = _request(talking)
                 if asked is not None:
@@ -115,9 +123,11 @@ def _request(line: socket.socket) -> Asked | None:
 
 @dataclass
 class Names:
-    """A name server. `known` are the addresses of a name, or what gives them, asked anew each time."""
+    """A name server. `known` are the addresses of a name, or what gives them, asked anew each time; `odd` makes of an
+    honest reply to a name whatever is sent instead, None for nothing."""
 
     known: dict[str, list[str] | Callable[[], list[str]]] = field(default_factory=dict)
+    odd: dict[str, Callable[[dns.message.Message], bytes | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -132,10 +142,12 @@ class Names:
                 wire, peer = self._socket.recvfrom(4096)
             except OSError:
                 return
+            reply = self._reply(wire)
             with suppress(OSError):
-                self._socket.sendto(self._reply(wire), peer)
+                if reply is not None:
+                    self._socket.sendto(reply, peer)
 
-    def _reply(self, wire: bytes) -> bytes:
+    def _reply(self, wire: bytes) -> bytes | None:
         query = dns.message.from_wire(wire)
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True)
@@ -143,6 +155,8 @@ class Names:
         found = self.known.get(name)
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.RA
+        if name in self.odd:
+            return self.odd[name](reply)
         if found is None:
             reply.set_rcode(dns.rcode.NXDOMAIN)
             return reply.to_wire()
@@ -156,6 +170,13 @@ class Names:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def certified(authority: trustme.CA, *names: str, **more: object) -> ssl.SSLContext:
+    """How a server speaks TLS that has a certificate for these names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, **more).configure_cert(context)  # type: ignore[arg-type]
+    return context
 
 
 @contextmanager

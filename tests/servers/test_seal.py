@@ -161,11 +161,21 @@ async def test_unknown_methods_and_oversized_metadata_end_as_errors(me: World) -
     await me.call("files.read", path="a")
 
 
-async def test_a_request_beyond_the_limit_is_not_even_read(me: World) -> None:
+async def refused_as_too_large(me: World, size: int) -> bool:
+    """Whether it was us who refused a request of this size, and said so; what gRPC does not even read, we never see."""
     async with channel(me) as opened:
         with pytest.raises(aio.AioRpcError) as caught:
-            await unary(opened, READ)(bytes(seal.REQUEST_BYTES + 1), timeout=10)
+            await unary(opened, READ)(bytes(size), timeout=10)
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    return seal.ERROR in dict(caught.value.trailing_metadata() or ())
+
+
+async def test_a_request_beyond_the_limit_is_refused_before_its_seal(me: World) -> None:
+    assert await refused_as_too_large(me, seal.REQUEST_BYTES + 1)
+
+
+async def test_a_request_beyond_what_a_stream_carries_is_not_even_read(me: World) -> None:
+    assert not await refused_as_too_large(me, seal.STREAMED_BYTES + 1)
 
 
 async def test_thousands_of_unsealed_streams_leave_the_server_answering(me: World) -> None:
