@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.audit agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean
+.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make powercut  cut the power under the journal 10,000 times: some minutes'
 	@echo 'make pictures  draw the pictures of the README anew, from real runs'
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
+	@echo 'make faults    10,000 fetches that meet faults of all kinds: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
 	@echo 'make clean     remove all that make made'
@@ -70,6 +71,10 @@ powercut: $(DONE)/installed
 
 sabotage: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m tests.sabotage
+
+# FETCHES=N and SEED=N are for a run of another length, and for the same again.
+faults: $(DONE)/installed $(GUEST)
+	@$(BIN)/python -m bench.faults $(if $(FETCHES),--count $(FETCHES)) $(if $(filter command line,$(origin SEED)),--seed $(SEED))
 
 generate: $(DONE)/installed
 	$(BIN)/python proto/generate.py
