@@ -6,7 +6,7 @@ import pytest
 
 from agentos.kernel import admit as admission
 from agentos.kernel.admit import Authorized, admit
-from agentos.kernel.decide import RULES, Allow, Ask, Deny, decide
+from agentos.kernel.decide import RULES, Allow, Ask, Deny, _prefixes, decide
 from agentos.kernel.records import Denial
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
@@ -193,3 +193,15 @@ def test_a_question_leaves_no_trace(catalog: Catalog) -> None:
     paper = Paper()
     assert isinstance(admit(case(catalog, call(catalog, "files.read", **WITHIN), present=False), paper, 5), Ask)
     assert not paper.records
+
+
+@pytest.mark.parametrize(
+    ("pattern", "places"),
+    [
+        ("/a/b/**", ("/a/b", "/a/b/**")),
+        ("/a/b", ("/a/b",)),
+        ("/**/.config/fish/**", ("/**/.config", "/**/.config/fish", "/**/.config/fish/**")),
+    ],
+)
+def test_the_places_on_the_way_to_one_are_those_below_what_is_given(pattern: str, places: tuple[str, ...]) -> None:
+    assert _prefixes(pattern) == places
