@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.home agentos.audit agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults
+.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults mutate
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make powercut  cut the power under the journal 10,000 times: some minutes'
 	@echo 'make pictures  draw the pictures of the README anew, from real runs'
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
+	@echo 'make mutate    change what decides and what reads, a little each time, and show what no test notices'
 	@echo 'make faults    10,000 fetches that meet faults of all kinds: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
@@ -71,6 +72,9 @@ powercut: $(DONE)/installed
 
 sabotage: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m tests.sabotage
+
+mutate: $(DONE)/installed
+	@$(BIN)/python -m tests.mutation
 
 # FETCHES=N and SEED=N are for a run of another length, and for the same again.
 faults: $(DONE)/installed $(GUEST)

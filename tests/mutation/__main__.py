@@ -1,0 +1,177 @@
+"""`python -m tests.mutation`: change what decides and what reads, a little each time, and show what no test notices.
+
+    --only TEXT  only modules with this text in their path; may be repeated
+    --jobs N     how many at once (2)
+
+A mutant that changes nothing, or nothing that counts, is in survivors.toml with the reason. Exit status 1 if one that
+is not there survives, if one that is there is noticed or gone, or if the tests fail without any mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.targets import TARGETS
+from tests.sabotage.copies import Copy
+from tests.sabotage.mutation import ROOT
+
+SURVIVORS = Path(__file__).with_name("survivors.toml")
+KILLED, SURVIVED, TIMEOUT, UNTRIED = "killed", "SURVIVED", "killed (it hung)", "COULD NOT BE TRIED"
+PATIENCE, LEAST_S = 5, 20.0
+Key = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    mutant: Mutant
+    verdict: str
+    by: str
+
+
+class Worker:
+    """A copy of the tree, and a process in it that forks for each mutant."""
+
+    def __init__(self, place: Path) -> None:
+        self._copy = Copy(place)
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, *more: str) -> None:
+        self.close()
+        command = [str(self._copy.python), "-m", "tests.mutation.forks", *more]
+        self._process = subprocess.Popen(
+            command, cwd=self._copy.tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def tested(self, tests: Sequence[str], within_s: float) -> dict[str, Any]:
+        assert self._process
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"tests": tests, "within_s": within_s}) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    @contextmanager
+    def mutated(self, mutant: Mutant) -> Iterator[None]:
+        path = self._copy.tree / mutant.module
+        kept = path.read_text(encoding="utf-8")
+        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+        path.write_text(mutant.text, encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(kept, encoding="utf-8")
+
+    def close(self) -> None:
+        if self._process and self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.close()
+            self._process.wait(10)
+
+
+def main() -> int:
+    asked = _parser().parse_args()
+    modules = [module for module in TARGETS if any(text in module for text in asked.only or ("",))]
+    listed = _listed(modules)
+    with tempfile.TemporaryDirectory(prefix="mut-", ignore_cleanup_errors=True) as folder:
+        verdicts = tried(modules, listed, Path(folder), max(asked.jobs, 1))
+    return int(verdicts is None or _sum_up(verdicts, listed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="change a little, see who notices")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="only such modules; may be repeated")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at once")
+    return parser
+
+
+def _listed(modules: Sequence[str]) -> dict[Key, str]:
+    """The mutants of these modules that are known to survive, and why that is so."""
+    known = tomllib.loads(SURVIVORS.read_text(encoding="utf-8")).get("mutant", [])
+    return {
+        (each["module"], each["was"], each["becomes"], each.get("turn", 1)): each["why"]
+        for each in known
+        if each["module"] in modules
+    }
+
+
+def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int) -> list[Verdict] | None:
+    workers: SimpleQueue[Worker] = SimpleQueue()
+    made = [Worker(place / str(number)) for number in range(jobs)]
+    takes_s: dict[str, float] = {}
+    for worker in made:
+        worker.start("--fresh")  # keeps what is compiled: for all but the mutated rooms that holds
+        for module in modules:
+            began = time.monotonic()
+            whole = worker.tested(TARGETS[module], 300)
+            takes_s[module] = time.monotonic() - began
+            if whole["status"] != 0:
+                print(f"{module}: its tests fail without any mutant\n{whole['text']}")
+                return None
+        worker.start()
+        workers.put(worker)
+
+    def one(mutant: Mutant) -> Verdict:
+        worker = workers.get()
+        try:
+            with worker.mutated(mutant):
+                said = worker.tested(TARGETS[mutant.module], max(PATIENCE * takes_s[mutant.module], LEAST_S))
+        finally:
+            workers.put(worker)
+        return Verdict(mutant, _verdict(said["status"]), str(said["failed"] or said["text"][-300:]))
+
+    verdicts: list[Verdict] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for module in modules:
+            found = list(pool.map(one, mutants(ROOT, module)))
+            verdicts += found
+            count = Counter(each.verdict for each in found)
+            print(f"{module:<30} {', '.join(f'{number} {name}' for name, number in count.items())}", flush=True)
+            _show(each.mutant for each in found if each.verdict == SURVIVED and each.mutant.key not in listed)
+    for worker in made:
+        worker.close()
+    return verdicts
+
+
+def _verdict(status: int) -> str:
+    """A mutant that cannot even be imported ends pytest with 2 or above: it was noticed."""
+    return {0: SURVIVED, -1: TIMEOUT}.get(status, KILLED)
+
+
+def _show(survived: Iterable[Mutant]) -> None:
+    for mutant in survived:
+        turn = f"  (turn {mutant.turn})" if mutant.turn > 1 else ""
+        print(f"  {mutant.module}:{mutant.line} survives{turn}\n    - {mutant.was}\n    + {mutant.becomes}", flush=True)
+
+
+def _sum_up(verdicts: Sequence[Verdict], listed: dict[Key, str]) -> bool:
+    """Whether something is wrong; says what."""
+    survived = {each.mutant.key: each for each in verdicts if each.verdict == SURVIVED}
+    unlisted = [each for key, each in survived.items() if key not in listed]
+    stale = [key for key in listed if key not in survived]
+    for module, was, becomes, nth in stale:
+        print(f"\nlisted as surviving, and does not, or is not there (turn {nth}): {module}\n  - {was}\n  + {becomes}")
+    noticed = len(verdicts) - len(survived)
+    print(f"\n{noticed} of {len(verdicts)} mutants were noticed, {len(survived) - len(unlisted)} are known to survive")
+    print(f"{len(unlisted)} survive unlisted, {len(stale)} of the list are out of date")
+    return bool(unlisted or stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
