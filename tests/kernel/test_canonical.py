@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 
 import pytest
+from google.protobuf import wrappers_pb2
 from google.protobuf.message import Message
 
 from agentos.kernel import canonical
@@ -44,3 +46,8 @@ def test_the_form_is_the_one_that_was_promised() -> None:
 )
 def test_what_differs_has_other_bytes(one: Message, other: Message) -> None:
     assert canonical.encode(one) != canonical.encode(other)
+
+
+def test_each_kind_of_value_has_its_letter() -> None:
+    assert canonical.encode(wrappers_pb2.BoolValue(value=True))[12:] == b"t"
+    assert canonical.encode(wrappers_pb2.DoubleValue(value=1.5))[12:] == b"d" + struct.pack(">d", 1.5)

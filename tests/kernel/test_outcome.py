@@ -57,9 +57,13 @@ def test_a_cell_that_did_not_return_is_told_apart(how: How, reached: str, status
 def test_a_guest_that_broke_and_a_cell_that_ended_are_not_the_same() -> None:
     _, broke, _ = outcome.of(Ending("trapped", "", ""), "")
     _, ended, _ = outcome.of(Ending("killed", "", ""), "")
+    _, cancelled, _ = outcome.of(Ending("killed", "", ""), "cancelled")
     assert broke
+    assert broke.reason == "the program broke its guest"
     assert ended
-    assert broke.reason != ended.reason
+    assert ended.reason == "the cell ended before the program did"
+    assert cancelled
+    assert cancelled.reason == "cancelled"
 
 
 @pytest.mark.parametrize(

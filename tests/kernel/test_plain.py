@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
 from agentos.v1 import control_pb2, error_pb2, files_pb2, net_pb2, pages_pb2, plain
@@ -33,3 +33,11 @@ def test_it_is_what_the_library_would_write(message: Message) -> None:
 @pytest.mark.parametrize("message", [struct_pb2.Struct(), struct_pb2.Value(), timestamp_pb2.Timestamp()], ids=repr)
 def test_what_the_library_writes_in_a_way_of_its_own_is_left_to_it(message: Message) -> None:
     assert plain.plain(message) is None
+
+
+def test_a_message_that_can_hold_itself_is_left_to_the_library() -> None:
+    under = descriptor_pb2.FieldDescriptorProto(name="under", number=1, label=1, type=11, type_name=".t.Tree")
+    tree = descriptor_pb2.DescriptorProto(name="Tree", field=[under])
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(descriptor_pb2.FileDescriptorProto(name="t.proto", package="t", message_type=[tree]))
+    assert plain.plain(message_factory.GetMessageClass(pool.FindMessageTypeByName("t.Tree"))()) is None
