@@ -36,7 +36,8 @@ def test_what_the_library_writes_in_a_way_of_its_own_is_left_to_it(message: Mess
 
 
 def test_a_message_that_can_hold_itself_is_left_to_the_library() -> None:
-    under = descriptor_pb2.FieldDescriptorProto(name="under", number=1, label=1, type=11, type_name=".t.Tree")
+    kind = descriptor_pb2.FieldDescriptorProto
+    under = kind(name="under", number=1, label=kind.LABEL_OPTIONAL, type=kind.TYPE_MESSAGE, type_name=".t.Tree")
     tree = descriptor_pb2.DescriptorProto(name="Tree", field=[under])
     pool = descriptor_pool.DescriptorPool()
     pool.Add(descriptor_pb2.FileDescriptorProto(name="t.proto", package="t", message_type=[tree]))

@@ -42,10 +42,11 @@ PLAIN = (
 )  # fmt: skip
 # The size of a memo changes no answer; that nothing is assigned to what is frozen, mypy sees.
 NO_MUTANT = re.compile(r"^@lru_cache|\bfrozen=True")
+_Operator: Any = Operator  # its methods have no types, and are read as if they returned nothing
 LABEL = re.compile(r"""(["'])[a-z_]{2,20}\1""")
 
 
-class StepRemoved(Operator):  # type: ignore[misc]  # it has no types
+class StepRemoved(_Operator):  # type: ignore[misc]
     """A statement that does something: a call, a raise, an assignment that adds. In its place: nothing."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
@@ -62,7 +63,7 @@ class StepRemoved(Operator):  # type: ignore[misc]  # it has no types
         return ()
 
 
-class LabelReplaced(Operator):  # type: ignore[misc]  # it has no types
+class LabelReplaced(_Operator):  # type: ignore[misc]
     """What an error is known by: its code, or a word that programs branch on."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
