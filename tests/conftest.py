@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
@@ -16,6 +15,10 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+# For `make mutate`: the same inputs each time, and no search for the smallest that fails.
+settings.register_profile(
+    "mutants", derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate), max_examples=60
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,7 +27,3 @@ def _heads_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTOS_STATE", str(tmp_path_factory.mktemp("state")))
         yield
-# For `make mutate`: the same inputs each time, and no search for the smallest that fails.
-settings.register_profile(
-    "mutants", derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate), max_examples=60
-)
