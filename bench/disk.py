@@ -153,7 +153,7 @@ class Layer(apsw.VFS):
         super().xDelete(filename, syncdir)
         self.disk.deleted(Path(filename).name, syncdir)
 
-    def excepthook(self, *injected: object) -> bool:
+    def excepthook(self, etype: object, evalue: object, etraceback: object) -> bool:
         return True
 
 
@@ -180,7 +180,7 @@ class File(apsw.VFSFile):
         self.disk.operation("sync")
         self.disk.synced(self.name)
 
-    def excepthook(self, *injected: object) -> bool:
+    def excepthook(self, etype: object, evalue: object, etraceback: object) -> bool:
         return True
 
 
