@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol, final
 
+from agentos.home.records import CallMade, CallSettled, Fault, Revoked
 from agentos.kernel.call import Call, redacted
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
-from agentos.kernel.records import CallMade, CallSettled, Fault, Revoked
 from agentos.v1 import control_pb2 as pb
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentos.home.records import Bounds
 from agentos.kernel.call import Call
-from agentos.kernel.records import Bounds
 from agentos.manifest.rules import ActionRule
 from agentos.v1 import capability_pb2, matchers, patterns
 from agentos.v1.names import BadName

@@ -10,8 +10,8 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from agentos.home.records import Amounts, Targets
 from agentos.kernel import canonical, wire
-from agentos.kernel.records import Amounts, Targets
 from agentos.manifest.rules import ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 from agentos.v1.names import BadName

@@ -14,7 +14,7 @@ import struct
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from agentos.kernel.records import Targets
+from agentos.home.records import Targets
 
 DOMAIN = b"agentos.call.v1"
 

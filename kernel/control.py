@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import grpc
 
 from agentos.home.journal import JournalBroken, JournalFull
+from agentos.home.records import Fault, Revoked
 from agentos.kernel import provenance, standing, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.desk import Refusal
 from agentos.kernel.ledger import Past
-from agentos.kernel.records import Fault, Revoked
 from agentos.kernel.run import Run as ActiveRun
 from agentos.manifest import suggest
 from agentos.v1 import control_pb2 as pb

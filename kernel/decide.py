@@ -22,9 +22,9 @@ from functools import lru_cache
 
 import msgspec
 
+from agentos.home.records import Bounds, Denial, Fault, Reasons
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, bound_values
-from agentos.kernel.records import Bounds, Denial, Fault, Reasons
 from agentos.manifest.lines import Manifest, ManifestLine
 from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import annotations_pb2 as notes

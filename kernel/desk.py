@@ -13,10 +13,10 @@ from typing import Protocol
 
 import msgspec
 
+from agentos.home.history import Ledger, PromptAnswered, Record
+from agentos.home.records import Bounds, Denial, Fault, Grant, Terms
 from agentos.kernel import bounds
 from agentos.kernel.grants import Standing
-from agentos.kernel.history import Ledger, PromptAnswered, Record
-from agentos.kernel.records import Bounds, Denial, Fault, Grant, Terms
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2

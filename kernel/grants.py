@@ -20,7 +20,7 @@ from os.path import realpath
 
 import msgspec
 
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
+from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 
 OF_ONE_RUN, OF_NO_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN), ""

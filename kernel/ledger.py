@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from agentos.home import history
 from agentos.home.journal import Journal
-from agentos.kernel import history
+from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
 from agentos.kernel.grants import Table
-from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, RunEnded
 
 CALL_KINDS = ("call", "reply")
 RUN_KINDS = ("run.began", "run.pinned", "run.ended")

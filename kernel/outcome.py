@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from agentos.home.records import Fault
 from agentos.kernel.cells.pool import Ending
-from agentos.kernel.records import Fault
 from agentos.kernel.wire import CODES as CODE_NAMES
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 from google.protobuf.message import Message
 
-from agentos.kernel.records import Fault
+from agentos.home.records import Fault
 from agentos.v1 import error_pb2, own_pb2
 
 DAY_MS = 86_400_000

@@ -23,13 +23,13 @@ from typing import Protocol
 import msgspec
 from google.protobuf.message import DecodeError
 
+from agentos.home.records import Bounds, CallMade, Fault, Revoked, Targets
 from agentos.kernel import own, wire
 from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
 from agentos.kernel.call import Call, read, source
 from agentos.kernel.decide import Allow, Ask, Case, Deny, changed, decide
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.own import Failed
-from agentos.kernel.records import Bounds, CallMade, Fault, Revoked, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2, control_pb2

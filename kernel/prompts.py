@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from agentos.home.records import Bounds
 from agentos.kernel import bounds, canonical
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask, effect
 from agentos.kernel.grants import Held, Standing
-from agentos.kernel.records import Bounds
 from agentos.manifest.lines import Manifest, ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.manifest.summary import summary

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentos.home.records import CallMade, CallSettled
 from agentos.kernel.call import Call, source
-from agentos.kernel.records import CallMade, CallSettled
 from agentos.manifest.rules import Catalog
 
 SHORT = 3

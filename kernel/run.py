@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections import deque
 
+from agentos.home.history import Pinned, RunBegan
 from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
-from agentos.kernel.history import Pinned, RunBegan
 from agentos.kernel.path import Actor
 from agentos.kernel.programs import Loaded
 from agentos.manifest.lines import Manifest

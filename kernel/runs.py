@@ -15,7 +15,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agentos.home.history import ProgramSeen, RunBegan
 from agentos.home.journal import JournalBroken, JournalFull
+from agentos.home.records import Fault, RunEnded
 from agentos.kernel import outcome, prompts, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
@@ -23,13 +25,11 @@ from agentos.kernel.cells.pool import Cell, Ending, NoCells
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
-from agentos.kernel.history import ProgramSeen, RunBegan
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_bytes
 from agentos.kernel.questions import Questions
-from agentos.kernel.records import Fault, RunEnded
 from agentos.kernel.run import Run
 from agentos.kernel.secrets import Secrets
 from agentos.kernel.wire import error

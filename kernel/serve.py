@@ -19,9 +19,11 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
+from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
+from agentos.home.records import Bounds, Fault, Targets
 from agentos.home.vault import Vault
 from agentos.kernel import views
 from agentos.kernel.bounds import written
@@ -30,12 +32,10 @@ from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import CallFailed, Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
-from agentos.kernel.history import CapabilityAdded, CapabilityRemoved
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
-from agentos.kernel.records import Bounds, Fault, Targets
 from agentos.kernel.runs import Runs
 from agentos.kernel.secrets import Secrets
 from agentos.manifest import listed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentos.home.history import RunBegan
+from agentos.home.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
 from agentos.kernel import bounds, standing
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, Table
-from agentos.kernel.history import RunBegan
-from agentos.kernel.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
 from agentos.manifest.summary import summary

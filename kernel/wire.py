@@ -13,7 +13,7 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.kernel.records import Fault
+from agentos.home.records import Fault
 from agentos.manifest.rules import ActionRule, Catalog, nearest
 from agentos.v1 import error_pb2 as pb
 from agentos.v1.plain import plain

@@ -20,7 +20,7 @@ def opened(place: Place) -> Journal:
 
 async def more(place: Place, *, keep: bool = False) -> None:
     """Another start, and one more record."""
-    from agentos.kernel.history import CapabilityAdded
+    from agentos.home.history import CapabilityAdded
 
     journal = opened(place)
     ledger = Ledger(journal)

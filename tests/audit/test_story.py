@@ -52,7 +52,7 @@ def test_a_time_that_is_none_is_refused(since: str) -> None:
 
 
 async def test_nothing_hidden_in_a_record_moves_the_cursor(place: Place) -> None:
-    from agentos.kernel.history import CapabilityAdded
+    from agentos.home.history import CapabilityAdded
     from agentos.kernel.ledger import Ledger
 
     journal = opened(place)

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentos.kernel import bounds, history
+from agentos.home import history
+from agentos.home.records import Grant
+from agentos.kernel import bounds
 from agentos.kernel.desk import Refusal
 from agentos.kernel.grants import Table
-from agentos.kernel.records import Grant
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import Document, ManifestError
 from agentos.v1 import control_pb2 as pb

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from agentos.home.history import Record
+from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Fault, Grant, Terms
 from agentos.kernel import call as calls
 from agentos.kernel import wire
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Case
 from agentos.kernel.grants import Held, Standing
-from agentos.kernel.history import Record
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Denial, Fault, Grant, Terms
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb

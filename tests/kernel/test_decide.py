@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agentos.home.records import Denial
 from agentos.kernel import admit as admission
 from agentos.kernel.admit import Authorized, admit
 from agentos.kernel.decide import RULES, Allow, Ask, Deny, _prefixes, decide
-from agentos.kernel.records import Denial
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2

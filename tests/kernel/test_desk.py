@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 
+from agentos.home.history import PromptAnswered
 from agentos.home.journal import JournalFull
+from agentos.home.records import Bounds, Denial, Grant
 from agentos.kernel import bounds, prompts, provenance
 from agentos.kernel.decide import Ask, decide
 from agentos.kernel.desk import Desk, Open, Refusal
 from agentos.kernel.grants import Held
-from agentos.kernel.history import PromptAnswered
-from agentos.kernel.records import Bounds, Denial, Grant
 from agentos.manifest import suggest
 from agentos.manifest.reading import read
 from agentos.manifest.rules import Catalog

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agentos.home import history
 from agentos.home.heads import Signer, Witness
+from agentos.home.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, SecretRemoved, SecretSet
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.kernel import history
-from agentos.kernel.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, SecretRemoved, SecretSet
+from agentos.home.records import Denial, Revoked, RunEnded
 from agentos.kernel.ledger import FOLD, Ledger
-from agentos.kernel.records import Denial, Revoked, RunEnded
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 from tests.kernel.person import Person

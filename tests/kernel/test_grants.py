@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentos.home.history import Record
+from agentos.home.records import Revoked, RunEnded
 from agentos.kernel.grants import Standing, Table
-from agentos.kernel.history import Record
-from agentos.kernel.records import Revoked, RunEnded
 from agentos.kernel.standing import state, subtree
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agentos.home.history import RunBegan
 from agentos.home.journal import Journal
+from agentos.home.records import RunEnded
 from agentos.kernel.cells.foreign import Flights
-from agentos.kernel.history import RunBegan
 from agentos.kernel.ledger import RECENT, Ledger
-from agentos.kernel.records import RunEnded
 from agentos.kernel.run import Feed
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled

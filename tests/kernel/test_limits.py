@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from agentos.home.history import RunBegan
 from agentos.kernel import outcome, own
 from agentos.kernel.call import Call
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Refusal
-from agentos.kernel.history import RunBegan
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
 from agentos.kernel.programs import check_bytes

@@ -8,9 +8,10 @@ from pathlib import Path as FilePath
 import msgspec
 import pytest
 
-from agentos.kernel import history, provenance
+from agentos.home import history
+from agentos.home.records import CallMade, CallSettled, Fault
+from agentos.kernel import provenance
 from agentos.kernel.own import Failed
-from agentos.kernel.records import CallMade, CallSettled, Fault
 from agentos.manifest.catalog import load
 from agentos.manifest.rules import Catalog
 from agentos.v1 import error_pb2

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from agentos.home.history import Record
+from agentos.home.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Table
-from agentos.kernel.history import Record
 from agentos.kernel.own import Failed, Powers
 from agentos.kernel.path import Actor, Path
-from agentos.kernel.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
 from agentos.manifest.rules import Catalog
 from agentos.v1 import error_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, Paper, at, grant, manifest

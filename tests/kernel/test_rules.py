@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from agentos.home.journal import Journal
+from agentos.home.records import Grant, Revoked, Terms
 from agentos.kernel import bounds, prompts
 from agentos.kernel.admit import Authorized, admit
 from agentos.kernel.call import Call, read
@@ -17,7 +18,6 @@ from agentos.kernel.decide import Ask, Case, Deny, decide
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.records import Grant, Revoked, Terms
 from agentos.kernel.standing import subtree
 from agentos.kernel.wire import BadRequest, Claim
 from agentos.kernel.wire import read as read_request

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import pytest
 
-from agentos.home import chain
+from agentos.home import chain, history
+from agentos.home.history import SecretSet
 from agentos.home.journal import Journal
+from agentos.home.records import Bounds
 from agentos.home.vault import Vault
-from agentos.kernel import bounds, history, prompts
+from agentos.kernel import bounds, prompts
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Allow, decide
 from agentos.kernel.desk import Refusal
 from agentos.kernel.grants import Held
-from agentos.kernel.history import SecretSet
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Failed
-from agentos.kernel.records import Bounds
 from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2 as notes

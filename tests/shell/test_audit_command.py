@@ -9,8 +9,8 @@ import pytest
 
 from agentos.home import home
 from agentos.home.journal import Journal
+from agentos.home.records import Revoked
 from agentos.kernel.ledger import FOLD, Ledger
-from agentos.kernel.records import Revoked
 from tests.kernel.cases import at, grant
 from tests.shell.conftest import Shell
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from agentos.kernel.records import CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
+from agentos.home.records import CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
 
 
 class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
