@@ -21,6 +21,8 @@ from agentos.v1 import annotations_pb2, capability_pb2, seal
 
 THREADS = 8
 
+# What a call has done, as its response; None where it did not happen. Raises Unsure.
+LookUp: TypeAlias = Callable[[Any, Context, int], Message | None]
 # What the kernel shows and decides on: name and canonical value of each thing that a call would be about.
 Prepared: TypeAlias = Mapping[str, str]
 Reply: TypeAlias = Callable[[bytes, Context], Awaitable[bytes]]
@@ -62,6 +64,10 @@ def quick(method: M) -> M:
     return method
 
 
+class Unsure(Exception):
+    """It cannot be told whether a call happened."""
+
+
 class Actions:
     """The methods of a capability by their full names, from bytes to bytes. A missing method is an error at once."""
 
@@ -71,6 +77,7 @@ class Actions:
         service = descriptor_pool.Default().FindServiceByName(capability.service)
         self.replies: dict[str, Reply] = {}
         self._prepares: dict[str, Reply] = {}
+        self._look_ups: dict[str, tuple[type[Message], LookUp]] = {}
         for rpc in service.methods:
             self._add(f"/{service.full_name}/{rpc.name}", snake(rpc.name), rpc)
 
@@ -80,13 +87,13 @@ class Actions:
         if rpc.GetOptions().Extensions[annotations_pb2.action].prepare:
             resolve = self._awaitable(f"prepare_{name}")
             self._prepares[name] = partial(_prepare, request_type, resolve)
+        if rpc.GetOptions().Extensions[annotations_pb2.action].again == annotations_pb2.AGAIN_LOOK_UP:
+            self._look_ups[name] = request_type, self._method(f"look_up_{name}")
         self.replies[full_name] = partial(_perform, request_type, self._awaitable(name), resolve)
 
     def _awaitable(self, name: str) -> Method:
         """A method as something to await: an async one itself, a quick one at once, a plain one in a thread."""
-        method: Any = getattr(self._capability, name, None)
-        if method is None:
-            raise TypeError(f"{type(self._capability).__name__} lacks the method {name}")
+        method = self._method(name)
         if iscoroutinefunction(method):
             found: Method = method
             return found
@@ -102,6 +109,30 @@ class Actions:
             return await asyncio.get_running_loop().run_in_executor(self._threads, method, request, context)
 
         return in_thread
+
+    def _method(self, name: str) -> Any:
+        method = getattr(self._capability, name, None)
+        if method is None:
+            raise TypeError(f"{type(self._capability).__name__} lacks the method {name}")
+        return method
+
+    async def look_up(self, raw: bytes, context: Context) -> bytes:
+        """CapabilityService.LookUp: of whichever action."""
+        asked = capability_pb2.LookUpRequest.FromString(raw)
+        request_type, look_up = self._look_ups.get(asked.action.rpartition(".")[2], (None, None))
+        if request_type is None or look_up is None:
+            raise Invalid("this action cannot be looked up")
+        request = read(request_type, asked.request)
+        check_bounds(request, context)
+        try:
+            reply = await asyncio.get_running_loop().run_in_executor(
+                self._threads, look_up, request, context, asked.since_ms
+            )
+        except Unsure:
+            return capability_pb2.LookUpResponse().SerializeToString()
+        fate = capability_pb2.FATE_DID_NOT if reply is None else capability_pb2.FATE_HAPPENED
+        told = b"" if reply is None else reply.SerializeToString()
+        return capability_pb2.LookUpResponse(fate=fate, reply=told).SerializeToString()
 
     async def prepare(self, request: bytes, context: Context) -> bytes:
         """CapabilityService.Prepare: of whichever action."""

@@ -9,7 +9,9 @@
     serve(Shelf())
 
 A plain method may block: it runs in one of a few threads. An `async` one runs on the event loop and must not. Where an
-action is annotated `prepare`, a method `prepare_<rpc>` returns, without any effect, what the call would be about. To
+action is annotated `prepare`, a method `prepare_<rpc>` returns, without any effect, what the call would be about. Where
+it is annotated AGAIN_LOOK_UP, a plain method `look_up_<rpc>` of request, context and the time (unix ms) since when it
+may have happened returns the response of what did, None for what did not, and raises Unsure where nobody can tell. To
 fail, raise one of agentos.capabilities.failure. A plain method that is marked `quick` waits for nothing but the disk
 and does little: it runs on the event loop, which saves the way to a thread and back.
 
@@ -37,14 +39,14 @@ from typing import NoReturn
 import grpc
 from grpc import aio
 
-from agentos.capabilities.actions import Actions, Boot, Capability, failure_of, quick
+from agentos.capabilities.actions import Actions, Boot, Capability, Unsure, failure_of, quick
 from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 __all__ = [
-    "Boot", "Capability", "Context", "Denied", "Failure", "Invalid", "Limit", "NotFound", "Unavailable", "quick",
-    "serve",
+    "Boot", "Capability", "Context", "Denied", "Failure", "Invalid", "Limit", "NotFound", "Unavailable", "Unsure",
+    "quick", "serve",
 ]  # fmt: skip
 
 # Twice what the kernel has under way at most: a stream that was hung up counts until that is heard.
@@ -109,6 +111,7 @@ class Door(grpc.GenericRpcHandler):
             OWN + "Describe": self._describe,
             OWN + "Health": self._health,
             OWN + "Prepare": actions.prepare,
+            OWN + "LookUp": actions.look_up,
         }
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method: grpc.unary_unary_rpc_method_handler(partial(self._answer, method)) for method in self._replies

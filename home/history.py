@@ -35,6 +35,32 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
     arguments: tuple[str, ...]
     input: str
     queued_us: int
+    # A control_pb2.Ask, and the file that its manifest stands in where that is not its own.
+    ask: int = 0
+    manifest_path: str = ""
+    terminal: tuple[int, int] = (0, 0)
+
+
+class CallUnknown(msgspec.Struct, frozen=True, tag="call.unknown"):
+    """Nobody can tell whether this call happened; its run waits until the person says so, or a CallSettled does."""
+
+    run: str
+    seq: int
+    at_ms: int
+
+
+class CallAgain(msgspec.Struct, frozen=True, tag="call.again"):
+    """The person said of an unknown call that it did not happen: it may be sent, once more."""
+
+    run: str
+    seq: int
+
+
+class RunParked(msgspec.Struct, frozen=True, tag="run.parked"):
+    """A run left memory until this time, in unix milliseconds; then it comes back by replay."""
+
+    run: str
+    until_ms: int
 
 
 class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
@@ -100,6 +126,7 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
 Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
+    | CallUnknown | CallAgain | RunParked
 )  # fmt: skip
 
 

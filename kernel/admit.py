@@ -13,6 +13,7 @@ from agentos.home.records import CallMade, CallSettled, Fault, Revoked
 from agentos.kernel.call import Call, redacted
 from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
 from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
 
 
 class Ledger(Protocol):
@@ -33,14 +34,15 @@ _seal = object()
 class Authorized:
     """A call that was decided, reserved and recorded. Only `admit` makes one; each is good for one execution."""
 
-    __slots__ = ("_spent", "call", "grant", "seq")
+    __slots__ = ("_spent", "at_ms", "call", "grant", "seq")
 
-    def __init__(self, call: Call, grant: str, seq: int, seal: object) -> None:
+    def __init__(self, call: Call, grant: str, seq: int, at_ms: int, seal: object) -> None:
         if seal is not _seal:
             raise TypeError("only admit makes an Authorized")
         self.call = call
         self.grant = grant
         self.seq = seq
+        self.at_ms = at_ms
         self._spent = False
 
     def spend(self) -> Call:
@@ -61,7 +63,20 @@ def admit(case: Case, ledger: Ledger, now_ms: int) -> Authorized | Ask | Deny:
         return verdict
     decision = pb.CALL_DECISION_ALLOWED if verdict.grant else pb.CALL_DECISION_INHERENT
     made = record(case.call, decision, now_ms, grant=verdict.grant, reasons=verdict.reasons)
-    return Authorized(case.call, verdict.grant, ledger.record(made), _seal)
+    return Authorized(case.call, verdict.grant, ledger.record(made), now_ms, _seal)
+
+
+def readmit(case: Case, made: CallMade) -> Authorized | Fault:
+    """A call that is on record and whose answer never came, to be made again if it may be made now.
+
+    The case must have the grant as it was before the call. Its record and its reservation stand, so nothing is added
+    and nothing can be overdrawn; under another grant, or with a new question, it would be another call.
+    """
+    verdict = decide(case)
+    if isinstance(verdict, Allow) and verdict.grant == made.grant and case.call.digest == made.digest:
+        return Authorized(case.call, made.grant, 0, made.at_ms, _seal)
+    reason = "it was cut off, and what allowed it holds no more: it was not made again"
+    return verdict.fault if isinstance(verdict, Deny) else Fault(error_pb2.CODE_DENIED, reason, "see: agentos grants")
 
 
 def refuse(call: Call, verdict: Deny, ledger: Ledger, now_ms: int) -> int:
@@ -76,7 +91,7 @@ def record(
     """The journal's record of a call and its decision."""
     return CallMade(
         run=call.run, seq=call.seq, action=call.rule.name,
-        args=redacted(call.request, [field.field for field in call.rule.fields if field.content]),
+        args=redacted(call.request, call.rule.contents()),
         targets=call.targets, digest=call.digest, decision=decision, at_ms=now_ms, amounts=call.amounts,
         grant=grant, reasons=reasons, fault=fault, line=call.line, outside=call.outside,
     )  # fmt: skip

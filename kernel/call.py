@@ -10,12 +10,24 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from agentos.home.records import Amounts, Targets
+from agentos.home.records import Amounts, Fault, Targets
 from agentos.kernel import canonical, wire
 from agentos.manifest.rules import ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 from agentos.v1.names import BadName
 from agentos.v1.plain import plain
+
+
+class Failed(Exception):
+    """A call that was admitted and did not succeed; `fault` is what the program is told.
+
+    `released` says that the effect certainly did not happen, so the reserved use is given back.
+    """
+
+    def __init__(self, fault: Fault, released: bool = True) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+        self.released = released
 
 
 class Call(msgspec.Struct, frozen=True):

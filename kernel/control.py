@@ -121,14 +121,42 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
         try:
             run = self._kernel.runs.accept(request)
+            feed = run.feed
         except Refusal as refusal:
             await _abort(context, refusal.fault)
         try:
-            while (event := await run.feed.next()) is not None:
+            while (event := await feed.next()) is not None:
                 yield event
         finally:
-            if run.id in self._kernel.runs.active and request.ask != pb.ASK_WAIT:
+            run.followed = run.followed and run.feed is not feed
+            if run.id in self._kernel.runs.active and request.ask != pb.ASK_WAIT and run.feed is feed:
                 self._kernel.runs.cancel(run)
+
+    async def Follow(self, request: pb.FollowRequest, context: Context) -> AsyncIterator[pb.FollowResponse]:
+        past = await self._known(request.run, context)
+        run = self._kernel.runs.active.get(past.began.run)
+        if run is None:
+            yield pb.FollowResponse(event=pb.RunResponse(ended=self._view(past)))
+            return
+        feed = run.follow()
+        try:
+            while (event := await feed.next()) is not None:
+                yield pb.FollowResponse(event=event)
+        finally:
+            run.followed = run.followed and run.feed is not feed
+
+    async def SettleCall(self, request: pb.SettleCallRequest, context: Context) -> pb.SettleCallResponse:
+        await _done(self._kernel.runs.settle(request), context)
+        return pb.SettleCallResponse()
+
+    async def ListUnknown(self, request: pb.ListUnknownRequest, context: Context) -> pb.ListUnknownResponse:
+        kernel, found = self._kernel, pb.ListUnknownResponse()
+        for run, seq in sorted(kernel.ledger.unknown):
+            past, each = kernel.ledger.past(run), kernel.ledger.recorded(run).get(seq)
+            if past and each:
+                shown = views.call(each.made, None, kernel.catalog)
+                found.calls.append(pb.Unknown(run=run, program=past.began.program, path=past.began.path, call=shown))
+        return found
 
     async def Type(self, request: pb.TypeRequest, context: Context) -> pb.TypeResponse:
         run = await self._active(request.run, context)
@@ -136,14 +164,17 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.TypeResponse()
 
     async def Cancel(self, request: pb.CancelRequest, context: Context) -> pb.CancelResponse:
-        self._kernel.runs.cancel(await self._active(request.run, context))
+        if request.run in self._kernel.ledger.open and request.run not in self._kernel.runs.active:
+            await _done(self._kernel.runs.end_away(request.run), context)
+        else:
+            self._kernel.runs.cancel(await self._active(request.run, context))
         return pb.CancelResponse()
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         kernel = self._kernel
         chosen = [
             past for past in reversed(kernel.ledger.recent.values())
-            if not request.active_only or past.began.run in kernel.runs.active
+            if not request.active_only or past.end is None
         ]  # fmt: skip
         return pb.ListRunsResponse(runs=[self._view(past) for past in chosen[: request.limit or 50]])
 
@@ -172,11 +203,10 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.SuggestManifestResponse(block=block)
 
     def _view(self, past: Past) -> pb.Run:
-        """A run; one that a crash cut off has no end and is not active: it failed."""
+        """A run; one that is not over and not in memory waits."""
         shown = views.run(past.began, past.end)
         if past.end is None and past.began.run not in self._kernel.runs.active:
-            shown.status = pb.RUN_STATUS_FAILED
-            shown.error.code, shown.error.reason = error_pb2.CODE_UNAVAILABLE, "the kernel stopped while it ran"
+            shown.status, shown.until_ms = pb.RUN_STATUS_WAITING, self._kernel.ledger.open.get(past.began.run, 0)
         return shown
 
     async def _known(self, name: str, context: Context) -> Past:

@@ -106,9 +106,14 @@ class Table(msgspec.Struct):
             if each in self.held:
                 self.held[each].revoked = True
 
-    def live(self, who: Standing, now_ms: int) -> list[Held]:
-        """What this run may use now, newest first: a later, wider answer is found before an older one."""
-        ours = map(self.held.__getitem__, reversed(self._of_path.get(who.path, ())))
+    def live(self, who: Standing, now_ms: int, again: CallMade | None = None) -> list[Held]:
+        """What this run may use now, newest first: a later, wider answer is found before an older one.
+
+        For a call that is made again, its grant counts as it was before it: what it reserved is still reserved.
+        """
+        ours = [self.held[each] for each in reversed(self._of_path.get(who.path, ()))]
+        if again is not None:
+            ours = [_before(held, again) if held.grant.id == again.grant else held for held in ours]
         return [held for held in ours if self.lives(held, who, now_ms)]
 
     def lives(self, held: Held, who: Standing, now_ms: int) -> bool:
@@ -133,6 +138,13 @@ class Table(msgspec.Struct):
     def under_way(self, ids: Iterable[str]) -> list[CallMade]:
         """Calls that were admitted under these grants and have not settled."""
         return [call for call in self._admitted.values() if call.grant in ids]
+
+
+def _before(held: Held, call: CallMade) -> Held:
+    spent = held.spent | {
+        (call.run, bound): held.spent.get((call.run, bound), 0) - used for bound, used in call.amounts
+    }
+    return msgspec.structs.replace(held, uses=held.uses - 1, spent=spent)
 
 
 def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:

@@ -16,12 +16,13 @@ from agentos.home import history
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
 from agentos.kernel.grants import Table
+from agentos.kernel.replay import Recorded
 
-CALL_KINDS = ("call", "reply")
+CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 1"
+FOLD = "ledger 2"
 KEEP_EVERY = 5_000
 
 
@@ -38,7 +39,11 @@ class Folded(msgspec.Struct):
 
     table: Table
     recent: dict[str, Past] = {}
-    programs: set[str] = set()
+    # Where in the journal each program is.
+    programs: dict[str, int] = {}
+    # Runs that are not over, and until when those are away that left memory.
+    open: dict[str, int] = {}
+    unknown: set[tuple[str, int]] = set()
     folders: dict[str, history.CapabilityAdded] = {}
     secrets: dict[str, history.SecretSet] = {}
     ids: dict[str, int] = {}
@@ -53,14 +58,15 @@ class Ledger:
         # Each is changed in place, and never another one.
         self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
         self.folders, self.secrets, self._ids = self._all.folders, self._all.secrets, self._all.ids
+        self.open, self.unknown = self._all.open, self._all.unknown
         for entry in journal.entries(after=self._kept):
-            self._fold(history.decode(entry.body))
+            self._fold(history.decode(entry.body), entry.seq)
 
     def record(self, *made: history.Record) -> int:
         """Append as one unit and fold; returns the last sequence number. Never waits."""
         seq = self.journal.append(*(history.entry(record) for record in made))
-        for record in made:
-            self._fold(record)
+        for at, record in enumerate(made, seq - len(made) + 1):
+            self._fold(record, at)
         if seq >= self._kept + KEEP_EVERY:
             self.keep()
         return seq
@@ -76,7 +82,7 @@ class Ledger:
         uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         seq = self.journal.append(history.entry(forgotten), erase=(run, CALL_KINDS + RUN_KINDS))
-        self._fold(forgotten)
+        self._fold(forgotten, seq)
         self.keep()
         return seq
 
@@ -97,27 +103,42 @@ class Ledger:
 
     def calls(self, run: str) -> Iterator[tuple[CallMade, CallSettled | None]]:
         """The calls of a run in order, each with how it settled."""
-        made: dict[int, CallMade] = {}
-        settled: dict[int, CallSettled] = {}
+        found = self.recorded(run)
+        return ((found[seq].made, found[seq].settled) for seq in sorted(found))
+
+    def recorded(self, run: str) -> dict[int, Recorded]:
+        """All that a run has done, by the number of each call."""
+        found: dict[int, Recorded] = {}
         for entry in self.journal.entries(run=run, kinds=CALL_KINDS):
             record = history.decode(entry.body)
             if isinstance(record, CallMade):
-                made[record.seq] = record
+                found[record.seq] = Recorded(record)
             elif isinstance(record, CallSettled):
-                settled[record.seq] = record
-        return ((made[seq], settled.get(seq)) for seq in sorted(made))
+                found[record.seq] = msgspec.structs.replace(found[record.seq], settled=record)
+            elif isinstance(record, history.CallAgain):
+                found[record.seq] = msgspec.structs.replace(found[record.seq], cleared=True)
+        return found
 
-    def _fold(self, record: history.Record) -> None:
+    def program(self, digest: str) -> history.ProgramSeen | None:
+        """A program as it was seen first."""
+        after = self._all.programs[digest] - 1
+        record = next((history.decode(entry.body) for entry in self.journal.entries(after=after)), None)
+        return record if isinstance(record, history.ProgramSeen) else None
+
+    def _fold(self, record: history.Record, seq: int) -> None:
         self.table.fold((record,))
         if isinstance(record, history.RunBegan):
             self._seen(record.run)
+            self.open[record.run] = 0
             if len(self.recent) >= RECENT:
                 del self.recent[next(iter(self.recent))]
             self.recent[record.run] = Past(msgspec.structs.replace(record, input=""))
-        elif isinstance(record, RunEnded) and record.run in self.recent:
-            self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
+        elif isinstance(record, RunEnded):
+            self.open.pop(record.run, None)
+            if record.run in self.recent:
+                self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
         elif isinstance(record, history.ProgramSeen):
-            self.programs.add(record.digest)
+            self.programs[record.digest] = seq
         elif isinstance(record, Grant | Denial):
             self._seen(record.id)
         elif isinstance(record, history.PromptAnswered):
@@ -125,7 +146,16 @@ class Ledger:
         elif isinstance(record, history.Forgotten):
             self._forgotten(record)
         else:
+            self._waiting(record)
             self._kept_by_name(record)
+
+    def _waiting(self, record: history.Record) -> None:
+        if isinstance(record, history.RunParked) and record.run in self.open:
+            self.open[record.run] = record.until_ms
+        elif isinstance(record, history.CallUnknown):
+            self.unknown.add((record.run, record.seq))
+        elif isinstance(record, CallSettled | history.CallAgain):
+            self.unknown.discard((record.run, record.seq))
 
     def _kept_by_name(self, record: history.Record) -> None:
         if isinstance(record, history.CapabilityAdded):
@@ -139,6 +169,7 @@ class Ledger:
     def _forgotten(self, record: history.Forgotten) -> None:
         self._seen(record.run)
         self.recent.pop(record.run, None)
+        self.open.pop(record.run, None)
         self.table.end(record.run)
         for each, uses, last_used_ms in record.uses:
             self.table.held[each].uses, self.table.held[each].last_used_ms = uses, last_used_ms

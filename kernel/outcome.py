@@ -6,6 +6,7 @@ import msgspec
 
 from agentos.home.records import Fault
 from agentos.kernel.cells.pool import Ending
+from agentos.kernel.replay import Diverged
 from agentos.kernel.wire import CODES as CODE_NAMES
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
@@ -27,6 +28,10 @@ STOPPED = {
         pb.RUN_STATUS_FAILED,
         Fault(error_pb2.CODE_UNAVAILABLE, "nothing could be recorded", "make room on the disk", "disk_full"),
     ),
+    "diverged": (
+        pb.RUN_STATUS_FAILED,
+        Fault(error_pb2.CODE_INVALID, "it went another way than before", "", "diverged"),
+    ),
 }
 
 
@@ -38,6 +43,16 @@ class GuestEnd(msgspec.Struct):
     out: list[tuple[int, str]] = []
     error: dict[str, str] = {}
     traceback: str = ""
+
+
+def diverged(found: Diverged) -> Fault:
+    """Both calls: the one on record, and what was asked for in its place."""
+    made = found.made
+    reason = (
+        f"call {made.seq} was {made.action} {made.args[:200]} before it was cut off, and is {found.asked[:300]} now"
+    )
+    hint = "a program must ask for the same each time it is played: nothing may come from what differs"
+    return Fault(error_pb2.CODE_INVALID, reason, hint, "diverged")
 
 
 def of(ending: Ending, stopped: str) -> tuple[pb.RunStatus.ValueType, Fault | None, GuestEnd]:

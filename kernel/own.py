@@ -12,24 +12,14 @@ import msgspec
 from google.protobuf.message import Message
 
 from agentos.home.records import Fault
+from agentos.kernel.call import Failed
 from agentos.v1 import error_pb2, own_pb2
 
-DAY_MS = 86_400_000
+YEAR_MS = 366 * 86_400_000
 MAX_RANDOM = 65_536
+A_MOMENT_MS = 2_000
 
 ReadLine = Callable[[str], Awaitable[str | None]]
-
-
-class Failed(Exception):
-    """A call that was admitted and did not succeed; `fault` is what the program is told.
-
-    `released` says that the effect certainly did not happen, so the reserved use is given back.
-    """
-
-    def __init__(self, fault: Fault, released: bool = True) -> None:
-        super().__init__(fault.reason)
-        self.fault = fault
-        self.released = released
 
 
 class Powers(msgspec.Struct, frozen=True):
@@ -41,14 +31,30 @@ class Powers(msgspec.Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-async def serve(request: Message, powers: Powers, began_ms: int, read_line: ReadLine) -> Message:
-    """The response to one of the kernel's own calls. Raises Failed."""
+class Parted(Exception):
+    """A run that waits for longer than a moment: it leaves memory, and comes back at this time (unix ms)."""
+
+    def __init__(self, until_ms: int) -> None:
+        super().__init__()
+        self.until_ms = until_ms
+
+
+async def serve(
+    request: Message, powers: Powers, began_ms: int, read_line: ReadLine, asked_ms: int, part: bool
+) -> Message:
+    """The response to one of the kernel's own calls, recorded at `asked_ms`. Raises Failed.
+
+    With `part`, a wait of more than a moment raises Parted instead of being waited for.
+    """
     if isinstance(request, own_pb2.ClockNowRequest):
         return _now(powers, began_ms)
     if isinstance(request, own_pb2.ClockSleepRequest):
-        if not 0 <= request.ms <= DAY_MS:
-            raise _invalid("a sleep is 0 ms to a day long")
-        await powers.sleep(request.ms / 1000)
+        if not 0 <= request.ms <= YEAR_MS:
+            raise _invalid("a sleep is 0 ms to 366 days long")
+        left_ms = asked_ms + request.ms - powers.unix_ms()
+        if part and left_ms > A_MOMENT_MS:
+            raise Parted(asked_ms + request.ms)
+        await powers.sleep(max(left_ms, 0) / 1000)
         return own_pb2.ClockSleepResponse()
     if isinstance(request, own_pb2.RandomBytesRequest):
         if not 1 <= request.count <= MAX_RANDOM:

@@ -1,6 +1,6 @@
 """The path of a call: the one way from a guest to the world.
 
-    decode -> target -> decide -> admit -> execute -> settle -> answer
+    decode -> replay -> target -> decide -> admit -> execute -> settle -> answer
 
 A guest has one import; behind it stands `Path.invoke`. Everything the system promises about permissions is a
 property of this file and of what it calls. A request carries one call or several: its slots are decided and
@@ -15,24 +15,23 @@ whose server died in its middle keeps its reservation, since the effect may have
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from agentos.home.records import Bounds, CallMade, Fault, Revoked, Targets
-from agentos.kernel import own, wire
-from agentos.kernel.admit import Authorized, Ledger, admit, refuse, settle
-from agentos.kernel.call import Call, read, source
+from agentos.kernel import wire
+from agentos.kernel.admit import Authorized, Ledger, admit, readmit, refuse, settle
+from agentos.kernel.call import Call, Failed, read, source
 from agentos.kernel.decide import Allow, Ask, Case, Deny, changed, decide
 from agentos.kernel.grants import Standing, Table
-from agentos.kernel.own import Failed
+from agentos.kernel.replay import Cut, Diverged, Recorded, recalled
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
-from agentos.v1 import annotations_pb2, control_pb2
+from agentos.v1 import annotations_pb2, capability_pb2, control_pb2
 from agentos.v1 import error_pb2 as pb
 
 KEPT_WHOLE = 65_536
@@ -40,14 +39,17 @@ KEPT_WHOLE = 65_536
 OWN_CALLS_FOR_EACH = 200
 CALLS_BEYOND_LIMIT = 100
 MAX_QUESTIONS = 20
+DID_NOT = capability_pb2.FATE_DID_NOT
 
 
 class Reach(Protocol):
-    """The capability servers, as the path of a call needs them. Both raise Failed."""
+    """The capability servers, as the path of a call needs them. All raise Failed."""
 
-    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes: ...
+    async def call(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> bytes: ...
 
     async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets: ...
+
+    async def fate(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> tuple[int, bytes]: ...
 
 
 class Actor(msgspec.Struct):
@@ -57,15 +59,19 @@ class Actor(msgspec.Struct):
     manifest: Manifest
     start_folder: str
     home_folder: str
-    began_ms: int
+    # Serves the kernel's own calls for this run, recorded at this time. Raises Failed.
+    own: Callable[[Call, int], Awaitable[Message]]
     # Puts calls to the person and returns which were decided at all; None where nobody can be asked.
     ask: Callable[[Sequence[tuple[Call, Ask]]], Awaitable[set[str] | None]]
-    read_line: own.ReadLine
+    # Asks the person what became of a call that nobody can tell of; returns when that is on record.
+    settled: Callable[[Call], Awaitable[Recorded]]
     printed: Callable[[int, str], None]
     refused_call: Callable[[Call, Fault], None]
     # Ends the run: the program does not heed its limits.
     stop: Callable[[str], None]
     seq: int = 0
+    # The request under way has one call, and no others that a wait of this one would hold up.
+    alone: bool = True
     calls: int = 0
     own_calls: int = 0
     refused: int = 0
@@ -76,7 +82,13 @@ class Actor(msgspec.Struct):
     outside: dict[str, None] = msgspec.field(default_factory=dict)
     # Refused in this request and not told yet, and the number of the newest record of such.
     untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
+    # What it did before it was cut off, and does not do again.
+    past: dict[int, Recorded] = msgspec.field(default_factory=dict)
     refused_at: int = 0
+
+
+# What a call of a request has come to: to be decided on, failed, answered, or cut off before.
+Slot = Call | Fault | str | Cut
 
 
 class Path:
@@ -86,14 +98,14 @@ class Path:
         table: Table,
         ledger: Ledger,
         reach: Reach,
-        powers: own.Powers,
+        now_ms: Callable[[], int],
         forbidden: tuple[str, ...],
     ) -> None:
         self._catalog = catalog
         self._table = table
         self._ledger = ledger
         self._reach = reach
-        self._powers = powers
+        self._now_ms = now_ms
         self._forbidden = forbidden
 
     async def invoke(self, actor: Actor, request: str) -> str:
@@ -105,9 +117,10 @@ class Path:
             return wire.error(bad.fault)
         for stream, text in batch.out:
             actor.printed(stream, text)
+        actor.alone = len(batch.calls) == 1
         slots = [self._decode(actor, claim) for claim in batch.calls]
         prepared = [await self._target(actor, slot) for slot in slots]
-        admitted = [slot if isinstance(slot, Fault) else self._admit(actor, slot) for slot in prepared]
+        admitted = [self._admit(actor, slot) if isinstance(slot, Call) else slot for slot in prepared]
         asking = [slot for slot in admitted if isinstance(slot, tuple)]
         answered = asyncio.ensure_future(self._question(actor, asking)) if asking else None
         try:
@@ -122,18 +135,29 @@ class Path:
 
     # ---- decode
 
-    def _decode(self, actor: Actor, claim: wire.Claim) -> Call | Fault:
+    def _decode(self, actor: Actor, claim: wire.Claim) -> Slot:
         actor.seq += 1
+        past = actor.past.pop(actor.seq, None)
         try:
             rule = self._catalog.actions.get(claim.action)
             self._count(actor, own_call=rule is not None and rule.own)
-            return read(
+            call = read(
                 claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder,
                 bool(actor.outside),
             )  # fmt: skip
         except wire.BadRequest as bad:
-            self._refused_claim(actor, claim, bad.fault)
+            if past is None:
+                self._refused_claim(actor, claim, bad.fault)
+            elif past.made.action != claim.action[:64]:
+                raise Diverged(past.made, claim.action) from None
             return bad.fault
+        return call if past is None else self._recall(actor, call, past)
+
+    def _recall(self, actor: Actor, call: Call, past: Recorded) -> str | Fault | Cut:
+        found = recalled(call, past)
+        if isinstance(found, str):
+            self._heard(actor, call, found)
+        return found
 
     def _count(self, actor: Actor, own_call: bool) -> None:
         """Count a call, or a request, against the limit. Raises OverLimit beyond it, and ends who does not heed it."""
@@ -151,16 +175,16 @@ class Path:
             actor.refused_at = self._ledger.record(
                 CallMade(
                     actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
-                    self._powers.unix_ms(), fault=fault, line=claim.line, outside=bool(actor.outside),
+                    self._now_ms(), fault=fault, line=claim.line, outside=bool(actor.outside),
                 )
             )  # fmt: skip
         actor.refused += 1
 
     # ---- target
 
-    async def _target(self, actor: Actor, slot: Call | Fault) -> Call | Fault:
+    async def _target(self, actor: Actor, slot: Slot) -> Slot:
         """Have the capability resolve what the call is about, where its request does not say it."""
-        if isinstance(slot, Fault) or not slot.rule.prepare:
+        if not isinstance(slot, Call) or not slot.rule.prepare:
             return slot
         verdict = decide(self._case(actor, slot))
         if isinstance(verdict, Deny):
@@ -174,14 +198,14 @@ class Path:
 
     # ---- decide and admit
 
-    def _case(self, actor: Actor, call: Call) -> Case:
+    def _case(self, actor: Actor, call: Call, again: CallMade | None = None) -> Case:
         if call.rule.inherent:
             return Case(call, actor.who, actor.manifest, [], [], self._catalog, self._forbidden)
-        held, denials = self._table.live(actor.who, self._powers.unix_ms()), self._table.denied(actor.who.path)
+        held, denials = self._table.live(actor.who, self._now_ms(), again), self._table.denied(actor.who.path)
         return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
 
     def _admit(self, actor: Actor, call: Call) -> Authorized | Fault | tuple[Call, Ask]:
-        outcome = admit(self._case(actor, call), self._ledger, self._powers.unix_ms())
+        outcome = admit(self._case(actor, call), self._ledger, self._now_ms())
         if isinstance(outcome, Deny):
             return self._refuse(actor, call, outcome)
         if isinstance(outcome, Authorized) and (lapsed := self._table.rewritten(changed(call))):
@@ -190,7 +214,7 @@ class Path:
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
         actor.refused += 1
-        actor.refused_at = refuse(call, verdict, self._ledger, self._powers.unix_ms())
+        actor.refused_at = refuse(call, verdict, self._ledger, self._now_ms())
         actor.untold.append((call, verdict.fault))
         return verdict.fault
 
@@ -215,13 +239,29 @@ class Path:
     # ---- execute, settle, answer
 
     async def _finish(
-        self, actor: Actor, slot: Authorized | Fault | tuple[Call, Ask], answered: Awaitable[set[str] | None] | None
+        self, actor: Actor, slot: Authorized | Slot | tuple[Call, Ask], answered: Awaitable[set[str] | None] | None
     ) -> str | Fault:
+        if isinstance(slot, Cut):
+            slot = await self._take_up(actor, slot)
         if isinstance(slot, tuple) and answered is not None:
             slot = self._admit_answered(actor, slot, await answered)
         if isinstance(slot, Authorized):
             return await self._execute(actor, slot)
-        return slot if isinstance(slot, Fault) else Fault(pb.CODE_DENIED, "nobody was asked")
+        return slot if isinstance(slot, str | Fault) else Fault(pb.CODE_DENIED, "nobody was asked")
+
+    async def _take_up(self, actor: Actor, cut: Cut) -> Authorized | str | Fault:
+        """A call that was cut off: looked up, made again, or put to the person. Never made twice on a guess."""
+        call, past, made = cut.call, cut.past, cut.past.made
+        bounds = self._table.held[made.grant].grant.bounds if made.grant else ()
+        fate, raw = (DID_NOT, b"") if past.cleared else await self._reach.fate(call, bounds, actor.who.path, made.at_ms)
+        if fate == capability_pb2.FATE_HAPPENED:
+            return await self._settled(actor, call, 0, wire.value(call.rule.response.FromString(raw)), None, False)
+        if fate != DID_NOT:
+            past = await actor.settled(call)
+            if past.settled is not None:
+                return past.settled.fault or past.settled.value
+        outcome = readmit(self._case(actor, call, made), made)
+        return outcome if isinstance(outcome, Authorized) else await self._settled(actor, call, 0, "", outcome, False)
 
     def _admit_answered(self, actor: Actor, slot: tuple[Call, Ask], answers: set[str] | None) -> Authorized | Fault:
         call, ask = slot
@@ -243,13 +283,12 @@ class Path:
 
     async def _execute(self, actor: Actor, authorized: Authorized) -> str | Fault:
         call = authorized.spend()
-        observes = call.rule.effect == annotations_pb2.EFFECT_OBSERVE
-        if not observes:
+        if call.rule.effect != annotations_pb2.EFFECT_OBSERVE:
             await self._ledger.durable(authorized.seq)
         value, fault, released = "", None, False
         began = time.perf_counter_ns()
         try:
-            value = await self._serve(actor, call, authorized.grant)
+            value = await self._serve(actor, call, authorized)
         except Failed as failed:
             fault, released = failed.fault, failed.released
         except asyncio.CancelledError:
@@ -257,25 +296,29 @@ class Path:
             cut = Fault(pb.CODE_UNAVAILABLE, "the run ended while this was under way", "", "interrupted")
             settle(call, (time.perf_counter_ns() - began) // 1000, "", cut, False, self._ledger)
             raise
-        took_us = (time.perf_counter_ns() - began) // 1000
-        seq = settle(call, took_us, _kept(value), fault, released, self._ledger)
-        if not observes:
+        return await self._settled(actor, call, (time.perf_counter_ns() - began) // 1000, value, fault, released)
+
+    async def _settled(
+        self, actor: Actor, call: Call, took_us: int, value: str, fault: Fault | None, released: bool
+    ) -> str | Fault:
+        """Record how a call ended, and hand that on when it is on disk."""
+        seq = settle(call, took_us, value, fault, released, self._ledger)
+        if call.rule.effect != annotations_pb2.EFFECT_OBSERVE:
             await self._ledger.durable(seq)
         if fault is None:
-            actor.replies = [*actor.replies[-31:], (call.seq, call.rule.name, value[:KEPT_WHOLE])]
-            actor.outside |= {source(call.rule, call.targets): None} if call.rule.foreign else {}
+            self._heard(actor, call, value)
         return fault or value
 
-    async def _serve(self, actor: Actor, call: Call, grant: str) -> str:
+    def _heard(self, actor: Actor, call: Call, value: str) -> None:
+        actor.replies = [*actor.replies[-31:], (call.seq, call.rule.name, value[:KEPT_WHOLE])]
+        actor.outside |= {source(call.rule, call.targets): None} if call.rule.foreign else {}
+
+    async def _serve(self, actor: Actor, call: Call, authorized: Authorized) -> str:
         if call.rule.own:
-            return wire.value(await own.serve(call.request, self._powers, actor.began_ms, actor.read_line))
-        raw = await self._reach.call(call, self._table.held[grant].grant.bounds if grant else (), actor.who.path)
+            return wire.value(await actor.own(call, authorized.at_ms))
+        bounds = self._table.held[authorized.grant].grant.bounds if authorized.grant else ()
+        raw = await self._reach.call(call, bounds, actor.who.path, authorized.at_ms)
         try:
             return wire.value(call.rule.response.FromString(raw))
         except DecodeError:
             raise Failed(Fault(pb.CODE_UNAVAILABLE, f"{call.rule.capability} answered nonsense"), False) from None
-
-
-def _kept(value: str) -> str:
-    """A reply as it is recorded: whole, or by its digest where it is large."""
-    return value if len(value) <= KEPT_WHOLE else "sha256:" + hashlib.sha256(value.encode()).hexdigest()

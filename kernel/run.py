@@ -11,6 +11,7 @@ from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
 from agentos.kernel.path import Actor
 from agentos.kernel.programs import Loaded
+from agentos.kernel.replay import Diverged, Recorded
 from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
 
@@ -58,6 +59,15 @@ class Run:
         self.stopped = ""
         self.pinned = Pinned(began.run, "")
         self.cell_us = 0
+        # What it did before it was cut off; how much of what it prints was told already.
+        self.past: dict[int, Recorded] = {}
+        self.told = 0
+        # Until when it is away, in unix ms; 0 where it is not. `left` says that this kernel has let go of it.
+        self.until_ms = 0
+        self.left = False
+        self.followed = False
+        self.woken = asyncio.Event()
+        self.diverged: Diverged | None = None
         self.output = bytearray()
         self.output_cut = False
         self.prompt = ""
@@ -77,9 +87,23 @@ class Run:
             self.output_cut = True
             text = raw[:left].decode(errors="ignore")
             raw = text.encode()
-        if text:
-            self.output += raw
-            self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=text))
+        self.output += raw
+        if new := raw[max(self.told - len(self.output) + len(raw), 0) :]:
+            self.told = len(self.output)
+            self.tell(output=pb.Output(stream=2 if stream == 2 else 1, text=new.decode(errors="ignore")))
+
+    def rewind(self, past: dict[int, Recorded]) -> None:
+        """Play it from its beginning, in another cell: what it did is on record, and what it printed was told."""
+        self.put_back()
+        self.past, self.output, self.output_cut = past, bytearray(), False
+
+    def follow(self) -> Feed:
+        """A feed of what happens from now on, after all that was printed. Whoever followed before hears no more."""
+        self.feed.end()
+        self.feed, self.followed = Feed(), True
+        if self.told:
+            self.tell(output=pb.Output(stream=1, text=self.output[: self.told].decode(errors="ignore")))
+        return self.feed
 
     def take(self, cell: Cell, loaded: Loaded) -> None:
         """Have this cell load the program."""
@@ -97,6 +121,7 @@ class Run:
     def stop(self, why: str) -> None:
         """End it from outside. The first reason stays."""
         self.stopped = self.stopped or why
+        self.woken.set()
         if self.cell:
             self.cell.kill()
 

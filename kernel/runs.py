@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 
 import msgspec
+from google.protobuf.message import Message
 
-from agentos.home.history import ProgramSeen, RunBegan
+from agentos.home.history import CallAgain, CallUnknown, ProgramSeen, RunBegan, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.home.records import Fault, RunEnded
-from agentos.kernel import outcome, prompts, views
+from agentos.home.records import CallSettled, Fault, RunEnded
+from agentos.kernel import outcome, own, prompts, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
 from agentos.kernel.cells.pool import Cell, Ending, NoCells
@@ -27,11 +29,14 @@ from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.grants import Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
+from agentos.kernel.own import Parted, Powers
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_bytes
 from agentos.kernel.questions import Questions
+from agentos.kernel.replay import UNKNOWN, Diverged, Recorded
 from agentos.kernel.run import Run
 from agentos.kernel.secrets import Secrets
+from agentos.kernel.waking import Waking
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
@@ -41,15 +46,26 @@ from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
 CELL_WITHIN_S = 120
-KEPT_SOURCE = 1 << 20
+KEPT_SOURCE = 8 << 20
 MAX_INPUT = 4 << 20
 KNOWN = 64
+MOST_LOST = 3
+# So many that were cut off are under way again at once.
+COMING_BACK = 32
+LOOK_EVERY_S = 60.0
+# When a run comes back that waits for the person.
+FAR_MS = 1 << 60
+
+
+class Away(Exception):
+    """A run waits, and nobody follows it: it is not in memory any more."""
 
 
 class Runs:
     def __init__(
-        self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader, secrets: Secrets
-    ) -> None:
+        self, catalog: Catalog, ledger: Ledger, desk: Desk, path: Path, loader: Loader, secrets: Secrets,
+        powers: Powers,
+    ) -> None:  # fmt: skip
         self.active: dict[str, Run] = {}
         self._manifests: Lately[tuple[str | int, ...], Manifest] = Lately(KNOWN)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,6 +75,9 @@ class Runs:
         self._questions = Questions(catalog, ledger, desk, secrets)
         self._path = path
         self._loader = loader
+        self._powers = powers
+        self._waking = Waking(powers.unix_ms, self.wake)
+        self._coming = asyncio.Semaphore(COMING_BACK)
 
     # ---- accept
 
@@ -76,15 +95,20 @@ class Runs:
             _check_input(request.input)
         began = RunBegan(
             run_id, who.program, who.path, who.digest, request.start_folder, request.home_folder,
-            tuple(request.arguments), request.input, time.time_ns() // 1000,
+            tuple(request.arguments), request.input, time.time_ns() // 1000, int(request.ask),
+            request.source.manifest_path, terminal,
         )  # fmt: skip
         run = self.active[run_id] = Run(began, request, manifest, who)
+        run.followed = True
         self._load_ahead(run)
-        seq = self._ledger.record(*self._unseen(request.source, who), began)
-        task = asyncio.create_task(self._drive(run, seq))
+        self._ledger.record(*self._unseen(request.source, who), began)
+        self._spawn(self._drive(run))
+        return run
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return run
 
     def _read(
         self, source: pb.Source, start: str, home: str, run_id: str, terminal: tuple[int, int]
@@ -118,7 +142,7 @@ class Runs:
 
     # ---- drive
 
-    async def _drive(self, run: Run, seq: int) -> None:
+    async def _drive(self, run: Run) -> None:
         fault: Fault | None
         status, fault, end = pb.RUN_STATUS_FAILED, None, outcome.GuestEnd("failed")
         began_us = 0
@@ -128,9 +152,12 @@ class Runs:
             if any(map(prompts.asks, program.lines)):
                 run.put_back()
             await self._questions.review(run, program.lines)
-            ending = await self._in_cell(run)
+            ending = await self._played(run)
             began_us = ending.began_us
             status, fault, end = outcome.of(ending, run.stopped)
+            fault = outcome.diverged(run.diverged) if run.diverged else fault
+        except Away:
+            run.left = True
         except Refusal as refusal:
             fault = refusal.fault
             status = pb.RUN_STATUS_REFUSED if fault.code == error_pb2.CODE_DENIED else pb.RUN_STATUS_FAILED
@@ -149,7 +176,97 @@ class Runs:
         finally:
             run.clock(False)
             self._desk.void(run.prompt)
-            await self._end(run, status, fault, end, began_us)
+            run.put_back()
+            if run.left:
+                del self.active[run.id]
+                run.feed.end()
+            else:
+                await self._end(run, status, fault, end, began_us)
+
+    async def _played(self, run: Run) -> Ending:
+        """Play it until it is over: again where it waited, and some times where its cell was lost."""
+        lost = 0
+        while True:
+            ending = await self._in_cell(run)
+            run.clock(False)
+            if run.until_ms and not run.stopped:
+                await self._away(run)
+            elif ending.how == "lost" and not run.stopped and lost < MOST_LOST:
+                lost += 1
+            else:
+                return ending
+            run.rewind(self._ledger.recorded(run.id))
+
+    async def _away(self, run: Run) -> None:
+        """Wait without a cell; where nobody follows, without anything in memory at all. Raises Away then."""
+        run.put_back()
+        await self._ledger.durable(self._ledger.record(RunParked(run.id, run.until_ms)))
+        if not run.followed:
+            self._waking.at(run.until_ms, run.id)
+            raise Away
+        while not run.stopped and (left_ms := run.until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.woken.wait(), min(left_ms / 1000, LOOK_EVERY_S))
+        run.until_ms = 0
+        run.woken.clear()
+
+    # ---- resume
+
+    def resume(self) -> None:
+        """Go on with all that was not over when the kernel ended; those that wait come back at their time."""
+        for run_id, until_ms in list(self._ledger.open.items()):
+            if until_ms > self._powers.unix_ms():
+                self._waking.at(until_ms, run_id)
+            else:
+                self._spawn(self._come_back(run_id))
+
+    def wake(self, run_id: str) -> None:
+        """What a run waited for has come."""
+        if run_id in self.active:
+            self.active[run_id].woken.set()
+        elif run_id in self._ledger.open:
+            self._spawn(self._come_back(run_id))
+
+    async def _come_back(self, run_id: str) -> None:
+        async with self._coming:
+            past = None if run_id in self.active else self._ledger.past(run_id)
+            if past is None or past.end:
+                return
+            try:
+                run = self._again(past.began)
+                run.pinned = past.pinned or run.pinned
+            except Refusal as refusal:
+                await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
+                return
+            run.past = self._ledger.recorded(run_id)
+            await self._drive(run)
+
+    def _again(self, began: RunBegan) -> Run:
+        """A run as it was accepted. Nobody follows it: what it asks waits in the inbox. Raises Refusal."""
+        seen = self._ledger.program(began.digest)
+        if seen is None or program_digest(seen.content, seen.manifest) != began.digest:
+            raise Refusal(error_pb2.CODE_LIMIT, f"a program above {KEPT_SOURCE >> 20} MiB is not kept", "run it again")
+        source = pb.Source(
+            path=began.path, content=seen.content, manifest=seen.manifest, manifest_path=began.manifest_path
+        )
+        ask = pb.ASK_DENY if began.ask == pb.ASK_DENY else pb.ASK_WAIT
+        request = pb.RunRequest(
+            source=source, start_folder=began.start_folder, home_folder=began.home_folder,
+            arguments=began.arguments, input=began.input, ask=ask,
+        )  # fmt: skip
+        manifest, who = self._read(source, began.start_folder, began.home_folder, began.run, began.terminal)
+        run = self.active[began.run] = Run(began, request, manifest, who)
+        return run
+
+    async def end_away(self, run_id: str) -> None:
+        """Cancel a run that is not in memory."""
+        past = self._ledger.past(run_id)
+        if past:
+            await self._over(past.began, *outcome.STOPPED["cancelled"])
+
+    async def _over(self, began: RunBegan, status: pb.RunStatus.ValueType, fault: Fault) -> None:
+        ended = RunEnded(began.run, int(status), "", "", False, 0, 0, 0, 0, time.time_ns() // 1000, fault)
+        await self._ledger.durable(self._ledger.record(ended))
 
     async def _in_cell(self, run: Run) -> Ending:
         if run.cell:
@@ -176,6 +293,13 @@ class Runs:
             except (JournalFull, JournalBroken):
                 run.stop("journal")
                 return error(Fault(error_pb2.CODE_UNAVAILABLE, "nothing can be recorded now", "", "disk_full"))
+            except Diverged as other:
+                run.diverged = other
+                run.stop("diverged")
+            except Parted as wait:
+                run.until_ms = wait.until_ms
+                cell.kill()
+            return error(Fault(error_pb2.CODE_UNAVAILABLE, "it goes on in another cell, if at all"))
 
         return await cell.run(invoke)
 
@@ -189,14 +313,52 @@ class Runs:
         async def read_line(text: str) -> str | None:
             return await self._read_line(run, text)
 
+        began_ms = self._powers.monotonic_ms() - max(self._powers.unix_ms() - run.began.queued_us // 1000, 0)
+
+        async def own_call(call: Call, asked_ms: int) -> Message:
+            return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
+
+        async def settled(call: Call) -> Recorded:
+            return await self._unknown(run, call, actor.alone)
+
         def refused(call: Call, fault: Fault) -> None:
             run.tell(refused=views.refused(call, fault))
 
         actor = Actor(
-            run.who, run.manifest, run.request.start_folder, run.request.home_folder, time.monotonic_ns() // 1_000_000,
-            ask, read_line, run.printed, refused, run.stop,
+            run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
+            run.printed, refused, run.stop, past=run.past,
         )  # fmt: skip
         return actor
+
+    async def _unknown(self, run: Run, call: Call, alone: bool) -> Recorded:
+        """Put to the person what nobody can tell; the run is away until then."""
+        if (run.id, call.seq) not in self._ledger.unknown:
+            await self._ledger.durable(self._ledger.record(CallUnknown(run.id, call.seq, self._powers.unix_ms())))
+        run.tell(
+            notice=f"nobody can tell whether call {call.seq} happened; say so with: agentos settle {run.id} {call.seq}"
+        )
+        if alone:
+            raise Parted(FAR_MS)
+        run.clock(False)
+        while (run.id, call.seq) in self._ledger.unknown:
+            run.woken.clear()
+            await run.woken.wait()
+        run.clock(True)
+        return self._ledger.recorded(run.id)[call.seq]
+
+    async def settle(self, request: pb.SettleCallRequest) -> None:
+        """What became of an unknown call, as the person says. Raises Refusal."""
+        if (request.run, request.seq) not in self._ledger.unknown:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, "no such call waits to be settled", "see: agentos ps --unknown")
+        if not request.happened:
+            made: CallAgain | CallSettled = CallAgain(request.run, request.seq)
+        elif request.reply:
+            _check_input(request.reply)
+            made = CallSettled(request.run, request.seq, 0, request.reply)
+        else:
+            made = CallSettled(request.run, request.seq, 0, fault=UNKNOWN)
+        await self._ledger.durable(self._ledger.record(made))
+        self.wake(request.run)
 
     async def _read_line(self, run: Run, text: str) -> str | None:
         if not run.request.interactive:
@@ -236,8 +398,10 @@ class Runs:
         run.feed.end()
 
     async def close(self) -> None:
-        """Cancel all that runs and wait until their ends are recorded."""
+        """Cancel what somebody follows, let go of all else, to be resumed; wait until that is done."""
+        self._waking.close()
         for run in list(self.active.values()):
+            run.left = not run.followed
             self.cancel(run)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import secrets
 import signal
@@ -23,80 +22,26 @@ from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
-from agentos.home.records import Bounds, Fault, Targets
 from agentos.home.vault import Vault
-from agentos.kernel import views
-from agentos.kernel.bounds import written
-from agentos.kernel.call import Call
 from agentos.kernel.cells.images import Images
-from agentos.kernel.cells.servers import CallFailed, Servers
+from agentos.kernel.cells.servers import Servers
 from agentos.kernel.control import Control, Credential
 from agentos.kernel.desk import Desk, Refusal
 from agentos.kernel.ledger import FOLD, Ledger
-from agentos.kernel.own import Failed, Powers
+from agentos.kernel.own import Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
+from agentos.kernel.reach import Reach
 from agentos.kernel.runs import Runs
 from agentos.kernel.secrets import Secrets
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
-from agentos.v1 import annotations_pb2, capability_pb2, control_pb2, control_pb2_grpc, error_pb2, matchers, patterns
+from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2
 
 ROOMS = FilePath(__file__).parent.parent
 GUEST = ROOMS / "guests" / "python" / "guest.wasm"
 MAX_MESSAGE = 80 << 20
-
-
-class Reach:
-    """The capability servers, as the path of a call needs them: seals, folders and errors translated."""
-
-    def __init__(self, servers: Servers, secrets: Secrets) -> None:
-        self._servers = servers
-        self._secrets = secrets
-
-    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
-        told = context(call, bounds, lineage)
-        told.secrets.extend(self._secrets.of(call, bounds))
-        try:
-            await self._servers.allow(call.rule.capability, roots(call, bounds))
-            return await self._servers.call(
-                call.rule.capability, call.rule.method, call.request.SerializeToString(), told
-            )
-        except CallFailed as failed:
-            raise _failed(failed.error) from None
-
-    async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
-        try:
-            await self._servers.allow(call.rule.capability, roots(call, bounds))
-            found = await self._servers.prepare(
-                call.rule.capability, call.rule.name, call.request.SerializeToString(), context(call, bounds, lineage)
-            )
-        except CallFailed as failed:
-            raise _failed(failed.error) from None
-        return tuple((target.name, target.value) for target in found)
-
-
-def context(call: Call, given: Bounds, lineage: str) -> capability_pb2.CallContext:
-    return capability_pb2.CallContext(
-        run=call.run,
-        program=hashlib.sha256(lineage.encode()).hexdigest(),
-        idempotency_key=f"{call.run}:{call.seq}:{call.digest[:16]}",
-        bounds=written(given),
-        targets=views.targets(call.targets),
-    )
-
-
-def roots(call: Call, given: Bounds) -> dict[str, str]:
-    """The folders a server must be able to reach for this call, and how."""
-    mode = "read" if call.rule.effect == annotations_pb2.EFFECT_OBSERVE else "write"
-    paths = {field.bound for field in call.rule.fields if field.matcher == matchers.PATH}
-    return {patterns.root(pattern): mode for name, values in given if name in paths for pattern in values}
-
-
-def _failed(error: error_pb2.Error) -> Failed:
-    fault = Fault(error.code, error.reason, error.hint, error.detail)
-    return Failed(fault, released=not error.happened)
 
 
 class Kernel:
@@ -117,8 +62,9 @@ class Kernel:
         self.loader = Loader(images, journal, GUEST, ready)
         forbidden = tuple({str(home.path), os.path.realpath(home.path), str(home.runtime)})
         reach = Reach(self.servers, self.secrets)
-        path = Path(self.catalog, self.ledger.table, self.ledger, reach, Powers(), forbidden)
-        self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets)
+        powers = Powers()
+        path = Path(self.catalog, self.ledger.table, self.ledger, reach, powers.unix_ms, forbidden)
+        self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets, powers)
         self.refused_shells = 0
 
     async def close(self) -> None:
@@ -220,6 +166,7 @@ async def serve(home: Home, options: Options) -> None:
         server.add_insecure_port(f"unix:{socket}")
         home.write_credential(token)
         await server.start()
+        kernel.runs.resume()
         told: dict[str, object] = {"ok": True, "socket": str(socket), "credential": str(home.credential)}
         told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")

@@ -229,6 +229,8 @@ def _action(capability: str, method: MethodDescriptor, own: bool, alone: bool) -
     _check_nested(method)
     summary = _text(option.summary, f"{method.full_name}: summary")
     targets = {field.field for field in fields if field.matcher in matchers.BY_VALUE}
+    if option.again_field and option.again_field not in {field.field for field in fields}:
+        raise CatalogError(f"{method.full_name}: again_field names {option.again_field}, which is no annotated field")
     unknown = set(re.findall(r"\{:?(.*?)\}", summary)) - targets
     if unknown and not option.prepare:
         raise CatalogError(f"{method.full_name}: its summary names {min(unknown)}, which is no bounded field")
@@ -247,6 +249,9 @@ def _action(capability: str, method: MethodDescriptor, own: bool, alone: bool) -
         about=re.sub(r"[{}]", "", summary),
         own=own,
         foreign=option.foreign,
+        again=notes.AGAIN_REPEAT if option.effect == notes.EFFECT_OBSERVE else option.again,
+        again_field=option.again_field,
+        again_among=tuple(option.again_among),
     )
 
 

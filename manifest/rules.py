@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from google.protobuf.message import Message
 
-from agentos.v1 import matchers
+from agentos.v1 import annotations_pb2, matchers
 
 
 class CatalogError(Exception):
@@ -46,6 +46,7 @@ class ActionRule(msgspec.Struct, frozen=True):
     """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read.
 
     `inherent` is what every program may call, `own` what the kernel serves, `foreign` what returns untrusted data.
+    `again` is an annotations_pb2.Again, where `again_field` has one of `again_among`.
     """
 
     name: str
@@ -62,6 +63,13 @@ class ActionRule(msgspec.Struct, frozen=True):
     about: str
     own: bool = False
     foreign: bool = False
+    again: int = annotations_pb2.AGAIN_UNSPECIFIED
+    again_field: str = ""
+    again_among: tuple[str, ...] = ()
+
+    def contents(self) -> list[str]:
+        """The fields that carry what the person's data says: they are shown nowhere."""
+        return [field.field for field in self.fields if field.content]
 
     def matchers(self) -> dict[str, int]:
         """The matcher of each bound, by the manifest's key."""

@@ -47,6 +47,6 @@ def sleep(ms: int) -> Call[None]:
 
     Every program may make this call.
 
-    ms: Milliseconds, 0 to a day.
+    ms: Milliseconds, 0 to 366 days.
     """
     return Call("clock.sleep", {"ms": ms}, lambda _: None)

@@ -12,6 +12,7 @@ from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound
 from agentos.capabilities.files import faults, writing
 from agentos.capabilities.files.entries import entry, version
+from agentos.capabilities.files.fates import Fates
 from agentos.capabilities.files.made import Made
 from agentos.capabilities.files.places import Places, movable, regular
 from agentos.capabilities.files.trash import Trash
@@ -27,7 +28,7 @@ ENTRIES = 10_000
 LOOKED_AT = 100_000
 
 
-class Files(Capability):
+class Files(Fates, Capability):
     service = "agentos.v1.FilesService"
 
     async def start(self) -> None:

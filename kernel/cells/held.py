@@ -39,11 +39,11 @@ class CellLimits(msgspec.Struct, frozen=True):
 class Ending(msgspec.Struct, frozen=True):
     """How a cell's run ended.
 
-    `broke`: bad frames, or it vanished. `reached` is the WASI stub that a trap came from, like
-    `wasi:clocks/wall-clock#now`, or `stack` at its end. `began_us`: unix microseconds, 0 if never.
+    `broke`: bad frames, or it vanished. `lost`: somebody else killed it, or its zygote. `reached` is the stub that a
+    trap came from, like `wasi:clocks/wall-clock#now`, or `stack` at its end. `began_us`: unix microseconds, 0 if never.
     """
 
-    how: Literal["returned", "trapped", "cpu", "killed", "broke"]
+    how: Literal["returned", "trapped", "cpu", "killed", "lost", "broke"]
     reply: str = ""
     reached: str = ""
     began_us: int = 0
@@ -141,7 +141,8 @@ class Cell:
             async with asyncio.timeout(None) as patience:
 
                 def hurry(_: object) -> None:
-                    patience.reschedule(loop.time() + LAST_CALL_S)
+                    with suppress(RuntimeError):  # it was answered a moment ago
+                        patience.reschedule(loop.time() + LAST_CALL_S)
 
                 self.ended.add_done_callback(hurry)
                 try:
@@ -175,8 +176,10 @@ class Cell:
         await asyncio.wait((self.ended,), timeout=DEAD_WITHIN_S)
         if not self.ended.done() or not os.WIFSIGNALED(self.ended.result()):
             return Ending("broke")
-        by_clock = os.WTERMSIG(self.ended.result()) in (signal.SIGPROF, signal.SIGXCPU)
-        return Ending("cpu" if by_clock else "broke")
+        by = os.WTERMSIG(self.ended.result())
+        if by == signal.SIGKILL:
+            return Ending("lost")
+        return Ending("cpu" if by in (signal.SIGPROF, signal.SIGXCPU) else "broke")
 
 
 def _ending(kind: bytes, body: bytes, started_ns: int) -> Ending:

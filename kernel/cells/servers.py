@@ -36,6 +36,7 @@ MAX_ROOTS = 128
 ROOT_KEPT_S = 600.0
 NOTED_FOR_S = 1.0
 PREPARE = "/agentos.v1.CapabilityService/Prepare"
+LOOK_UP = "/agentos.v1.CapabilityService/LookUp"
 
 
 class State(msgspec.Struct, frozen=True):
@@ -127,6 +128,16 @@ class Servers:
         raw = await self.call(capability, PREPARE, asked, context)
         try:
             return tuple(capability_pb2.PrepareResponse.FromString(raw).targets)
+        except DecodeError:
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{capability} answered nonsense") from None
+
+    async def look_up(
+        self, capability: str, asked: capability_pb2.LookUpRequest, context: capability_pb2.CallContext
+    ) -> capability_pb2.LookUpResponse:
+        """Whether a call happened whose answer never came. Raises CallFailed."""
+        raw = await self.call(capability, LOOK_UP, asked.SerializeToString(), context)
+        try:
+            return capability_pb2.LookUpResponse.FromString(raw)
         except DecodeError:
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{capability} answered nonsense") from None
 

@@ -174,7 +174,7 @@ def test_what_no_rule_settles_is_denied(catalog: Catalog, monkeypatch: pytest.Mo
 
 def test_nothing_but_admit_makes_an_authorized(catalog: Catalog) -> None:
     with pytest.raises(TypeError):
-        Authorized(call(catalog, "files.read", **WITHIN), "g1", 1, object())
+        Authorized(call(catalog, "files.read", **WITHIN), "g1", 1, 0, object())
     assert not [name for name in dir(admission) if isinstance(getattr(admission, name), Authorized)]
 
 

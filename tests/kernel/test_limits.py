@@ -11,11 +11,11 @@ import pytest
 
 from agentos.home.history import RunBegan
 from agentos.kernel import outcome, own
-from agentos.kernel.call import Call
+from agentos.kernel.call import Call, Failed
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Refusal
-from agentos.kernel.own import Failed, Powers
+from agentos.kernel.own import Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
 from agentos.kernel.programs import check_bytes
 from agentos.kernel.run import Run
@@ -24,7 +24,7 @@ from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2, own_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, at, grant
-from tests.kernel.test_path import Witness
+from tests.kernel.test_path import Witness, nobody_settles, own_call
 
 READ = grant("g1", "files.read", at("/home/me/work/**"))
 
@@ -36,19 +36,16 @@ class Guest:
         self.on = on
         self.asked: list[int] = []
         self.stopped: list[str] = []
-        self._path = Path(catalog, on.table, on, on, Powers(), (VAULT,))
+        self._path = Path(catalog, on.table, on, on, Powers().unix_ms, (VAULT,))
         may = Manifest("links", (), Limits(**limits), False, "links.py")
         self._actor = Actor(
-            WHO, may, START, HOME, 0, self._ask, self._read_line, lambda stream, text: None, lambda call, fault: None,
-            self.stopped.append,
+            WHO, may, START, HOME, own_call, self._ask, nobody_settles, lambda stream, text: None,
+            lambda call, fault: None, self.stopped.append,
         )  # fmt: skip
 
     async def _ask(self, asking: Sequence[tuple[Call, Ask]]) -> set[str]:
         self.asked.append(len(asking))
         return {call.digest for call, _ in asking}
-
-    async def _read_line(self, text: str) -> None:
-        return None
 
     async def says(self, request: str) -> dict[str, list[dict[str, dict[str, str]]]]:
         answer: dict[str, list[dict[str, dict[str, str]]]] = json.loads(await self._path.invoke(self._actor, request))
@@ -138,7 +135,7 @@ def test_a_program_has_a_size(content: bytes) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        own_pb2.ClockSleepRequest(ms=-1), own_pb2.ClockSleepRequest(ms=own.DAY_MS + 1),
+        own_pb2.ClockSleepRequest(ms=-1), own_pb2.ClockSleepRequest(ms=own.YEAR_MS + 1),
         own_pb2.RandomBytesRequest(count=0), own_pb2.RandomBytesRequest(count=own.MAX_RANDOM + 1),
     ],
 )  # fmt: skip
@@ -153,5 +150,5 @@ async def test_the_kernels_own_calls_have_limits(
 
     powers = Powers(sleep=no_time, entropy=lambda count: b"x")
     with pytest.raises(Failed) as refused:
-        await own.serve(request_, powers, 0, nobody)
+        await own.serve(request_, powers, 0, nobody, powers.unix_ms(), part=False)
     assert refused.value.fault.code == error_pb2.CODE_INVALID

@@ -11,7 +11,7 @@ import pytest
 from agentos.home import history
 from agentos.home.records import CallMade, CallSettled, Fault
 from agentos.kernel import provenance
-from agentos.kernel.own import Failed
+from agentos.kernel.call import Failed
 from agentos.manifest.catalog import load
 from agentos.manifest.rules import Catalog
 from agentos.v1 import error_pb2

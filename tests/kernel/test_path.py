@@ -6,15 +6,18 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from google.protobuf.message import Message
 
 from agentos.home.history import Record
 from agentos.home.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
-from agentos.kernel.call import Call
+from agentos.kernel import own
+from agentos.kernel.call import Call, Failed
 from agentos.kernel.grants import Table
-from agentos.kernel.own import Failed, Powers
+from agentos.kernel.own import Powers
 from agentos.kernel.path import Actor, Path
+from agentos.kernel.replay import Recorded
 from agentos.manifest.rules import Catalog
-from agentos.v1 import error_pb2
+from agentos.v1 import capability_pb2, error_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, Paper, at, grant, manifest
 
 NOTES = "/home/me/work/notes/**"
@@ -40,15 +43,30 @@ class Witness(Paper):
         await super().durable(seq)
         self.order.append("durable")
 
-    async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
+    async def call(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> bytes:
         self.order.append("effect")
         if self.fails:
             raise self.fails
         return call.rule.response().SerializeToString()
 
+    async def fate(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> tuple[int, bytes]:
+        self.order.append("fate")
+        return capability_pb2.FATE_DID_NOT, b""
+
     async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
         self.order.append("prepare")
         return ()
+
+
+async def own_call(call: Call, asked_ms: int) -> Message:
+    async def read_line(text: str) -> None:
+        return None
+
+    return await own.serve(call.request, Powers(), 0, read_line, asked_ms, part=False)
+
+
+async def nobody_settles(call: Call) -> Recorded:
+    raise AssertionError("nothing is unknown here")
 
 
 Claimed = tuple[str, Mapping[str, object]]
@@ -60,12 +78,9 @@ def acting(catalog: Catalog, on: Witness) -> tuple[Path, Actor]:
     async def ask(asking: object) -> None:
         return None
 
-    async def read_line(text: str) -> None:
-        return None
-
-    path = Path(catalog, on.table, on, on, Powers(), (VAULT,))
+    path = Path(catalog, on.table, on, on, Powers().unix_ms, (VAULT,))
     actor = Actor(
-        WHO, manifest(present=False), START, HOME, 0, ask, read_line, lambda stream, text: None,
+        WHO, manifest(present=False), START, HOME, own_call, ask, nobody_settles, lambda stream, text: None,
         lambda call, fault: None, lambda why: None,
     )  # fmt: skip
     return path, actor
@@ -141,7 +156,7 @@ async def test_where_nobody_is_there_to_ask_each_call_is_told_so(catalog: Catalo
 
 async def test_an_answer_that_is_no_message_is_a_failure_that_keeps_the_use(catalog: Catalog) -> None:
     class Nonsense(Witness):
-        async def call(self, call: Call, bounds: Bounds, lineage: str) -> bytes:
+        async def call(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> bytes:
             return b"\xff\xff\xff"
 
     on = Nonsense(grant("g1", "files.read", at(NOTES), uses=1))

@@ -75,7 +75,7 @@ async def test_one_use_is_admitted_once_however_many_call(world: World) -> None:
 
 async def test_only_admit_makes_an_authorized_and_it_is_good_once(world: World) -> None:
     with pytest.raises(TypeError):
-        Authorized(call("files.read", path="a"), "g1", 1, object())
+        Authorized(call("files.read", path="a"), "g1", 1, 0, object())
     world.grant("files.read", "/home/me/a")
     authorized = admit(world.case(call("files.read", path="a")), world.ledger, now())
     assert isinstance(authorized, Authorized)

@@ -15,12 +15,11 @@ from agentos.home.journal import Journal
 from agentos.home.records import Bounds
 from agentos.home.vault import Vault
 from agentos.kernel import bounds, prompts
-from agentos.kernel.call import Call
+from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import Allow, decide
 from agentos.kernel.desk import Refusal
 from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.own import Failed
 from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
 from agentos.v1 import annotations_pb2 as notes

@@ -289,7 +289,7 @@ def test_what_is_admitted_is_recorded_in_full(catalog: Catalog) -> None:
     with pytest.raises(RuntimeError, match=r"^an Authorized is good for one execution$"):
         authorized.spend()
     with pytest.raises(TypeError, match=r"^only admit makes an Authorized$"):
-        Authorized(made, "g1", 1, None)
+        Authorized(made, "g1", 1, 0, None)
 
 
 def test_a_call_of_the_kernels_own_is_recorded_as_inherent(catalog: Catalog) -> None:

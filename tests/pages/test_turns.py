@@ -106,7 +106,8 @@ async def test_runs_take_turns(slow: World) -> None:
 async def test_of_one_run_only_so_many_wait(slow: World) -> None:
     ended = await all_of(*(title(slow, "an owl" if number else "python", "r1") for number in range(80)))
     assert set(ended) == {"limit too_large", "an owl", "unavailable busy"}
-    assert ended.count("unavailable busy") == 80 - 64
+    # At most: those that came first may be done before the last has come.
+    assert 0 < ended.count("unavailable busy") <= 80 - 64
 
 
 async def test_the_time_of_a_page_is_its_own_and_not_its_servers(slow: World) -> None:

@@ -125,6 +125,32 @@ empty; a manifest may leave it out, and then there is none.
 """
 Global___Matcher: _TypeAlias = Matcher  # noqa: Y015
 
+class _Again:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgainEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Again.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGAIN_UNSPECIFIED: _Again.ValueType  # 0
+    """Nobody can tell whether it happened, and twice would be wrong: the person is asked."""
+    AGAIN_REPEAT: _Again.ValueType  # 1
+    """Made again, with the same idempotency key: twice is as good as once."""
+    AGAIN_LOOK_UP: _Again.ValueType  # 2
+    """The server is asked by LookUp whether it happened."""
+
+class Again(_Again, metaclass=_AgainEnumTypeWrapper):
+    """What is done with a call that was sent, or was about to be, and whose answer never came: after a crash, or when a
+    server died in its middle. What only observes is made again in any case.
+    """
+
+AGAIN_UNSPECIFIED: Again.ValueType  # 0
+"""Nobody can tell whether it happened, and twice would be wrong: the person is asked."""
+AGAIN_REPEAT: Again.ValueType  # 1
+"""Made again, with the same idempotency key: twice is as good as once."""
+AGAIN_LOOK_UP: Again.ValueType  # 2
+"""The server is asked by LookUp whether it happened."""
+Global___Again: _TypeAlias = Again  # noqa: Y015
+
 @_typing.final
 class Action(_message.Message):
     """What the kernel must know of one action (one method of a capability's service)."""
@@ -137,6 +163,9 @@ class Action(_message.Message):
     PREPARE_FIELD_NUMBER: _builtins.int
     INHERENT_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
+    AGAIN_FIELD_NUMBER: _builtins.int
+    AGAIN_FIELD_FIELD_NUMBER: _builtins.int
+    AGAIN_AMONG_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     summary: _builtins.str
     """The line a person reads, with {field} for each target: "read {path}"."""
@@ -148,10 +177,15 @@ class Action(_message.Message):
     """
     foreign: _builtins.bool
     """What it returns was made by somebody outside: it is recorded and shown as untrusted."""
+    again: Global___Again.ValueType
+    again_field: _builtins.str
+    """`again` holds only where this field has one of these values; else it is AGAIN_UNSPECIFIED."""
     @_builtins.property
     def implies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Actions of the same capability that a grant of this one also covers, with the same bounds."""
 
+    @_builtins.property
+    def again_among(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -161,10 +195,13 @@ class Action(_message.Message):
         prepare: _builtins.bool = ...,
         inherent: _builtins.bool = ...,
         foreign: _builtins.bool = ...,
+        again: Global___Again.ValueType = ...,
+        again_field: _builtins.str = ...,
+        again_among: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "foreign", b"foreign", "implies", b"implies", "inherent", b"inherent", "prepare", b"prepare", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["again", b"again", "again_among", b"again_among", "again_field", b"again_field", "effect", b"effect", "foreign", b"foreign", "implies", b"implies", "inherent", b"inherent", "prepare", b"prepare", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,6 +18,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -28,6 +29,27 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Fate:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fate.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FATE_UNSPECIFIED: _Fate.ValueType  # 0
+    """It cannot be told: the person is asked."""
+    FATE_HAPPENED: _Fate.ValueType  # 1
+    FATE_DID_NOT: _Fate.ValueType  # 2
+    """It did not, and will not any more."""
+
+class Fate(_Fate, metaclass=_FateEnumTypeWrapper): ...
+
+FATE_UNSPECIFIED: Fate.ValueType  # 0
+"""It cannot be told: the person is asked."""
+FATE_HAPPENED: Fate.ValueType  # 1
+FATE_DID_NOT: Fate.ValueType  # 2
+"""It did not, and will not any more."""
+Global___Fate: _TypeAlias = Fate  # noqa: Y015
 
 @_typing.final
 class Bound(_message.Message):
@@ -347,6 +369,57 @@ class PrepareResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PrepareResponse: _TypeAlias = PrepareResponse  # noqa: Y015
+
+@_typing.final
+class LookUpRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """capability.action: files.move."""
+    request: _builtins.bytes
+    """The serialised request message of that action. The context has the call's targets, and its idempotency key."""
+    since_ms: _builtins.int
+    """When the call was put on record, before it was sent: milliseconds since 1970-01-01 UTC."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        request: _builtins.bytes = ...,
+        since_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "request", b"request", "since_ms", b"since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookUpRequest: _TypeAlias = LookUpRequest  # noqa: Y015
+
+@_typing.final
+class LookUpResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FATE_FIELD_NUMBER: _builtins.int
+    REPLY_FIELD_NUMBER: _builtins.int
+    fate: Global___Fate.ValueType
+    reply: _builtins.bytes
+    """The serialised response message, for what happened."""
+    def __init__(
+        self,
+        *,
+        fate: Global___Fate.ValueType = ...,
+        reply: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fate", b"fate", "reply", b"reply"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookUpResponse: _TypeAlias = LookUpResponse  # noqa: Y015
 
 @_typing.final
 class WatchRequest(_message.Message):

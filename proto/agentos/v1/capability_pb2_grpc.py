@@ -49,6 +49,11 @@ class CapabilityServiceStub:
                 request_serializer=agentos_dot_v1_dot_capability__pb2.PrepareRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_capability__pb2.PrepareResponse.FromString,
                 _registered_method=True)
+        self.LookUp = channel.unary_unary(
+                '/agentos.v1.CapabilityService/LookUp',
+                request_serializer=agentos_dot_v1_dot_capability__pb2.LookUpRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_capability__pb2.LookUpResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/agentos.v1.CapabilityService/Watch',
                 request_serializer=agentos_dot_v1_dot_capability__pb2.WatchRequest.SerializeToString,
@@ -85,6 +90,13 @@ class CapabilityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LookUp(self, request, context):
+        """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """Events as they happen, until the kernel hangs up. A server without events ends the stream at once.
         """
@@ -116,6 +128,11 @@ def add_CapabilityServiceServicer_to_server(servicer, server):
                     servicer.Prepare,
                     request_deserializer=agentos_dot_v1_dot_capability__pb2.PrepareRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_capability__pb2.PrepareResponse.SerializeToString,
+            ),
+            'LookUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookUp,
+                    request_deserializer=agentos_dot_v1_dot_capability__pb2.LookUpRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_capability__pb2.LookUpResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -209,6 +226,33 @@ class CapabilityService:
             '/agentos.v1.CapabilityService/Prepare',
             agentos_dot_v1_dot_capability__pb2.PrepareRequest.SerializeToString,
             agentos_dot_v1_dot_capability__pb2.PrepareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.CapabilityService/LookUp',
+            agentos_dot_v1_dot_capability__pb2.LookUpRequest.SerializeToString,
+            agentos_dot_v1_dot_capability__pb2.LookUpResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,8 @@ class CapabilityServiceStub:
     """Answers while the server can work."""
     Prepare: _grpc.UnaryUnaryMultiCallable[_capability_pb2.PrepareRequest, _capability_pb2.PrepareResponse]
     """Resolves, without effect, what a call is about where its request does not say it."""
+    LookUp: _grpc.UnaryUnaryMultiCallable[_capability_pb2.LookUpRequest, _capability_pb2.LookUpResponse]
+    """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _grpc.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
     Serve: _grpc.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]
@@ -61,6 +63,8 @@ class CapabilityServiceAsyncStub(CapabilityServiceStub):
     """Answers while the server can work."""
     Prepare: _aio.UnaryUnaryMultiCallable[_capability_pb2.PrepareRequest, _capability_pb2.PrepareResponse]  # type: ignore[assignment]
     """Resolves, without effect, what a call is about where its request does not say it."""
+    LookUp: _aio.UnaryUnaryMultiCallable[_capability_pb2.LookUpRequest, _capability_pb2.LookUpResponse]  # type: ignore[assignment]
+    """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _aio.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]  # type: ignore[assignment]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
     Serve: _aio.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]  # type: ignore[assignment]
@@ -90,6 +94,14 @@ class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_capability_pb2.PrepareResponse, _abc.Awaitable[_capability_pb2.PrepareResponse]]:
         """Resolves, without effect, what a call is about where its request does not say it."""
+
+    @_abc_1.abstractmethod
+    def LookUp(
+        self,
+        request: _capability_pb2.LookUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capability_pb2.LookUpResponse, _abc.Awaitable[_capability_pb2.LookUpResponse]]:
+        """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
 
     @_abc_1.abstractmethod
     def Watch(

@@ -131,6 +131,8 @@ class _RunStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunStatus.V
     RUN_STATUS_REFUSED: _RunStatus.ValueType  # 4
     RUN_STATUS_LIMIT: _RunStatus.ValueType  # 5
     RUN_STATUS_CANCELLED: _RunStatus.ValueType  # 6
+    RUN_STATUS_WAITING: _RunStatus.ValueType  # 7
+    """Not over and not in memory: it waits for a time, or for the person."""
 
 class RunStatus(_RunStatus, metaclass=_RunStatusEnumTypeWrapper): ...
 
@@ -141,6 +143,8 @@ RUN_STATUS_FAILED: RunStatus.ValueType  # 3
 RUN_STATUS_REFUSED: RunStatus.ValueType  # 4
 RUN_STATUS_LIMIT: RunStatus.ValueType  # 5
 RUN_STATUS_CANCELLED: RunStatus.ValueType  # 6
+RUN_STATUS_WAITING: RunStatus.ValueType  # 7
+"""Not over and not in memory: it waits for a time, or for the person."""
 Global___RunStatus: _TypeAlias = RunStatus  # noqa: Y015
 
 class _CallDecision:
@@ -1068,6 +1072,7 @@ class Run(_message.Message):
     MANIFEST_OFFERED_FIELD_NUMBER: _builtins.int
     TRACEBACK_FIELD_NUMBER: _builtins.int
     OUTSIDE_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     program: _builtins.str
     path: _builtins.str
@@ -1083,6 +1088,8 @@ class Run(_message.Message):
     """True for a script without a manifest that made calls: `agentos manifest` has something to say."""
     traceback: _builtins.str
     """The traceback, for a program that failed."""
+    until_ms: _builtins.int
+    """Until when it waits; 0 where that is not known."""
     @_builtins.property
     def error(self) -> _error_pb2.Error: ...
     @_builtins.property
@@ -1109,10 +1116,11 @@ class Run(_message.Message):
         manifest_offered: _builtins.bool = ...,
         traceback: _builtins.str = ...,
         outside: _abc.Iterable[_builtins.str] | None = ...,
+        until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "timings_us", b"timings_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback", "until_ms", b"until_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1208,6 +1216,155 @@ class Reason(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
+
+@_typing.final
+class FollowRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowRequest: _TypeAlias = FollowRequest  # noqa: Y015
+
+@_typing.final
+class FollowResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event(self) -> Global___RunResponse: ...
+    def __init__(
+        self,
+        *,
+        event: Global___RunResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FollowResponse: _TypeAlias = FollowResponse  # noqa: Y015
+
+@_typing.final
+class SettleCallRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    HAPPENED_FIELD_NUMBER: _builtins.int
+    REPLY_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    seq: _builtins.int
+    happened: _builtins.bool
+    reply: _builtins.str
+    """What it answered, as JSON, where the person knows; else the program is told that it happened, and no more."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        seq: _builtins.int = ...,
+        happened: _builtins.bool = ...,
+        reply: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["happened", b"happened", "reply", b"reply", "run", b"run", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleCallRequest: _TypeAlias = SettleCallRequest  # noqa: Y015
+
+@_typing.final
+class SettleCallResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleCallResponse: _TypeAlias = SettleCallResponse  # noqa: Y015
+
+@_typing.final
+class ListUnknownRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnknownRequest: _TypeAlias = ListUnknownRequest  # noqa: Y015
+
+@_typing.final
+class ListUnknownResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unknown]: ...
+    def __init__(
+        self,
+        *,
+        calls: _abc.Iterable[Global___Unknown] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnknownResponse: _TypeAlias = ListUnknownResponse  # noqa: Y015
+
+@_typing.final
+class Unknown(_message.Message):
+    """A call that was on its way when something broke, and of which nobody can tell whether it happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    CALL_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    program: _builtins.str
+    path: _builtins.str
+    @_builtins.property
+    def call(self) -> Global___Call: ...
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        program: _builtins.str = ...,
+        path: _builtins.str = ...,
+        call: Global___Call | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "path", b"path", "program", b"program", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Unknown: _TypeAlias = Unknown  # noqa: Y015
 
 @_typing.final
 class TypeRequest(_message.Message):

@@ -59,6 +59,21 @@ class ControlServiceStub:
                 request_serializer=agentos_dot_v1_dot_control__pb2.RunRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_control__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.Follow = channel.unary_stream(
+                '/agentos.v1.ControlService/Follow',
+                request_serializer=agentos_dot_v1_dot_control__pb2.FollowRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.FollowResponse.FromString,
+                _registered_method=True)
+        self.SettleCall = channel.unary_unary(
+                '/agentos.v1.ControlService/SettleCall',
+                request_serializer=agentos_dot_v1_dot_control__pb2.SettleCallRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.SettleCallResponse.FromString,
+                _registered_method=True)
+        self.ListUnknown = channel.unary_unary(
+                '/agentos.v1.ControlService/ListUnknown',
+                request_serializer=agentos_dot_v1_dot_control__pb2.ListUnknownRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.ListUnknownResponse.FromString,
+                _registered_method=True)
         self.Type = channel.unary_unary(
                 '/agentos.v1.ControlService/Type',
                 request_serializer=agentos_dot_v1_dot_control__pb2.TypeRequest.SerializeToString,
@@ -180,9 +195,30 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Type(self, request, context):
+    def Follow(self, request, context):
         """Answers a line that a run's console.read_line asked for.
+        What happens to a run from here on, after what it has printed so far. Hanging up does not end it.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleCall(self, request, context):
+        """Says what became of a call that nobody can tell of; the run then goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnknown(self, request, context):
+        """The calls that wait for that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Type(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -312,6 +348,21 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.Run,
                     request_deserializer=agentos_dot_v1_dot_control__pb2.RunRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_control__pb2.RunResponse.SerializeToString,
+            ),
+            'Follow': grpc.unary_stream_rpc_method_handler(
+                    servicer.Follow,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.FollowRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.FollowResponse.SerializeToString,
+            ),
+            'SettleCall': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleCall,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.SettleCallRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.SettleCallResponse.SerializeToString,
+            ),
+            'ListUnknown': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnknown,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.ListUnknownRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.ListUnknownResponse.SerializeToString,
             ),
             'Type': grpc.unary_unary_rpc_method_handler(
                     servicer.Type,
@@ -529,6 +580,87 @@ class ControlService:
             '/agentos.v1.ControlService/Run',
             agentos_dot_v1_dot_control__pb2.RunRequest.SerializeToString,
             agentos_dot_v1_dot_control__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Follow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/agentos.v1.ControlService/Follow',
+            agentos_dot_v1_dot_control__pb2.FollowRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.FollowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleCall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/SettleCall',
+            agentos_dot_v1_dot_control__pb2.SettleCallRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.SettleCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnknown(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/ListUnknown',
+            agentos_dot_v1_dot_control__pb2.ListUnknownRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.ListUnknownResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,8 +46,15 @@ class ControlServiceStub:
     """Runs a program and follows it to its end. If the follower hangs up, open prompts of an attached run are a no
     and the run is cancelled; a detached run goes on.
     """
+    Follow: _grpc.UnaryStreamMultiCallable[_control_pb2.FollowRequest, _control_pb2.FollowResponse]
+    """Answers a line that a run's console.read_line asked for.
+    What happens to a run from here on, after what it has printed so far. Hanging up does not end it.
+    """
+    SettleCall: _grpc.UnaryUnaryMultiCallable[_control_pb2.SettleCallRequest, _control_pb2.SettleCallResponse]
+    """Says what became of a call that nobody can tell of; the run then goes on."""
+    ListUnknown: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListUnknownRequest, _control_pb2.ListUnknownResponse]
+    """The calls that wait for that."""
     Type: _grpc.UnaryUnaryMultiCallable[_control_pb2.TypeRequest, _control_pb2.TypeResponse]
-    """Answers a line that a run's console.read_line asked for."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]
     ListRuns: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListRunsRequest, _control_pb2.ListRunsResponse]
     ShowRun: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]
@@ -87,8 +94,15 @@ class ControlServiceAsyncStub(ControlServiceStub):
     """Runs a program and follows it to its end. If the follower hangs up, open prompts of an attached run are a no
     and the run is cancelled; a detached run goes on.
     """
+    Follow: _aio.UnaryStreamMultiCallable[_control_pb2.FollowRequest, _control_pb2.FollowResponse]  # type: ignore[assignment]
+    """Answers a line that a run's console.read_line asked for.
+    What happens to a run from here on, after what it has printed so far. Hanging up does not end it.
+    """
+    SettleCall: _aio.UnaryUnaryMultiCallable[_control_pb2.SettleCallRequest, _control_pb2.SettleCallResponse]  # type: ignore[assignment]
+    """Says what became of a call that nobody can tell of; the run then goes on."""
+    ListUnknown: _aio.UnaryUnaryMultiCallable[_control_pb2.ListUnknownRequest, _control_pb2.ListUnknownResponse]  # type: ignore[assignment]
+    """The calls that wait for that."""
     Type: _aio.UnaryUnaryMultiCallable[_control_pb2.TypeRequest, _control_pb2.TypeResponse]  # type: ignore[assignment]
-    """Answers a line that a run's console.read_line asked for."""
     Cancel: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]  # type: ignore[assignment]
     ListRuns: _aio.UnaryUnaryMultiCallable[_control_pb2.ListRunsRequest, _control_pb2.ListRunsResponse]  # type: ignore[assignment]
     ShowRun: _aio.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]  # type: ignore[assignment]
@@ -157,12 +171,37 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def Follow(
+        self,
+        request: _control_pb2.FollowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.FollowResponse], _abc.AsyncIterator[_control_pb2.FollowResponse]]:
+        """Answers a line that a run's console.read_line asked for.
+        What happens to a run from here on, after what it has printed so far. Hanging up does not end it.
+        """
+
+    @_abc_1.abstractmethod
+    def SettleCall(
+        self,
+        request: _control_pb2.SettleCallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.SettleCallResponse, _abc.Awaitable[_control_pb2.SettleCallResponse]]:
+        """Says what became of a call that nobody can tell of; the run then goes on."""
+
+    @_abc_1.abstractmethod
+    def ListUnknown(
+        self,
+        request: _control_pb2.ListUnknownRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListUnknownResponse, _abc.Awaitable[_control_pb2.ListUnknownResponse]]:
+        """The calls that wait for that."""
+
+    @_abc_1.abstractmethod
     def Type(
         self,
         request: _control_pb2.TypeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_control_pb2.TypeResponse, _abc.Awaitable[_control_pb2.TypeResponse]]:
-        """Answers a line that a run's console.read_line asked for."""
+    ) -> _typing.Union[_control_pb2.TypeResponse, _abc.Awaitable[_control_pb2.TypeResponse]]: ...
 
     @_abc_1.abstractmethod
     def Cancel(

@@ -68,7 +68,7 @@ class ClockSleepRequest(_message.Message):
 
     MS_FIELD_NUMBER: _builtins.int
     ms: _builtins.int
-    """Milliseconds, 0 to a day."""
+    """Milliseconds, 0 to 366 days."""
     def __init__(
         self,
         *,

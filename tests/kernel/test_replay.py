@@ -1,0 +1,189 @@
+"""Runs that are cut off go on where they were: what they did is not done again, and what nobody can tell is asked.
+
+Each test has a kernel of its own on a home of its own, which it kills. What happened is counted outside of it: by the
+lines in a file, and by its time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.person import Person, Told, error_of, eventually, kernel_on, make_home
+
+GRANTS = """
+"files.append" = { path = ["log.txt"] }
+"files.read" = { path = ["*.txt"] }
+"files.write" = { path = ["*.txt"] }
+"""
+TWICE = """
+import time, random
+from agentos.sdk import files
+files.append("log.txt", text="one\\n")
+drawn = random.random()
+print("drawn", drawn)
+while True:
+    try:
+        go = files.read("go.txt", as_text=True).text
+        break
+    except Exception:
+        time.sleep(0.05)
+files.append("log.txt", text="two\\n")
+result = [drawn, go]
+"""
+
+
+class Place:
+    """A home whose kernel can be killed, and a person beside it."""
+
+    def __init__(self, place: Path) -> None:
+        self.folder = place / "work"
+        self.folder.mkdir()
+        self.home = make_home(place)
+        self.log = place / "kernel.log"
+
+    @contextmanager
+    def up(self) -> Iterator[Person]:
+        """A kernel, until the end or until it is killed."""
+        with kernel_on(self.home, self.log) as served:
+            person = Person(served.socket, served.credential, self.folder)
+            try:
+                yield person
+            finally:
+                person.close()
+
+    def lines(self) -> list[str]:
+        log = self.folder / "log.txt"
+        return log.read_text().split() if log.exists() else []
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path.resolve())
+
+
+def begin(person: Person, program: str = TWICE, **more: object) -> tuple[str, Iterator[pb.RunResponse]]:
+    """Start a run that asks nothing; its id and the rest of what it tells."""
+    stream = person.start(person.source(program, GRANTS), ask=pb.ASK_DENY, grant_manifest=True, **more)
+    told = Told()
+    for event in stream:
+        told.hear(event)
+        if told.id:
+            break
+    return told.id, stream
+
+
+def end_of(person: Person, run: str) -> pb.Run:
+    """The run when it is over, from whoever follows it anew."""
+    told = Told()
+    for event in person.control.Follow(pb.FollowRequest(run=run), metadata=person.metadata, timeout=60):
+        told.hear(event.event)
+    return told.ended
+
+
+def kill(person: Person) -> None:
+    os.kill(person.status().pid, signal.SIGKILL)
+
+
+def test_a_run_goes_on_where_it_was_when_its_kernel_was_killed(place: Place) -> None:
+    with place.up() as person:
+        run, _ = begin(person)
+        assert eventually(lambda: place.lines() == ["one"] and len(person.calls(run, "files.read")) > 1)
+        before = [call.digest for call in person.calls(run, "random")]
+        kill(person)
+    (place.folder / "go.txt").write_text("now")
+    with place.up() as person:
+        ended = end_of(person, run)
+        assert pb.RunStatus.Name(ended.status) == "RUN_STATUS_DONE", ended
+        assert place.lines() == ["one", "two"]
+        assert [call.digest for call in person.calls(run, "random")] == before
+        drawn = ended.output.removeprefix("drawn ").strip()
+        assert ended.result == f'[{drawn},"now"]'
+
+
+def test_a_cell_that_is_killed_from_outside_is_played_again_in_another(place: Place) -> None:
+    with place.up() as person:
+        _, stream = begin(person)
+        assert eventually(lambda: place.lines() == ["one"])
+        zygote = next(
+            each for each in psutil.Process(person.status().pid).children() if "zygote" in " ".join(each.cmdline())
+        )
+        busy = max(zygote.children(), key=lambda each: each.cpu_times().user)
+        busy.kill()
+        (place.folder / "go.txt").write_text("on")
+        told = person.follow(stream)
+        assert told.status == "done", told.ended
+        assert place.lines() == ["one", "two"]
+        assert told.output.count("drawn") <= 1
+
+
+def test_what_a_run_is_a_function_of_is_asked_for_again_alike(place: Place) -> None:
+    """Nothing of what it did is asked of anybody: the log is gone, and the run does not notice."""
+    with place.up() as person:
+        run, _ = begin(person)
+        assert eventually(lambda: place.lines() == ["one"])
+        kill(person)
+    (place.folder / "log.txt").unlink()
+    (place.folder / "go.txt").write_text("now")
+    with place.up() as person:
+        assert end_of(person, run).status == pb.RUN_STATUS_DONE
+        assert place.lines() == ["two"]
+
+
+SLEEPS = """
+import time
+from agentos.sdk import files
+files.append("log.txt", text="one\\n")
+time.sleep(4)
+files.append("log.txt", text="two\\n")
+"""
+
+
+def test_a_run_that_waits_has_no_cell_and_comes_back_at_its_time(place: Place) -> None:
+    with place.up() as person:
+        began = time.monotonic()
+        _, stream = begin(person, SLEEPS)
+        assert eventually(lambda: person.status().cells_busy == 0 and place.lines() == ["one"])
+        assert time.monotonic() - began < 4
+        assert person.follow(stream).status == "done"
+        assert 3.9 < time.monotonic() - began < 8
+        assert place.lines() == ["one", "two"]
+
+
+def test_a_run_that_waits_while_there_is_no_kernel_comes_back_with_the_next(place: Place) -> None:
+    with place.up() as person:
+        run, _ = begin(person, SLEEPS)
+        assert eventually(lambda: place.lines() == ["one"] and person.status().cells_busy == 0)
+        kill(person)
+    with place.up() as person:
+        assert person.record(run).status in (pb.RUN_STATUS_WAITING, pb.RUN_STATUS_ACTIVE)
+        assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_DONE, 20)
+        assert place.lines() == ["one", "two"]
+
+
+def test_a_run_that_waits_can_be_cancelled(place: Place) -> None:
+    with place.up() as person:
+        run, _ = begin(person, SLEEPS.replace("sleep(4)", "sleep(4000)"))
+        assert eventually(lambda: place.lines() == ["one"] and person.status().cells_busy == 0)
+        kill(person)
+    with place.up() as person:
+        assert person.record(run).status == pb.RUN_STATUS_WAITING
+        person.cancel(run)
+        assert person.record(run).status == pb.RUN_STATUS_CANCELLED
+
+
+def test_nobody_settles_what_is_not_unknown(place: Place) -> None:
+    with place.up() as person:
+        run, _ = begin(person)
+        with pytest.raises(grpc.RpcError) as failed:
+            person.control.SettleCall(pb.SettleCallRequest(run=run, seq=1, happened=True), metadata=person.metadata)
+        assert error_of(failed.value).reason == "no such call waits to be settled"
