@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 import apsw
 
@@ -153,8 +154,10 @@ class Layer(apsw.VFS):
         super().xDelete(filename, syncdir)
         self.disk.deleted(Path(filename).name, syncdir)
 
-    def excepthook(self, etype: object, evalue: object, etraceback: object) -> bool:
-        return True
+    def excepthook(
+        self, etype: type[BaseException] | None, evalue: BaseException | None, etraceback: TracebackType | None
+    ) -> bool:
+        return True  # it was injected
 
 
 class File(apsw.VFSFile):
@@ -180,8 +183,10 @@ class File(apsw.VFSFile):
         self.disk.operation("sync")
         self.disk.synced(self.name)
 
-    def excepthook(self, etype: object, evalue: object, etraceback: object) -> bool:
-        return True
+    def excepthook(
+        self, etype: type[BaseException] | None, evalue: BaseException | None, etraceback: TracebackType | None
+    ) -> bool:
+        return True  # it was injected
 
 
 class Head:

@@ -32,7 +32,7 @@ class Recheck:
     ) -> None:
         self._db, self._signer, self._since, self._failed = db, signer, since, failed
         self._stop = threading.Event()
-        self.left = since[0]  # records that were not checked yet
+        self.left = since[0]  # records that were not checked yet; the last goes when all is
         self._thread = threading.Thread(target=self._check, name="recheck", daemon=True)
         self._thread.start()
 
@@ -72,10 +72,11 @@ class Recheck:
             if not rows:
                 raise JournalBroken(f"record {at[0] + 1} of the journal is missing")
             at = chain.followed(at, rows)
-            self.left = seq - at[0]
+            self.left = seq - at[0] + 1
             yield
         yield from self._checkpoints()
         chain.indexed(self._db)
+        self.left = 0
 
     def _checkpoints(self) -> Iterator[None]:
         """Each line is ours, and of the record that has its number."""

@@ -7,6 +7,7 @@ from tests.sabotage.mutation import Mutation, never, out
 WAYS = "home/test_ways.py"
 HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journal.py"
 HEADS, FOLDS = "home/test_heads.py", "home/test_folds.py"
+VERIFY = "audit/test_verify.py"
 MIGRATION, ERASING = "home/test_migration.py", "home/test_erasing.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
 
@@ -64,6 +65,21 @@ CHECKS = (
     out(11, "what was erased cannot be guessed", "home",
         "salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]", "salt = bytes(SALT_BYTES)",
         f"{ERASING}::test_two_equal_bodies_do_not_look_equal_when_they_are_gone"),
+    out(7, "the auditor checks the chain", "audit",
+        "if not broken and (row.seq != found.records + 1 or not row.follows(before)):", "if False:",
+        f"{VERIFY}::test_what_was_changed_is_named"),
+    out(7, "the auditor knows who signed a line", "audit",
+        "if not self.signed(signature, b\"agentos head 1\\0\" + said.encode()):", "if False:",
+        f"{VERIFY}::test_a_line_of_another_home_is_no_line_of_this_one"),
+    never(7, "the auditor notices a rollback", "audit",
+        "head.epoch > epoch or head.seq > found.records",
+        f"{VERIFY}::test_a_database_that_was_rolled_back_is_found_by_a_line_from_before"),
+    out(7, "the auditor folds the grants anew", "audit",
+        "elif name == LEDGER and (wrong := _differs(state, tables.get(seq, Authority()))):",
+        "elif name == LEDGER and (wrong := ''):",
+        f"{VERIFY}::test_a_snapshot_that_says_more_than_the_records_is_found_though_it_is_signed"),
+    never(7, "the auditor lets no record of authority be erased", "audit",
+        "row.lasting", f"{VERIFY}::test_what_was_erased_without_being_asked_is_found_though_the_chain_fits"),
     out(7, "one kernel serves a home", "home",
         "while not _locked(descriptor, fcntl.LOCK_EX):", "while False:",
         f"{HOME}::test_a_second_kernel_is_refused_and_told_the_pid_of_the_first"),
