@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 
 from agentos.home.heads import Signer, Witness
+from agentos.home.history import Pinned, Record, RunBegan
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.kernel.history import Pinned, Record, RunBegan
+from agentos.home.records import CallMade, CallSettled, Grant, RunEnded, Terms
 from agentos.kernel.ledger import FOLD, Ledger
-from agentos.kernel.records import CallMade, CallSettled, Grant, RunEnded, Terms
 from agentos.v1 import control_pb2 as pb
 
 KEY, ROUNDS = b"k" * 32, 200

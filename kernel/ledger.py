@@ -19,7 +19,7 @@ from agentos.kernel.grants import Table
 from agentos.kernel.replay import Recorded
 
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
-RUN_KINDS = ("run.began", "run.pinned", "run.ended")
+RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
 FOLD = "ledger 2"

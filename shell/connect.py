@@ -51,6 +51,11 @@ class Kernel:
         """Start a run and follow it."""
         return Events(self.stub.Run(request, metadata=self._metadata))
 
+    def follow(self, run: str) -> Events:
+        """Follow a run that is under way already."""
+        stream = self.stub.Follow(pb.FollowRequest(run=run), metadata=self._metadata)
+        return Events(Following(stream))
+
     def close(self) -> None:
         self._channel.close()
 
@@ -61,6 +66,19 @@ class Responses(Protocol):
     def __iter__(self) -> Iterator[pb.RunResponse]: ...
 
     def cancel(self) -> bool: ...
+
+
+class Following:
+    """What happens to a run, for one more who follows it."""
+
+    def __init__(self, stream: Iterator[pb.FollowResponse] | grpc.Call) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[pb.RunResponse]:
+        return (each.event for each in self._stream)  # type: ignore[union-attr]  # it is both
+
+    def cancel(self) -> bool:
+        return bool(self._stream.cancel())  # type: ignore[union-attr]  # it is both
 
 
 class Events:

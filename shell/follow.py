@@ -44,10 +44,18 @@ class Follower:
         self._wants_line = False
         self._typed = b""
         self._interrupted = False
+        self._joined = False
 
     def follow(self, request: pb.RunRequest) -> pb.Run:
         """Start the run and stay with it. Raises Failure if the kernel refuses it or goes away."""
-        events = self._kernel.run(request)
+        return self._with(self._kernel.run(request))
+
+    def join(self, run: str) -> pb.Run:
+        """Stay with a run that is under way. Leaving does not end it."""
+        self._run, self._joined = run, True
+        return self._with(self._kernel.follow(run))
+
+    def _with(self, events: Events) -> pb.Run:
         reader = threading.Thread(target=self._read, args=(events,), daemon=True)
         reader.start()
         try:
@@ -62,7 +70,8 @@ class Follower:
         try:
             for event in events:
                 self._put(event)
-            self._put(no_kernel("the kernel ended the run without a word", "see: agentos doctor"))
+            hint = f"it goes on where it was with the next kernel: agentos follow {self._run}" if self._run else ""
+            self._put(no_kernel("the kernel is gone", hint or "see: agentos doctor"))
         except Failure as failed:
             self._put(failed)
 
@@ -113,7 +122,7 @@ class Follower:
 
     def _interrupt(self) -> None:
         """Ctrl-C: cancel, and wait for the end; at the second one leave."""
-        if self._interrupted or not self._run:
+        if self._interrupted or self._joined or not self._run:
             raise KeyboardInterrupt
         self._interrupted = True
         self._tell(f"cancelling {self._run} (Ctrl-C again leaves at once)", "yellow")

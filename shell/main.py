@@ -26,6 +26,8 @@ COMMANDS = (
     (PROGRAMS, "ps", "looking:ps", "List runs."),
     (PROGRAMS, "show", "looking:show", "Show one run and every call it made."),
     (PROGRAMS, "why", "looking:why", "Say why a call was refused or allowed."),
+    (PROGRAMS, "follow", "looking:follow", "Follow a run that is under way."),
+    (PROGRAMS, "settle", "looking:settle", "Say what became of a call that was cut off."),
     (PROGRAMS, "cancel", "looking:cancel", "Cancel a run."),
     (PROGRAMS, "forget", "audit:forget", "Erase what a run was given, did and said."),
     (AUTHORITY, "inbox", "authority:inbox", "List the questions that wait for you."),

@@ -34,7 +34,7 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `run` | `{run, status, result, output, error, calls, refused, timings_us: {queued, cell, first_line, ended}}` |
 | `show` | the same with `program`, `path`, `digest`, and `calls` as a list |
 | `why` | a list of calls |
-| `ps` | a list of runs without `result` and `output` |
+| `ps` | a list of runs without `result` and `output`; with `--unknown` a list of calls with `run` and `program` |
 | `explain` | `{name, path, digest, has_manifest, lines, covered, limits}` |
 | `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
 | `secrets` | a list of `{name, places, header, form, set, last_used}`; with `set` one of them, with `replaced` |
@@ -42,9 +42,9 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `doctor` | `{walls: [{name, about, held, note}], kernel: {pid, version, home}, guest: {path, digest, imports}}` |
 
 A call is `{seq, action, target, targets, decision, grant, digest, started, duration_us, line, error, reasons}`.
-`status` is `done`, `failed`, `refused`, `limit` or `cancelled`. `error` is null or `{code, message, hint}`; its code is
-one of `denied`, `needs_approval`, `not_found`, `limit`, `unavailable`, `invalid`. `queued` is when the kernel accepted
-the run, `first_line` when its cell began the program.
+`status` is `active`, `waiting`, `done`, `failed`, `refused`, `limit` or `cancelled`. `error` is null or
+`{code, message, hint}`; its code is one of `denied`, `needs_approval`, `not_found`, `limit`, `unavailable`, `invalid`.
+`queued` is when the kernel accepted the run, `first_line` when its cell began the program.
 
 ## Questions
 

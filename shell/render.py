@@ -16,7 +16,10 @@ from agentos.shell.text import quoted, span
 from agentos.v1 import control_pb2 as pb
 
 _PIPE_WIDTH = 1000
-_STATUS = {"done": "green", "failed": "red", "refused": "red", "limit": "red", "cancelled": "yellow", "active": "blue"}
+_STATUS = {
+    "done": "green", "failed": "red", "refused": "red", "limit": "red", "cancelled": "yellow", "active": "blue",
+    "waiting": "blue",
+}  # fmt: skip
 _DECISION = {"allowed": "green", "refused": "red", "inherent": "dim"}
 Cell = str | tuple[str, str]
 
@@ -86,6 +89,16 @@ def runs(found: Iterable[pb.Run]) -> None:
         began = when(run.timings_us.queued // 1000)
         rows.append([run.id, run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused])
     table(["RUN", "PROGRAM", "STATUS", "BEGAN", "TOOK", "CALLS", "REFUSED"], rows, "no run yet: agentos run PROGRAM")
+
+
+def unknown(found: Iterable[pb.Unknown]) -> None:
+    rows: list[list[Cell]] = [
+        [each.run, each.program, str(each.call.seq), quoted(each.call.summary), when(each.call.started_ms),
+         f"agentos settle {each.run} {each.call.seq} --happened, or --did-not"]
+        for each in found
+    ]  # fmt: skip
+    heads = ["RUN", "PROGRAM", "SEQ", "CALL", "SENT", "TO SAY WHAT BECAME OF IT"]
+    table(heads, rows, "of every call it is known what became of it")
 
 
 def run(found: pb.ShowRunResponse) -> None:

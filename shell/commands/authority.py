@@ -13,22 +13,27 @@ from agentos.shell.follow import question
 from agentos.shell.paint import emit, say
 from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
+from agentos.shell.text import quoted
 from agentos.v1 import control_pb2 as pb
 
 FOR = {"once": pb.CHOICE_ONCE, "run": pb.CHOICE_RUN, "until": pb.CHOICE_UNTIL, "version": pb.CHOICE_VERSION}
 
 
 def inbox(*, common: Common = DEFAULTS) -> int:
-    """List the questions that wait for you."""
+    """List what waits for you: questions, and calls of which nobody can tell whether they happened."""
     with common.kernel(start=False) as kernel:
         waiting = _waiting(kernel)
+        unknown = kernel.call(kernel.stub.ListUnknown, pb.ListUnknownRequest()).calls
     if common.answer([values.prompt(each) for each in waiting]):
         return 0
+    for each in unknown:
+        emit(f"{each.run}  call {each.call.seq}, {quoted(each.call.summary)}: it was cut off; did it happen?")
+        emit(f"  agentos settle {each.run} {each.call.seq} --happened · --did-not")
     for each in waiting:
         emit(f"{each.id}  run {each.run}")
         emit(question(each, counts=not common.on))
         emit(f"  agentos approve {each.id} · agentos deny {each.id}")
-    if not waiting:
+    if not waiting and not unknown:
         emit("no question waits")
     return 0
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from agentos.shell import pages, render, source, values
 from agentos.shell.connect import Kernel
-from agentos.shell.failure import Failure
+from agentos.shell.failure import Exit, Failure
+from agentos.shell.follow import Follower, closing
 from agentos.shell.paint import emit, say
-from agentos.shell.session import ALL, DEFAULTS, Common, Optional
+from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
+from agentos.shell.terminal import open_terminal
 from agentos.v1 import control_pb2 as pb
 
 
@@ -53,18 +56,86 @@ def manifest(script: str, /, *, from_: str = "last", common: Common = DEFAULTS) 
     return 0
 
 
-def ps(*, all_: Annotated[bool, ALL] = False, common: Common = DEFAULTS) -> int:
+def ps(*, all_: Annotated[bool, ALL] = False, unknown: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
     """List runs, newest first.
 
     Parameters
     ----------
     all_
         The last 1,000 instead of the last 20.
+    unknown
+        The calls that were cut off, and of which nobody can tell whether they happened.
     """
+    if unknown:
+        return _unknown(common)
     with common.kernel() as kernel:
         found = kernel.call(kernel.stub.ListRuns, pb.ListRunsRequest(limit=1000 if all_ else 20)).runs
     if not common.answer([values.listed(run) for run in found]):
         render.runs(found)
+    return 0
+
+
+def _unknown(common: Common) -> int:
+    with common.kernel() as kernel:
+        found = kernel.call(kernel.stub.ListUnknown, pb.ListUnknownRequest()).calls
+    if not common.answer([{"run": each.run, "program": each.program, **values.call(each.call)} for each in found]):
+        render.unknown(found)
+    return 0
+
+
+def follow(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
+    """Follow a run that is under way, from what it printed so far to its end. Ctrl-C leaves it alone.
+
+    Parameters
+    ----------
+    run
+        Its id, or last.
+    """
+    with common.kernel() as kernel:
+        ended = Follower(kernel, open_terminal(), common.json).join(_show(kernel, run).run.id)
+    if not common.answer(values.run(ended)):
+        if ended.result:
+            emit(json.dumps(json.loads(ended.result), indent=2, ensure_ascii=False))
+        for line, *colour in closing(ended):
+            say(line, *colour)
+    return Exit.DONE if ended.status == pb.RUN_STATUS_DONE else Exit.FAILED
+
+
+def settle(
+    run: str,
+    seq: int,
+    /,
+    *,
+    happened: Annotated[bool, Flag] = False,
+    did_not: Annotated[bool, Flag] = False,
+    reply: Annotated[str | None, Optional] = None,
+    common: Common = DEFAULTS,
+) -> int:
+    """Say what became of a call that was cut off and that nobody can tell of. Its run then goes on.
+
+    Look at the place itself first: what you say is taken as it is. A call that
+    did not happen is made now, once.
+
+    Parameters
+    ----------
+    run
+        The run's id, from agentos ps --unknown.
+    seq
+        The call's number in it.
+    happened
+        It happened. The program is told so, and that its answer is not known.
+    did_not
+        It did not.
+    reply
+        What it answered, as JSON, if you know: then the program gets that.
+    """
+    if happened == did_not:
+        raise Failure("say which of both", f"agentos settle {run} {seq} --happened, or --did-not", Exit.USAGE)
+    request = pb.SettleCallRequest(run=run, seq=seq, happened=happened, reply=reply or "")
+    with common.kernel() as kernel:
+        kernel.call(kernel.stub.SettleCall, request)
+    if not common.answer({"run": run, "seq": seq, "happened": happened}):
+        say(f"{run} goes on: agentos follow {run}")
     return 0
 
 

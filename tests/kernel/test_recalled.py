@@ -23,7 +23,7 @@ READ: Claimed = ("files.read", {"path": "notes/a"})
 class Server(Witness):
     """A capability that can be asked what became of a call."""
 
-    fate_ = (int(capability_pb2.FATE_UNSPECIFIED), b"")
+    fate_: tuple[int, bytes] = (int(capability_pb2.FATE_UNSPECIFIED), b"")
 
     async def fate(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> tuple[int, bytes]:
         self.order.append("fate")

@@ -11,9 +11,11 @@ from tests.repository.source import code_lines, imports, lines, modules, stateme
 KERNEL = "agentos.kernel"
 # Where a call enters: all that this module imports decides, or could.
 PATH_OF_A_CALL = "agentos.kernel.path"
-PATH_STATEMENTS = 1_200
+# 1,200 for the decision; what is recalled from the record, and taken up again, came to it with runs that last.
+PATH_STATEMENTS = 1_250
 # Lines of code: what explains them costs a reader nothing, and is not to be saved on.
-KERNEL_LINES = 2_500
+# 2,500 without runs that last: what a crash cuts off, what waits, what nobody can tell.
+KERNEL_LINES = 2_850
 LONG, FEW, TOO_LONG = 400, 3, 500
 
 
