@@ -26,9 +26,9 @@ def inbox(*, common: Common = DEFAULTS) -> int:
         unknown = kernel.call(kernel.stub.ListUnknown, pb.ListUnknownRequest()).calls
     if common.answer([values.prompt(each) for each in waiting]):
         return 0
-    for each in unknown:
-        emit(f"{each.run}  call {each.call.seq}, {quoted(each.call.summary)}: it was cut off; did it happen?")
-        emit(f"  agentos settle {each.run} {each.call.seq} --happened · --did-not")
+    for cut in unknown:
+        emit(f"{cut.run}  call {cut.call.seq}, {quoted(cut.call.summary)}: it was cut off; did it happen?")
+        emit(f"  agentos settle {cut.run} {cut.call.seq} --happened · --did-not")
     for each in waiting:
         emit(f"{each.id}  run {each.run}")
         emit(question(each, counts=not common.on))

@@ -65,7 +65,7 @@ async def test_a_snapshot_anywhere_gives_the_same_as_all_the_records(tmp_path: P
             if number == cut:
                 ledger.keep()
             journal.append((entry.kind, entry.run, entry.body))
-            ledger._fold(history.decode(entry.body))
+            ledger._fold(history.decode(entry.body), number + 1)
         await journal.close()
         journal = opened(folder)
         again = Ledger(journal)

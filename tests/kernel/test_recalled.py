@@ -13,8 +13,8 @@ from agentos.kernel.replay import Diverged, Recorded
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2
 from agentos.v1 import files_pb2 as files
-from tests.kernel.cases import grant
-from tests.kernel.test_path import ALLOWED, NOTES, Claimed, Witness, acting, at, request
+from tests.kernel.cases import at, grant
+from tests.kernel.test_path import ALLOWED, NOTES, Claimed, Witness, acting, request
 
 WRITE: Claimed = ("files.write", {"path": "notes/a", "text": "x"})
 READ: Claimed = ("files.read", {"path": "notes/a"})
