@@ -23,6 +23,9 @@ PIECE = 128 * 1024
 # A cell that sends a frame over 8 MiB is killed: better to tell the program. The rest is for what it printed.
 CALLS = 7 * 1024 * 1024
 
+# json.dumps would make one for each call.
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 _invoke: Invoke | None = None
 _program = ""
 _printed: list[tuple[int, str]] = []
@@ -100,7 +103,7 @@ def _exchange(calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, 
 
 
 def _encode(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _encoder.encode(value)
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
