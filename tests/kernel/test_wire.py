@@ -6,12 +6,14 @@ import json
 from contextlib import suppress
 
 import pytest
+from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.kernel import canonical, wire
 from agentos.kernel.call import redacted
 from agentos.manifest.rules import Catalog
+from agentos.v1.plain import filled
 from tests.kernel.cases import call
 
 HOSTILE = {
@@ -88,6 +90,23 @@ def test_bytes_are_written_in_one_way(catalog: Catalog, data: object) -> None:
     assert call(catalog, "files.write", path="/a", data="+/+/eA==").digest
     with pytest.raises(wire.BadRequest):
         call(catalog, "files.write", path="/a", data=data)
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(-(2**65), 2**65), st.floats(), st.text(), st.just("\ud800"),
+    st.sampled_from(["/a", "~", "1", "-1", "true", "AA=="]), st.lists(st.text(max_size=3), max_size=2),
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["path", "offset", "length", "if_version", "as_text"]), VALUES))
+def test_arguments_are_read_just_as_the_library_reads_them(catalog: Catalog, args: dict[str, object]) -> None:
+    rule = catalog.actions["files.read"]
+    ours, theirs = rule.request(), rule.request()
+    with suppress(ValueError):
+        if not filled(ours, args):
+            return
+        json_format.ParseDict(args, theirs)
+        assert ours == theirs
 
 
 def test_a_64_bit_number_is_one_as_text_too(catalog: Catalog) -> None:

@@ -21,6 +21,8 @@ The numbers are those of `agentos.v1.Matcher`. A matcher that is not known match
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from agentos.v1.globs import SPECIAL, fits, parsed, spans
 from agentos.v1.names import BadName, exact, host, mail, port
 from agentos.v1.paths import canonical_path, split
@@ -61,8 +63,12 @@ def literal(matcher: int, value: str) -> str:
     return "".join("\\" + c if c in SPECIAL else c for c in value)
 
 
+@lru_cache(1024)
 def matches(matcher: int, pattern: str, value: str) -> bool:
-    """Whether a canonical value lies within a canonical pattern."""
+    """Whether a canonical value lies within a canonical pattern.
+
+    Remembered: a call is held against the same few by each rule that decides on it, and so is the next call.
+    """
     match matcher:
         case 1:
             return value.startswith("/") and spans(parsed(pattern), split(value))
@@ -84,6 +90,7 @@ def reaches(pattern: str, path: str) -> bool:
     return matches(PATH, pattern, path) or (pattern.endswith("/**") and matches(PATH, pattern[:-3] or "/", path))
 
 
+@lru_cache(1024)
 def leads(pattern: str, path: str) -> bool:
     """Whether `path` is the pattern's root or, as a folder below it, could hold something that matches."""
     glob, names, folder = parsed(pattern), split(path), parsed(pattern).folder()

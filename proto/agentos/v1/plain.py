@@ -8,12 +8,17 @@ does it.
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 _LONG = {FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64}
+_JUST = {
+    FieldDescriptor.TYPE_STRING: str, FieldDescriptor.TYPE_BOOL: bool, FieldDescriptor.TYPE_INT32: int,
+    FieldDescriptor.TYPE_INT64: int, FieldDescriptor.TYPE_UINT32: int, FieldDescriptor.TYPE_UINT64: int,
+}  # fmt: skip
 _KNOWN = _LONG | {
     FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_BOOL,
     FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_ENUM,
@@ -26,32 +31,46 @@ def plain(message: Message) -> dict[str, object] | None:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    return {
-        field.name: [_shown(field, each) for each in value] if field.is_repeated else _shown(field, value)
-        for field, value in message.ListFields()
-    }
+    return {field.name: _form(field)(value) for field, value in message.ListFields()}
 
 
-def _shown(field: FieldDescriptor, value: object) -> object:
-    if isinstance(value, Message):
-        return _plain(value)
-    if isinstance(value, bytes):
-        return binascii.b2a_base64(value, newline=False).decode()
-    if field.enum_type and isinstance(value, int):
-        return field.enum_type.values_by_number[value].name if value in field.enum_type.values_by_number else value
-    return str(value) if field.cpp_type in _LONG else value
+@cache
+def _form(field: FieldDescriptor) -> Callable[..., object]:
+    """How the value of a field is written."""
+    one: Callable[..., object] = (
+        _plain if field.message_type
+        else (lambda value: binascii.b2a_base64(value, newline=False).decode()) if field.type == field.TYPE_BYTES
+        else (lambda value, of=dict(field.enum_type.values_by_number): of[value].name if value in of else value)
+        if field.enum_type
+        else str if field.cpp_type in _LONG
+        else (lambda value: value)
+    )  # fmt: skip
+    return (lambda values: [one(each) for each in values]) if field.is_repeated else one
+
+
+def filled(message: Message, args: Mapping[str, object]) -> bool:
+    """Set all these fields, if each is a single text, bool or integer and its value just that; else set none.
+
+    Raises ValueError, as the library does, for half a surrogate pair and for a number of too many bits.
+    """
+    just = all(
+        _JUST.get((field := message.DESCRIPTOR.fields_by_name[name]).type) is type(value)
+        and not (field.is_repeated or field.containing_oneof)
+        for name, value in args.items()
+    )
+    for name, value in args.items() if just else ():
+        setattr(message, name, value)
+    return just
 
 
 @cache
 def _simple(descriptor: Descriptor, above: frozenset[str] = frozenset()) -> bool:
     """Whether all that a message can hold is written here; one that can hold itself is not."""
-    if (
+    return not (
         descriptor.full_name in above
         or descriptor.file.package == "google.protobuf"
         or descriptor.GetOptions().map_entry
-    ):
-        return False
-    return all(
+    ) and all(
         _simple(field.message_type, above | {descriptor.full_name}) if field.message_type else field.cpp_type in _KNOWN
         for field in descriptor.fields
     )
