@@ -82,6 +82,8 @@ class Actor(msgspec.Struct):
     outside: dict[str, None] = msgspec.field(default_factory=dict)
     # Refused in this request and not told yet, and the number of the newest record of such.
     untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
+    # This kernel stops, and the next one goes on with the run.
+    let_go: bool = False
     # What it did before it was cut off, and does not do again.
     past: dict[int, Recorded] = msgspec.field(default_factory=dict)
     refused_at: int = 0
@@ -292,7 +294,10 @@ class Path:
         except Failed as failed:
             fault, released = failed.fault, failed.released
         except asyncio.CancelledError:
-            # The run ended in its middle: the effect may have happened, so the reservation stays.
+            # The run ended in its middle: the effect may have happened, so the reservation stays. One that is let go of
+            # is played again, and finds out what became of it.
+            if actor.let_go:
+                raise
             cut = Fault(pb.CODE_UNAVAILABLE, "the run ended while this was under way", "", "interrupted")
             settle(call, (time.perf_counter_ns() - began) // 1000, "", cut, False, self._ledger)
             raise

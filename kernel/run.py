@@ -58,6 +58,7 @@ class Run:
         self.cell: Cell | None = None
         self.stopped = ""
         self.pinned = Pinned(began.run, "")
+        self.began_with: Pinned | None = None
         self.cell_us = 0
         # What it did before it was cut off; how much of what it prints was told already.
         self.past: dict[int, Recorded] = {}

@@ -17,7 +17,7 @@ from contextlib import suppress
 import msgspec
 from google.protobuf.message import Message
 
-from agentos.home.history import CallAgain, CallUnknown, ProgramSeen, RunBegan, RunParked
+from agentos.home.history import CallAgain, CallUnknown, Pinned, ProgramSeen, RunBegan, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import CallSettled, Fault, RunEnded
 from agentos.kernel import outcome, own, prompts, views
@@ -234,7 +234,7 @@ class Runs:
                 return
             try:
                 run = self._again(past.began)
-                run.pinned = past.pinned or run.pinned
+                run.began_with = past.pinned
             except Refusal as refusal:
                 await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
                 return
@@ -272,6 +272,9 @@ class Runs:
         if run.cell:
             return await self._execute(run, run.cell)
         async with self._loader.load(run.request) as loaded:
+            if run.began_with not in (None, Pinned(run.id, loaded.component, loaded.code)):
+                reason = "it began with another guest, and cannot be played again in this one"
+                raise Refusal(error_pb2.CODE_UNAVAILABLE, reason, "run it anew", "pinned")
             try:
                 async with asyncio.timeout(CELL_WITHIN_S):
                     cell = await loaded.cells.take()
@@ -402,6 +405,8 @@ class Runs:
         self._waking.close()
         for run in list(self.active.values()):
             run.left = not run.followed
+            if run.actor:
+                run.actor.let_go = run.left
             self.cancel(run)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)

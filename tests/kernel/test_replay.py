@@ -1,7 +1,7 @@
 """Runs that are cut off go on where they were: what they did is not done again, and what nobody can tell is asked.
 
-Each test has a kernel of its own on a home of its own, which it kills. What happened is counted outside of it: by the
-lines in a file, and by its time.
+Each test starts kernels on one home and kills them. What happened is counted outside of them: by the lines in a file, and
+by the clock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import Person, Told, error_of, eventually, kernel_on, make_home
+from tests.kernel.person import Person, Stream, Told, error_of, eventually, kernel_on, make_home
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
@@ -45,11 +45,10 @@ result = [drawn, go]
 class Place:
     """A home whose kernel can be killed, and a person beside it."""
 
-    def __init__(self, place: Path) -> None:
-        self.folder = place / "work"
-        self.folder.mkdir()
-        self.home = make_home(place)
-        self.log = place / "kernel.log"
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.folder = folder
+        self.home = home
+        self.log = folder / "kernel.log"
 
     @contextmanager
     def up(self) -> Iterator[Person]:
@@ -66,14 +65,21 @@ class Place:
         return log.read_text().split() if log.exists() else []
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: the first kernel on it compiles the guest."""
+    return make_home(tmp_path_factory.mktemp("home").resolve())
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path.resolve())
+def place(home: Path, tmp_path: Path) -> Place:
+    return Place(home, tmp_path.resolve())
 
 
-def begin(person: Person, program: str = TWICE, **more: object) -> tuple[str, Iterator[pb.RunResponse]]:
-    """Start a run that asks nothing; its id and the rest of what it tells."""
-    stream = person.start(person.source(program, GRANTS), ask=pb.ASK_DENY, grant_manifest=True, **more)
+def begin(person: Person, program: str = TWICE, more_patient: bool = False) -> tuple[str, Stream]:
+    """Start a run that asks nothing; its id and the rest of what it tells. A patient one stays when nobody follows."""
+    ask = pb.ASK_WAIT if more_patient else pb.ASK_DENY
+    stream = person.start(person.source(program, GRANTS), ask=ask, grant_manifest=True)
     told = Told()
     for event in stream:
         told.hear(event)
@@ -167,6 +173,19 @@ def test_a_run_that_waits_while_there_is_no_kernel_comes_back_with_the_next(plac
     with place.up() as person:
         assert person.record(run).status in (pb.RUN_STATUS_WAITING, pb.RUN_STATUS_ACTIVE)
         assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_DONE, 20)
+        assert place.lines() == ["one", "two"]
+
+
+def test_a_run_that_nobody_follows_goes_on_after_its_kernel_was_stopped(place: Place) -> None:
+    """Stopping is no end: what is on its way is looked up by the next kernel, and nothing is told to be interrupted."""
+    with place.up() as person:
+        run, stream = begin(person, more_patient=True)
+        assert eventually(lambda: place.lines() == ["one"])
+        stream.cancel()
+    (place.folder / "go.txt").write_text("later")
+    with place.up() as person:
+        ended = end_of(person, run)
+        assert ended.status == pb.RUN_STATUS_DONE, ended
         assert place.lines() == ["one", "two"]
 
 
