@@ -211,7 +211,7 @@ async def test_a_killed_zygote_takes_its_cells_along_and_is_replaced(open_cells:
     pids = list(cells._live)
     assert cells._zygote
     cells._zygote._process.kill()
-    assert (await asyncio.wait_for(spinning, 5)).how == "broke"
+    assert (await asyncio.wait_for(spinning, 5)).how == "lost"
     assert await gone(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert await gone(lambda: cells.ready == 1)
     (await asyncio.wait_for(cells.take(), 10)).close()

@@ -108,7 +108,7 @@ for path in ARGS:
     ("source", "limits", "reason"),
     [
         ("while True: pass", 'cpu = "1s"', "CPU limit"),
-        ("import time\ntime.sleep(60)", 'wall = "300ms"', "wall limit"),
+        ("import time\nwhile True: time.sleep(0.02)", 'wall = "300ms"', "wall limit"),
         ("x = ()\nfor _ in range(1_200_000): x = (x,)\ndel x", 'memory = "256MiB"', "deeper than its stack"),
         ("while True: pass", 'wall = "300ms"', "wall limit"),
         ("held = []\nwhile True: held.append(bytearray(4 << 20))", 'memory = "64MiB"', "emory"),
@@ -171,25 +171,15 @@ def test_a_run_is_cancelled_and_nothing_is_left_of_it(person: Person) -> None:
 # ---- what dies
 
 
-def test_a_server_killed_in_mid_call_is_unavailable_and_comes_back(person: Person) -> None:
+def test_a_call_whose_server_is_killed_in_its_middle_is_looked_up_and_made_again(person: Person) -> None:
     (person.folder / "a.txt").write_text("a")
     assert person.run("result = open('a.txt').read()", READ).result == "a"
     source = """
-from agentos.sdk import Unavailable, files
+from agentos.sdk import files
 print("begun", flush=True)
-for _ in range(5_000):
-    try:
-        files.write("b.txt", text="x" * 100_000)
-    except Unavailable as gone:
-        result = [gone.detail, gone.reason]
-        break
-import time
-for _ in range(100):
-    try:
-        result.append(files.read("a.txt", as_text=True).text)
-        break
-    except Unavailable:
-        time.sleep(0.1)
+for _ in range(300):
+    files.write("b.txt", text="x" * 100_000)
+result = files.read("a.txt", as_text=True).text
 """
 
     killed: list[int] = []
@@ -214,21 +204,26 @@ for _ in range(100):
 
     stream = person.start(person.source(source, READ + "\n" + WRITE), grant_manifest=True, ask=pb.ASK_DENY)
     told = person.follow(stream, on=kill)
-    assert isinstance(told.result, list)
-    assert told.result[0] == "interrupted"
-    assert told.result[-1] == "a"
+    assert told.result == "a"
+    assert killed
     assert person.capability("files").pid not in killed
+    assert not any(call.HasField("error") for call in person.calls(told.id))
 
 
-def test_a_killed_cell_ends_its_run_alone(person: Person, up: Up) -> None:
+def test_a_run_whose_cells_are_killed_one_after_the_other_ends_alone(person: Person, up: Up) -> None:
+    """Once or twice somebody may have been wrong; a run that is killed four times is meant."""
+
     def kill(kind: str, event: pb.RunResponse, told: Told) -> None:
-        if kind == "output":
+        for _ in range(4) if kind == "output" else ():
             assert eventually(lambda: bool(_spinning(up.pid)))
-            _spinning(up.pid)[0].kill()
+            cell = _spinning(up.pid)[0]
+            cell.kill()
+            assert eventually(lambda cell=cell: cell not in _spinning(up.pid))  # type: ignore[misc]
 
     stream = person.start(person.source("print('on', flush=True)\nx = 0\nwhile True: x += 1"))
     told = person.follow(stream, on=kill)
     assert told.status == "failed"
+    assert told.output == "on\n"
     assert "the cell ended" in told.ended.error.reason
     assert person.run("result = 1").result == 1
 

@@ -1,7 +1,7 @@
 """Runs that are cut off go on where they were: what they did is not done again, and what nobody can tell is asked.
 
-Each test starts kernels on one home and kills them. What happened is counted outside of them: by the lines in a file, and
-by the clock.
+Each test starts kernels on one home and kills them. What happened is counted outside of them: by the lines in a file,
+and by the clock.
 """
 
 from __future__ import annotations

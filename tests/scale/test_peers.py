@@ -13,7 +13,7 @@ def test_the_bench_is_a_shell_and_sees_no_more_than_one() -> None:
 
     What looks for faults and not for time goes deeper, and lies beside it.
     """
-    ours = {"programs", "bare.py", "faults.py", "disk.py", "powercut.py"}
+    ours = {"programs", "bare.py", "faults.py", "disk.py", "journal.py", "powercut.py"}
     files = [path for path in (ROOT / "bench").rglob("*.py") if not ours & {path.parent.name, path.name}]
     seen = {imported for path in files for imported in imports(path)}
     assert {one for one in seen if within(one, "tests")} == set()
