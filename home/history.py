@@ -78,6 +78,8 @@ class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
     prompt: str
     digest: str
     decisions: tuple[tuple[int, int], ...]
+    # The digests of the calls behind it, of a call prompt: none of them is asked for again in this run.
+    calls: tuple[str, ...] = ()
 
 
 class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):

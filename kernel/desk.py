@@ -71,6 +71,11 @@ class Desk:
         if waiting and not waiting.answer.done():
             waiting.answer.set_result({})
 
+    def void_all(self, run: str) -> None:
+        """Take all prompts of a run off the desk."""
+        for waiting in [each for each in self.open.values() if each.prompt.run == run]:
+            self.void(waiting.prompt.id)
+
     async def answer(self, request: pb.AnswerRequest) -> list[str]:
         """Take the person's answer; returns the ids of the grants it minted. Raises Refusal."""
         waiting = self.open.get(request.prompt)
@@ -80,7 +85,9 @@ class Desk:
             raise Refusal(error_pb2.CODE_INVALID, "the answer is to something else than what was asked")
         records = self._mint(waiting, request.decisions)
         chosen = {decision.number: int(decision.choice) for decision in request.decisions}
-        told = PromptAnswered(waiting.who.run, request.prompt, request.digest, tuple(chosen.items()))
+        told = PromptAnswered(
+            waiting.who.run, request.prompt, request.digest, tuple(chosen.items()), waiting.calls
+        )  # fmt: skip
         del self.open[request.prompt]
         decided: dict[int, int] = {}
         try:

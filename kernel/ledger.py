@@ -119,6 +119,11 @@ class Ledger:
                 found[record.seq] = msgspec.structs.replace(found[record.seq], cleared=True)
         return found
 
+    def answered(self, run: str) -> set[str]:
+        """The digests of the calls that the person was asked about in this run, and answered."""
+        found = (history.decode(entry.body) for entry in self.journal.entries(run=run, kinds=("answer",)))
+        return {call for each in found if isinstance(each, history.PromptAnswered) for call in each.calls}
+
     def program(self, digest: str) -> history.ProgramSeen | None:
         """A program as it was seen first."""
         after = self._all.programs[digest] - 1

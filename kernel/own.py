@@ -18,6 +18,8 @@ from agentos.v1 import error_pb2, own_pb2
 YEAR_MS = 366 * 86_400_000
 MAX_RANDOM = 65_536
 A_MOMENT_MS = 2_000
+# When a run comes back that waits for the person.
+FAR_MS = 1 << 60
 
 ReadLine = Callable[[str], Awaitable[str | None]]
 
@@ -32,11 +34,14 @@ class Powers(msgspec.Struct, frozen=True):
 
 
 class Parted(Exception):
-    """A run that waits for longer than a moment: it leaves memory, and comes back at this time (unix ms)."""
+    """A run that waits for longer than a moment: it leaves memory, and comes back at this time (unix ms).
 
-    def __init__(self, until_ms: int) -> None:
+    With `asks` it waits for an answer, and a kernel that starts anew has to ask again.
+    """
+
+    def __init__(self, until_ms: int, asks: bool = False) -> None:
         super().__init__()
-        self.until_ms = until_ms
+        self.until_ms, self.asks = until_ms, asks
 
 
 async def serve(

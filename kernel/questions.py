@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-from agentos.kernel import bounds, prompts, provenance, views
+from agentos.kernel import bounds, own, prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
 from agentos.kernel.desk import Desk, Refusal
@@ -33,7 +33,10 @@ CHANGED = (pb.LINE_STATE_KEPT, pb.LINE_STATE_WIDER, pb.LINE_STATE_DROPPED)
 
 
 class Questions:
-    def __init__(self, catalog: Catalog, ledger: Ledger, desk: Desk, secrets: Secrets) -> None:
+    def __init__(
+        self, catalog: Catalog, ledger: Ledger, desk: Desk, secrets: Secrets, wake: Callable[[str], None]
+    ) -> None:
+        self._wake = wake
         self._secrets = secrets
         self._catalog = catalog
         self._ledger = ledger
@@ -106,30 +109,42 @@ class Questions:
         ]  # fmt: skip
         outside = provenance.places(actor.outside, self._catalog)
         lines = self._with_secrets(lines)
-        await self._put(run, lines, [call.digest for call, _ in asking], asking[0][1].why, False, outside)
+        calls = [call.digest for call, _ in asking]
+        await self._put(run, lines, calls, asking[0][1].why, False, outside, part=actor.alone)
         return {call.digest for call, _ in asking}
+
+    def _answered(self, run: Run, prompt: str) -> None:
+        run.tell(settled=prompt)
+        self._wake(run.id)
 
     async def _put(
         self, run: Run, lines: Sequence[pb.Line], calls: Sequence[str], why: str, review: bool,
-        outside: Sequence[str] = (),
+        outside: Sequence[str] = (), part: bool = False,
     ) -> dict[int, int]:  # fmt: skip
-        """Lay a prompt on the desk, tell the follower, and wait for the answer."""
+        """Lay a prompt on the desk, tell the follower, and wait for the answer.
+
+        With `part`, a run whose questions wait in the inbox raises Parted after a moment; the prompt stays.
+        """
         prompt = pb.Prompt(
             id=self._ledger.next_id("p"), run=run.id, program=self.program(run.manifest, run.who), review=review,
             lines=lines, asked_ms=time.time_ns() // 1_000_000, why=why, outside=outside,
         )  # fmt: skip
         waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
-        run.prompt = prompt.id
         run.tell(prompt=prompt)
         run.clock(False)
-        within = WAIT_IN_INBOX_S if run.request.ask == pb.ASK_WAIT else ANSWER_WITHIN_S
+        patient = run.request.ask == pb.ASK_WAIT
+        within = WAIT_IN_INBOX_S if patient else ANSWER_WITHIN_S
+        if part and patient:
+            await asyncio.wait((waiting.answer,), timeout=own.A_MOMENT_MS / 1000)
+            if not waiting.answer.done() and not run.stopped:
+                waiting.answer.add_done_callback(lambda _: self._answered(run, prompt.id))
+                raise own.Parted(own.FAR_MS, asks=True)
         try:
             return await asyncio.wait_for(asyncio.shield(waiting.answer), within)
         except TimeoutError:
             return {}
         finally:
             self._desk.void(prompt.id)
-            run.prompt = ""
             run.tell(settled=prompt.id)
             if run.cell:
                 run.clock(True)

@@ -9,6 +9,7 @@ from collections import deque
 from agentos.home.history import Pinned, RunBegan
 from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
+from agentos.kernel.own import Parted
 from agentos.kernel.path import Actor
 from agentos.kernel.programs import Loaded
 from agentos.kernel.replay import Diverged, Recorded
@@ -63,15 +64,14 @@ class Run:
         # What it did before it was cut off; how much of what it prints was told already.
         self.past: dict[int, Recorded] = {}
         self.told = 0
-        # Until when it is away, in unix ms; 0 where it is not. `left` says that this kernel has let go of it.
-        self.until_ms = 0
+        # What it waits for away from its cell. `left` says that this kernel has let go of it.
+        self.parted: Parted | None = None
         self.left = False
         self.followed = False
         self.woken = asyncio.Event()
         self.diverged: Diverged | None = None
         self.output = bytearray()
         self.output_cut = False
-        self.prompt = ""
         self.actor: Actor | None = None
         self._wall_left = manifest.limits.wall_ms / 1000
         self._wall: asyncio.TimerHandle | None = None

@@ -53,8 +53,6 @@ MOST_LOST = 3
 # So many that were cut off are under way again at once.
 COMING_BACK = 32
 LOOK_EVERY_S = 60.0
-# When a run comes back that waits for the person.
-FAR_MS = 1 << 60
 
 
 class Away(Exception):
@@ -72,7 +70,7 @@ class Runs:
         self._catalog = catalog
         self._ledger = ledger
         self._desk = desk
-        self._questions = Questions(catalog, ledger, desk, secrets)
+        self._questions = Questions(catalog, ledger, desk, secrets, self.wake)
         self._path = path
         self._loader = loader
         self._powers = powers
@@ -175,12 +173,12 @@ class Runs:
             fault = Fault(error_pb2.CODE_UNAVAILABLE, "an error in the kernel ended it", "please report it")
         finally:
             run.clock(False)
-            self._desk.void(run.prompt)
             run.put_back()
             if run.left:
                 del self.active[run.id]
                 run.feed.end()
             else:
+                self._desk.void_all(run.id)
                 await self._end(run, status, fault, end, began_us)
 
     async def _played(self, run: Run) -> Ending:
@@ -189,7 +187,7 @@ class Runs:
         while True:
             ending = await self._in_cell(run)
             run.clock(False)
-            if run.until_ms and not run.stopped:
+            if run.parted and not run.stopped:
                 await self._away(run)
             elif ending.how == "lost" and not run.stopped and lost < MOST_LOST:
                 lost += 1
@@ -200,14 +198,19 @@ class Runs:
     async def _away(self, run: Run) -> None:
         """Wait without a cell; where nobody follows, without anything in memory at all. Raises Away then."""
         run.put_back()
-        await self._ledger.durable(self._ledger.record(RunParked(run.id, run.until_ms)))
+        parted, run.parted = run.parted, None
+        until_ms = parted.until_ms if parted else 0
+        back_ms = 0 if parted and parted.asks else until_ms
+        await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms)))
+        if run.woken.is_set():
+            run.woken.clear()
+            return
         if not run.followed:
-            self._waking.at(run.until_ms, run.id)
+            self._waking.at(until_ms, run.id)
             raise Away
-        while not run.stopped and (left_ms := run.until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
+        while not run.stopped and (left_ms := until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.woken.wait(), min(left_ms / 1000, LOOK_EVERY_S))
-        run.until_ms = 0
         run.woken.clear()
 
     # ---- resume
@@ -261,6 +264,7 @@ class Runs:
     async def end_away(self, run_id: str) -> None:
         """Cancel a run that is not in memory."""
         past = self._ledger.past(run_id)
+        self._desk.void_all(run_id)
         if past:
             await self._over(past.began, *outcome.STOPPED["cancelled"])
 
@@ -300,7 +304,7 @@ class Runs:
                 run.diverged = other
                 run.stop("diverged")
             except Parted as wait:
-                run.until_ms = wait.until_ms
+                run.parted = wait
                 cell.kill()
             return error(Fault(error_pb2.CODE_UNAVAILABLE, "it goes on in another cell, if at all"))
 
@@ -330,6 +334,7 @@ class Runs:
         actor = Actor(
             run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
             run.printed, refused, run.stop, past=run.past,
+            declined=self._ledger.answered(run.id) if run.past else set(),
         )  # fmt: skip
         return actor
 
@@ -341,7 +346,7 @@ class Runs:
             notice=f"nobody can tell whether call {call.seq} happened; say so with: agentos settle {run.id} {call.seq}"
         )
         if alone:
-            raise Parted(FAR_MS)
+            raise Parted(own.FAR_MS)
         run.clock(False)
         while (run.id, call.seq) in self._ledger.unknown:
             run.woken.clear()
@@ -377,7 +382,7 @@ class Runs:
     def cancel(self, run: Run) -> None:
         run.stop("cancelled")
         run.typed.put_nowait(None)
-        self._desk.void(run.prompt)
+        self._desk.void_all(run.id)
 
     async def _end(
         self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: outcome.GuestEnd, began_us: int

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import Person, Stream, Told, error_of, eventually, kernel_on, make_home
+from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually, kernel_on, make_home
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
@@ -198,6 +198,66 @@ def test_a_run_that_waits_can_be_cancelled(place: Place) -> None:
         assert person.record(run).status == pb.RUN_STATUS_WAITING
         person.cancel(run)
         assert person.record(run).status == pb.RUN_STATUS_CANCELLED
+
+
+ASKS = """
+from agentos.sdk import Denied, files
+files.append("log.txt", text="one\\n")
+try:
+    files.write("new.txt", text="x")
+    result = "written"
+except Denied as no:
+    result = no.reason
+"""
+ASKED = """
+"files.append" = { path = ["log.txt"] }
+"files.write" = { path = ["new.txt"], ask = "always" }
+"""
+
+
+def asking(person: Person) -> tuple[str, Stream]:
+    """A run that waits for an answer, without a cell."""
+    stream = person.start(person.source(ASKS, ASKED), ask=pb.ASK_WAIT, grant_manifest=True)
+    told = Told()
+    for event in stream:
+        if told.hear(event) == "prompt":
+            break
+    assert eventually(lambda: person.status().cells_busy == 0)
+    return told.id, stream
+
+
+def question_of(person: Person, run: str) -> pb.Prompt:
+    assert eventually(lambda: any(each.run == run for each in person.inbox()))
+    (found,) = [each for each in person.inbox() if each.run == run]
+    return found
+
+
+@pytest.mark.parametrize(("policy", "result"), [(ONCE, '"written"'), (NO, '"the person said no"')])
+@pytest.mark.parametrize("followed", [True, False])
+def test_a_run_that_waits_for_an_answer_has_no_cell_and_is_asked_once(
+    place: Place, policy: Policy, result: str, followed: bool
+) -> None:
+    with place.up() as person:
+        run, stream = asking(person)
+        if not followed:
+            stream.cancel()
+        prompt = question_of(person, run)
+        person.answer(prompt, policy(prompt) or ())
+        assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_DONE), person.record(run)
+        assert person.record(run).result == result
+        assert place.lines() == ["one"]
+        assert [each for each in person.inbox() if each.run == run] == []
+
+
+def test_a_question_that_waited_is_put_again_by_the_next_kernel(place: Place) -> None:
+    with place.up() as person:
+        run, _ = asking(person)
+        kill(person)
+    with place.up() as person:
+        prompt = question_of(person, run)
+        person.answer(prompt, ONCE(prompt) or ())
+        assert eventually(lambda: person.record(run).result == '"written"')
+        assert place.lines() == ["one"]
 
 
 def test_nobody_settles_what_is_not_unknown(place: Place) -> None:
