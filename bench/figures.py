@@ -11,15 +11,19 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure should be at most: its ratio, or itself."""
+    """What a figure should be at most, or at least: its ratio, or itself."""
 
-    most: float
+    bound: float
     of_ratio: bool = True
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `theirs` is the peer's, in the same unit; without a peer there is no ratio."""
+    """One line of the table. `theirs` is the peer's, in the same unit; without a peer there is no ratio.
+
+    `missing` says why there is nothing: of the peer where there is one, else of ours.
+    """
 
     name: str
     ours: float
@@ -30,13 +34,17 @@ class Figure:
     ratio: float | None = None
     goal: Goal | None = None
     note: str = ""
+    missing: str = ""
 
     @property
     def met(self) -> bool | None:
+        """What was not measured meets no goal."""
         if self.goal is None:
             return None
         value = self.ratio if self.goal.of_ratio else self.ours
-        return value is not None and value <= self.goal.most
+        if value is None or self.missing:
+            return False
+        return value >= self.goal.bound if self.goal.at_least else value <= self.goal.bound
 
     def as_json(self) -> dict[str, object]:
         return {**asdict(self), "met": self.met}

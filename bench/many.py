@@ -20,6 +20,7 @@ ABOUT = "runs of a small program that reads a 1 kB file"
 PORTIONS = 5
 COUNTED = "descriptors of kernel and zygote, processes, files in the run folder"
 NOTHING = Goal(0, of_ratio=False)
+RATE = Goal(150, of_ratio=False, at_least=True)
 GROWING = {"the kernel's own memory": "kernel_uss", "the zygote's own": "zygote_uss", "the journal": "journal_bytes"}
 Between = Callable[[], None]
 
@@ -113,7 +114,7 @@ def _crowd(crowd: Many, once: int, pythons: list[float]) -> list[Figure]:
     walls = [wall for wall, _ in crowd.portions]
     return [
         by_rounds(f"{name}, until all have ended", walls, pythons, "ms", f"{once} python3 -c 1 at once"),
-        Figure(f"{name}: runs per second", _rate(crowd), "/s", len(walls)),
+        Figure(f"{name}: runs per second", _rate(crowd), "/s", len(walls), goal=RATE),
         *_spread(crowd, name),
         *_outcome(crowd, name),
     ]
@@ -124,7 +125,7 @@ def _line(line: Many, row: int, singles: list[float]) -> list[Figure]:
     each = [wall / count for wall, count in line.portions]
     return [
         by_rounds(f"{name}: each", each, singles, "ms", "python3 -c 1", "asked → answer heard, next one asked"),
-        Figure(f"{name}: runs per second", _rate(line), "/s", row),
+        Figure(f"{name}: runs per second", _rate(line), "/s", row, goal=RATE),
         *_spread(line, name),
         *_outcome(line, name),
         *_growth(line),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bench
 from bench.figures import Figure, Part
-from bench.table import goal, shown
+from bench.table import MISSING, goal, remark, shown
 
 PAGE = Path(bench.__file__).parent.parent / "docs" / "performance.md"
 TITLES = {
@@ -16,6 +16,8 @@ TITLES = {
     "call": "What a call costs",
     "many": "Many runs",
     "memory": "What it weighs",
+    "cpu": "How fast a program computes",
+    "others": "Beside other sandboxes",
 }
 HEAD = """# How fast it is
 
@@ -84,14 +86,14 @@ def _goals(parts: Sequence[Part]) -> str:
 def _miss(figure: Figure) -> str:
     _, ours, theirs, ratio, _ = shown(figure)
     found = f"{ratio}, {ours} against {theirs}" if ratio else ours
-    wanted = goal(figure).removesuffix(", missed")
-    return f"{found}; the goal is {wanted}. {REMARKS.get(figure.name, figure.note)}".rstrip()
+    wanted = goal(figure).removesuffix(", missed").removesuffix(f", {MISSING}")
+    return f"{found}; the goal is {wanted}. {REMARKS.get(figure.name, remark(figure))}".rstrip()
 
 
 def _section(part: Part) -> str:
     about = f"{part.about[0].upper()}{part.about[1:]}. Load of the machine before this part: {part.load:.2f}."
     rows = [(*shown(figure), f"{figure.samples:,}") for figure in part.figures]
-    notes = dict.fromkeys(f"* {figure.name}: {figure.note}" for figure in part.figures if figure.note)
+    notes = dict.fromkeys(f"* {figure.name}: {remark(figure)}" for figure in part.figures if remark(figure))
     table = _table(("", "ours", "peer", "ratio", "goal", "samples"), rows)
     return "\n".join([f"## {TITLES[part.name]}\n", about, "", table, *notes, *([""] if notes else [])])
 

@@ -7,14 +7,23 @@ from rich.table import Table
 
 from bench.figures import Figure, Part
 
+MISSING = "not measured"
 COLUMNS = ("", "ours", "peer", "ratio", "goal")
 
 
 def shown(figure: Figure) -> tuple[str, str, str, str, str]:
     """The cells of one row, as plain text."""
     ratio = f"{figure.ratio:.3g} ×" if figure.ratio is not None else ""
-    theirs = f"{amount(figure.theirs, figure.unit)} ({figure.peer})" if figure.peer else ""
-    return figure.name, amount(figure.ours, figure.unit), theirs, ratio, goal(figure)
+    ours, theirs = amount(figure.ours, figure.unit), amount(figure.theirs, figure.unit) if figure.peer else ""
+    if figure.missing:
+        ours, theirs = (ours if figure.peer else MISSING), MISSING if figure.peer else ""
+    return figure.name, ours, f"{theirs} ({figure.peer})" if figure.peer else "", ratio, goal(figure)
+
+
+def remark(figure: Figure) -> str:
+    """What stands below the table."""
+    missing = f"{figure.peer} {MISSING}: {figure.missing}".lstrip() if figure.missing else ""
+    return "; ".join(part for part in (missing, figure.note) if part)
 
 
 def amount(value: float, unit: str) -> str:
@@ -26,7 +35,9 @@ def goal(figure: Figure) -> str:
     if figure.goal is None:
         return ""
     times = " ×" if figure.goal.of_ratio else ""
-    return f"≤ {figure.goal.most:g}{times}, {'met' if figure.met else 'missed'}"
+    outcome = MISSING if figure.missing else "met" if figure.met else "missed"
+    unit = f" {figure.unit}" if figure.unit and not figure.goal.of_ratio else ""
+    return f"{'≥' if figure.goal.at_least else '≤'} {figure.goal.bound:,.10g}{times}{unit}, {outcome}"
 
 
 def show(part: Part, console: Console) -> None:
@@ -36,7 +47,6 @@ def show(part: Part, console: Console) -> None:
         style = {True: "green", False: "red", None: ""}[figure.met]
         table.add_row(*shown(figure), style=style)
     console.print(table)
-    for figure in part.figures:
-        if figure.note:
-            console.print(f"  {figure.name}: {figure.note}", style="dim", markup=False, highlight=False)
+    for said in dict.fromkeys(f"  {figure.name}: {remark(figure)}" for figure in part.figures if remark(figure)):
+        console.print(said, style="dim", markup=False, highlight=False)
     console.print()

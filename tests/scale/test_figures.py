@@ -39,3 +39,13 @@ def test_what_is_left_behind_is_told_and_what_may_grow_or_was_not_seen_is_not() 
     after = Standing(12, 42, 9, 3, 9000, 9000, 9000)
     assert left_behind(before, after) == {"processes": 1, "kernel_descriptors": 2}
     assert left_behind(after, before) == {}
+
+
+def test_a_goal_may_be_a_least_and_what_was_not_measured_meets_none() -> None:
+    rate = Goal(150, of_ratio=False, at_least=True)
+    assert Figure("runs", 151, "/s", 9, goal=rate).met
+    assert not Figure("runs", 149, "/s", 9, goal=rate).met
+    unseen = Figure("cell", 0, "KiB", 0, goal=Goal(5, of_ratio=False), missing="it is closed")
+    assert unseen.met is False
+    text = page([Part("memory", "a weight", 0.5, (unseen,))], {"processor": "some"}, quick=False)
+    assert "**memory, cell**: not measured; the goal is ≤ 5 KiB. not measured: it is closed" in text
