@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from google.protobuf import struct_pb2 as pb
+
 from agentos.v1 import files_pb2
-from bench import figures, processes
-from bench.figures import Figure, Part, by_rounds, percentile
+from bench import calls, figures, processes
+from bench.figures import Figure, Goal, Part, against, by_rounds, percentile
 from bench.peers import disk
 from bench.peers.echo import Echo, echo
 from bench.peers.line import Line, line
@@ -20,6 +22,7 @@ PROGRAM = Path(__file__).parent / "programs" / "call.py"
 SIZE = 1024
 ABOUT = "from inside the guest, end to end: the difference between a run of N calls and one of 2N"
 ECHO, PAIR, DISK = "grpc.aio echo, Unix socket", "socketpair round trip", "the same write, bare"
+THROUGH, OWN = 1.5, Goal(8.0)
 SYNCED = "1 kB; it pays for four disk syncs: the record before it, the file, its folder, the record after it"
 
 
@@ -46,6 +49,14 @@ class Rounds:
     served: list[float] = field(default_factory=list)
 
 
+@dataclass
+class Each:
+    """Single calls of an echo, microseconds: through the kernel to a capability, and bare."""
+
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+
+
 async def measure(person: Person, quick: bool) -> Part:
     load = figures.load()
     rounds = 3 if quick else 15
@@ -59,7 +70,25 @@ async def measure(person: Person, quick: bool) -> Part:
                 for _ in range(rounds):
                     await _round(person, kind, heard, echoing, pair)
                 found += _figures(kind, heard)
+        found = [*await _each(person, echoing, rounds, kinds[0].count), *found]
     return Part("call", ABOUT, load, tuple(found))
+
+
+async def _each(person: Person, echoing: Echo, rounds: int, count: int) -> list[Figure]:
+    """Each call timed on its own: the only way to a p99."""
+    await calls.prepare(person, SIZE)
+    around = pb.Value(string_value="x" * SIZE).ByteSize()
+    heard = Each()
+    for _ in range(rounds):
+        heard.ours += await calls.each_us(person, count, SIZE)
+        heard.theirs += await echoing.all_us(count, around, around)
+    return [
+        against(
+            f"echo, a capability that does nothing else, p{percent}", percentile(heard.ours, percent),
+            percentile(heard.theirs, percent), "µs", ECHO, len(heard.ours), THROUGH, calls.ABOUT,
+        )
+        for percent in (50, 99)
+    ]  # fmt: skip
 
 
 def _prepare(person: Person) -> str:
@@ -141,7 +170,7 @@ def _figures(kind: Kind, heard: Rounds) -> list[Figure]:
     served = percentile(heard.served, 50), percentile(heard.served, 99)
     note = f"by its record, p99 {served[1]:,.0f} µs; {len(heard.ours)} rounds of {kind.count} and {2 * kind.count}"
     found.append(Figure(f"{kind.action}: of it, being served", served[0], "µs", len(heard.served), note=note))
-    found[0] = replace(found[0], note=kind.note)
+    found[0] = replace(found[0], note=kind.note, goal=None if kind.request_bytes else OWN)
     cpu = f"{kind.action}: CPU of kernel and server"
     if heard.echo_cpu:
         found.append(by_rounds(cpu, heard.our_cpu, heard.echo_cpu, "µs", "CPU of both sides of the echo"))

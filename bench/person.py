@@ -119,6 +119,11 @@ class Person:
                 failure = f"{wrong.code().name}: {wrong.details()}"
             return Ran(ended, asked_us, _now_us(), failure)
 
+    async def add(self, capability: Path) -> None:
+        """Register a capability by its folder; one that is there already is registered anew."""
+        request = pb.AddCapabilityRequest(folder=str(capability))
+        await self._control.AddCapability(request, metadata=self._metadata, timeout=SECONDS)
+
     async def status(self) -> pb.StatusResponse:
         return await self._control.Status(pb.StatusRequest(), metadata=self._metadata, timeout=SECONDS)
 

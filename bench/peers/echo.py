@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,18 @@ class Echo:
 
     async def each_us(self, count: int, request_bytes: int, reply_bytes: int) -> float:
         """The mean of so many calls, one after the other."""
-        request = reply_bytes.to_bytes(4, "big").ljust(request_bytes, b"x")
         began = time.perf_counter_ns()
+        await self.all_us(count, request_bytes, reply_bytes)
+        return (time.perf_counter_ns() - began) / count / 1e3
+
+    async def all_us(self, count: int, request_bytes: int, reply_bytes: int) -> list[float]:
+        """So many calls, one after the other, each timed: from one's beginning to the next one's."""
+        request = reply_bytes.to_bytes(4, "big").ljust(request_bytes, b"x")
+        moments = [time.perf_counter_ns()]
         for _ in range(count):
             assert len(await self._method(request)) == reply_bytes
-        return (time.perf_counter_ns() - began) / count / 1e3
+            moments.append(time.perf_counter_ns())
+        return [(later - earlier) / 1e3 for earlier, later in pairwise(moments)]
 
 
 @contextmanager

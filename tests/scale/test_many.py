@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import many
+from bench import calls, many
 from bench.person import Up, person
 
 pytestmark = pytest.mark.slow
@@ -30,3 +30,11 @@ async def test_a_hundred_and_fifty_runs_in_a_row_leave_nothing_behind(up: Up) ->
     assert line.failures == []
     assert len(line.runs) == 150
     assert line.left == {}
+
+
+async def test_each_call_of_an_echo_is_timed_by_its_arrival(up: Up) -> None:
+    async with person(up) as who:
+        await calls.prepare(who, 64)
+        each = await calls.each_us(who, 30, 64)
+    assert len(each) == 30
+    assert min(each) > 0
