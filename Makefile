@@ -33,7 +33,7 @@ demo: $(DONE)/installed $(GUEST)
 pictures: $(DONE)/installed $(GUEST)
 	@$(BIN)/python docs/shown/pictures.py
 
-bench: $(DONE)/installed $(GUEST)
+bench: $(DONE)/installed $(DONE)/peers $(GUEST)
 	@$(BIN)/python -m bench
 
 test: lint types proto pytest
@@ -91,6 +91,9 @@ baseline: $(DONE)/installed
 lock: $(DONE)/uv
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet -o requirements.lock
+	for peers in peers:3.11 newer:3.12; do $(BIN)/uv pip compile bench/peers/locks/$${peers%:*}.in --universal \
+		--python-version $${peers#*:} --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command 'make lock' --quiet -o bench/peers/locks/$${peers%:*}.lock || exit 1; done
 
 clean:
 	rm -rf .venv build dist $(GUEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -110,6 +113,12 @@ $(DONE)/installed: $(DONE)/uv requirements.lock pyproject.toml
 	@echo 'installing what requirements.lock names'
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What the bench compares with, in environments of their own. What cannot be had here is told by the bench.
+$(DONE)/peers: $(wildcard bench/peers/locks/*) | $(DONE)/installed
+	@echo 'installing what the bench compares with'
+	@$(BIN)/python -m bench.peers.install
 	@touch $@
 
 guest: $(GUEST)

@@ -1,7 +1,8 @@
 """How long a run and a call take, and what they weigh: measured on the real kernel, told as ratios.
 
-`make bench`, or `python -m bench start call many memory`, with `--quick`, `--json`, `--write`. It makes a home of its
-own in the temporary folder, starts a real kernel on it with its walls on and its records on disk, and removes both.
+`make bench`, or `python -m bench start call many memory cpu others`, with `--quick`, `--json`, `--write`. It makes a
+home of its own in the temporary folder, starts a real kernel on it with its walls on and its records on disk, and
+removes both.
 
 Method
 ------
@@ -11,10 +12,13 @@ our figures has a **peer**, something that everyone knows the price of, doing th
     start of a run            python3 -c 1, from spawn to wait, with no packages beside it
     start, beside the bone    a zygote, a fork and a socketpair with the same guest: no kernel, no wall, no record
     call of a capability      a bare grpc.aio echo of messages of the same sizes, over a Unix socket
+    the same, elsewhere       a tool of an MCP stdio server (the official SDK), its client a process of its own
     durable write             temporary file, sync, rename, sync of the folder, straight to the disk
     the kernel's own call     a round trip on a socketpair between two processes
     many runs at once         as many python3 -c 1 at once
     memory of a process       an idle python3
+    what a program computes   the same work in CPython itself
+    the whole of it           pydantic-monty, pyeryx, Pyodide in Node, bubblewrap + python3: each as its makers mean it
 
 * Ours and the peer take turns, within one run of the bench and within milliseconds to seconds of each other, so that
   both meet the same machine. What is claimed is the ratio; the times stand beside it to show its scale.
@@ -25,6 +29,15 @@ our figures has a **peer**, something that everyone knows the price of, doing th
   That leaves out what the shell does, so the time from asking to the first line, by the asker's clock, stands beside.
 * A call is measured from inside the guest, end to end: a program makes N calls, then 2N, and the difference of the two
   runs is N calls, free of what a run costs. Everything is in it: guest, frames, decision, record, server, reply.
+* That says nothing of the slowest call in a hundred, and a program has no clock that would: the kernel's is coarse on
+  purpose. So there is a capability that is an echo and remembers, by its own clock, when each call reached it. From one
+  arrival to the next is one whole round trip, of which each is a sample. The bare echo is timed from call to call.
+* The work of a program: N times over and 2N times over, the difference, by the clock inside: the kernel's record of the
+  run, first line to end; the peer's own. The mean over the works is geometric, over those that the peer can do at all.
+* The other sandboxes time themselves, in processes of their own, with packages of their own: what it takes to ask them
+  is not in their figures, what it takes to ask us is in ours. Nothing of theirs is decided, granted or recorded. Where
+  one keeps a process or a sandbox ready, it has one ready, as we have; its first run is not measured, as ours is not.
+  What one cannot do, or what is not here, is a row with the reason.
 * CPU beside time: what the processes spent on a core (the scheduler's own count) says what a call costs where others
   wait for the same cores. It moves too when they are busy, but less.
 * A program is compiled once before anything is timed, its grants are given, its server is up: what is measured is the

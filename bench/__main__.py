@@ -1,4 +1,4 @@
-"""`python -m bench [start] [call] [many] [memory] [--quick] [--json] [--write] [--row N]`: measure and tell."""
+"""`python -m bench [PART]... [--quick] [--json] [--write] [--row N]`: measure and tell."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 import uvloop
 from rich.console import Console
 
-from bench import call, machine, many, memory, page, start, table
+from bench import call, cpu, machine, many, memory, others, page, start, table
 from bench.figures import Part
 from bench.peers.python import Python, python
 from bench.person import Person, Up, kernel, person
 
 READY = 8
 WIDTH = 120
-PARTS = ("start", "call", "many", "memory")
+PARTS = ("start", "call", "many", "memory", "cpu", "others")
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="How long a run and a call take, as ratios.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; none means all")
-    parser.add_argument("--quick", action="store_true", help="short forms: a minute, and figures that only indicate")
+    parser.add_argument("--quick", action="store_true", help="short forms, which only indicate")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, tables on standard error")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md; wants all parts")
     parser.add_argument("--row", type=int, default=0, metavar="N", help="how many runs in a row (5000)")
@@ -60,6 +60,8 @@ async def _measure(up: Up, peer: Python, options: argparse.Namespace, console: C
         "call": lambda who: call.measure(who, options.quick),
         "many": lambda who: many.measure(who, peer, options.quick, options.row),
         "memory": lambda who: memory.measure(who, peer),
+        "cpu": lambda who: cpu.measure(who, quick=options.quick),
+        "others": lambda who: others.measure(who, options.quick),
     }
     found = []
     async with person(up) as who:
