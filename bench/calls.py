@@ -20,7 +20,7 @@ CAPABILITY = Path(__file__).resolve().parent / "capability"
 
 async def prepare(person: Person, size: int) -> None:
     """Register the echo, grant the program its calls, start the server."""
-    await person.add(CAPABILITY)
+    await person.add("echo", CAPABILITY)
     await each_us(person, 50, size)
 
 

@@ -119,8 +119,13 @@ class Person:
                 failure = f"{wrong.code().name}: {wrong.details()}"
             return Ran(ended, asked_us, _now_us(), failure)
 
-    async def add(self, capability: Path) -> None:
-        """Register a capability by its folder; one that is there already is registered anew."""
+    async def add(self, name: str, capability: Path) -> None:
+        """Register the capability of a folder, unless it is there already."""
+        there = await self._control.ListCapabilities(
+            pb.ListCapabilitiesRequest(), metadata=self._metadata, timeout=SECONDS
+        )
+        if any(each.name == name for each in there.capabilities):
+            return
         request = pb.AddCapabilityRequest(folder=str(capability))
         await self._control.AddCapability(request, metadata=self._metadata, timeout=SECONDS)
 
