@@ -159,3 +159,12 @@ async def test_slots_of_a_request_are_recalled_one_by_one(catalog: Catalog) -> N
     said = await request(path, actor, READ, READ, READ)
     assert all("value" in each for each in said)
     assert on.order.count("effect") == 2
+
+
+async def test_a_reply_that_was_kept_by_its_digest_alone_is_asked_for_again(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    path, actor = await cut_off(catalog, on, READ)
+    made = actor.past[1].made
+    actor.past = {1: Recorded(made, CallSettled("r1", 1, 5, "sha256:" + "0" * 64))}
+    assert "value" in (await request(path, actor, READ))[0]
+    assert on.order == ["fate", "effect", "CallSettled"]
