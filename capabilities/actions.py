@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 
 from agentos.capabilities.context import Context, check_bounds
 from agentos.capabilities.failure import Failure, Invalid, Limit, Unavailable
-from agentos.v1 import annotations_pb2, capability_pb2, seal
+from agentos.v1 import annotations_pb2, capability_pb2, error_pb2, seal
 
 THREADS = 8
 
@@ -26,6 +28,7 @@ LookUp: TypeAlias = Callable[[Any, Context, int], Message | None]
 # What the kernel shows and decides on: name and canonical value of each thing that a call would be about.
 Prepared: TypeAlias = Mapping[str, str]
 Reply: TypeAlias = Callable[[bytes, Context], Awaitable[bytes]]
+AtOnce: TypeAlias = Callable[[bytes, Context], bytes]
 Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 M = TypeVar("M", bound=Callable[..., object])
 
@@ -33,13 +36,15 @@ M = TypeVar("M", bound=Callable[..., object])
 @dataclass(frozen=True)
 class Boot:
     """What the kernel says at the start. `forbidden` are real paths that are never named; `keeps` are the
-    folders that its capability.toml names so, by their names; `settings` those of its settings that were made."""
+    folders that its capability.toml names so, by their names; `settings` those of its settings that were made; `lane`
+    the descriptor of the lane, where there is one."""
 
     socket: str
     key: bytes
     forbidden: tuple[str, ...] = ()
     keeps: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    lane: int = -1
 
 
 class Capability:
@@ -69,13 +74,17 @@ class Unsure(Exception):
 
 
 class Actions:
-    """The methods of a capability by their full names, from bytes to bytes. A missing method is an error at once."""
+    """The methods of a capability by their full names, from bytes to bytes. A missing method is an error at once.
+
+    `replies` are all of them; `at_once` those that are quick, to be called where they are asked for.
+    """
 
     def __init__(self, capability: Capability) -> None:
         self._capability = capability
         self._threads = ThreadPoolExecutor(THREADS, "call")
         service = descriptor_pool.Default().FindServiceByName(capability.service)
         self.replies: dict[str, Reply] = {}
+        self.at_once: dict[str, AtOnce] = {}
         self._prepares: dict[str, Reply] = {}
         self._look_ups: dict[str, tuple[type[Message], LookUp]] = {}
         for rpc in service.methods:
@@ -89,6 +98,8 @@ class Actions:
             self._prepares[name] = partial(_prepare, request_type, resolve)
         if rpc.GetOptions().Extensions[annotations_pb2.action].again == annotations_pb2.AGAIN_LOOK_UP:
             self._look_ups[name] = request_type, self._method(f"look_up_{name}")
+        if resolve is None and getattr(self._method(name), "quick", False):
+            self.at_once[full_name] = partial(_perform_at_once, request_type, self._method(name))
         self.replies[full_name] = partial(_perform, request_type, self._awaitable(name), resolve)
 
     def _awaitable(self, name: str) -> Method:
@@ -122,8 +133,7 @@ class Actions:
         request_type, look_up = self._look_ups.get(asked.action.rpartition(".")[2], (None, None))
         if request_type is None or look_up is None:
             raise Invalid("this action cannot be looked up")
-        request = read(request_type, asked.request)
-        check_bounds(request, context)
+        request = _checked(request_type, asked.request, context)
         try:
             reply = await asyncio.get_running_loop().run_in_executor(
                 self._threads, look_up, request, context, asked.since_ms
@@ -144,8 +154,7 @@ class Actions:
 
 
 async def _prepare(request_type: type[Message], resolve: Method, raw: bytes, context: Context) -> bytes:
-    request = read(request_type, raw)
-    check_bounds(request, context)
+    request = _checked(request_type, raw, context)
     found: Prepared = await resolve(request, context)
     targets = [capability_pb2.Target(name=name, value=value) for name, value in found.items()]
     return capability_pb2.PrepareResponse(targets=targets).SerializeToString()
@@ -154,24 +163,35 @@ async def _prepare(request_type: type[Message], resolve: Method, raw: bytes, con
 async def _perform(
     request_type: type[Message], method: Method, resolve: Method | None, raw: bytes, context: Context
 ) -> bytes:
-    request = read(request_type, raw)
-    check_bounds(request, context)
+    request = _checked(request_type, raw, context)
     if resolve is not None:
         now: Prepared = await resolve(request, context)
         if any(value not in context.targets.get(name, ()) for name, value in now.items()):
             raise Unavailable("what the call is about has changed since it was asked", "make the call again", "changed")
-    reply: bytes = (await method(request, context)).SerializeToString()
-    if len(reply) > seal.REPLY_BYTES:
-        raise Limit("the reply is larger than one call can carry", detail="too_large")
-    return reply
+    return _packed(await method(request, context))
 
 
-def read(request_type: type[Message], raw: bytes) -> Message:
-    """The typed request. Raises Invalid for bytes that are not one."""
+def _perform_at_once(
+    request_type: type[Message], method: Callable[[Message, Context], Message], raw: bytes, context: Context
+) -> bytes:
+    return _packed(method(_checked(request_type, raw, context), context))
+
+
+def _checked(request_type: type[Message], raw: bytes, context: Context) -> Message:
+    """The typed request, which lies within the grant. Raises Invalid for bytes that are not one."""
     try:
-        return request_type.FromString(raw)
+        request = request_type.FromString(raw)
     except DecodeError:
         raise Invalid("the request is not a message of this action") from None
+    check_bounds(request, context)
+    return request
+
+
+def _packed(reply: Message) -> bytes:
+    raw = reply.SerializeToString()
+    if len(raw) > seal.REPLY_BYTES:
+        raise Limit("the reply is larger than one call can carry", detail="too_large")
+    return raw
 
 
 def snake(name: str) -> str:
@@ -186,3 +206,11 @@ def failure_of(problem: BaseException) -> Failure:
     if isinstance(problem, TimeoutError):
         return Unavailable("the call did not end within its time", detail="interrupted")
     return Unavailable("the capability failed", "its own log says why", "interrupted")
+
+
+def told(problem: BaseException) -> error_pb2.Error:
+    """What the kernel is told. What was not raised on purpose is told to our own log alone."""
+    failure = failure_of(problem)
+    if failure is not problem:
+        traceback.print_exception(problem, file=sys.stderr)
+    return failure.error

@@ -20,18 +20,17 @@ the deadline, the nonce; that every bounded field lies within the bounds of the 
 says now is what was decided on and shown. So a method only checks what it meets at the moment of use.
 
 The process is started by the kernel, confined, with nothing but: fd 3, a pipe with JSON (Boot) until its end; fd 4, a
-pipe to which it writes `ready\n` when it listens. It ends on SIGTERM after the calls under way, and with its parent.
+pipe to which it writes `ready\n` when it listens; and the lane, over which most calls come (`lane.py`). It ends on
+SIGTERM after the calls under way, and with its parent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
-import sys
-import time
-import traceback
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import NoReturn
@@ -39,9 +38,11 @@ from typing import NoReturn
 import grpc
 from grpc import aio
 
-from agentos.capabilities.actions import Actions, Boot, Capability, Unsure, failure_of, quick
+from agentos.capabilities.actions import Actions, Boot, Capability, Unsure, quick, told
 from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
+from agentos.capabilities.gate import Gate
+from agentos.capabilities.lane import Lane, open_lane
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 __all__ = [
@@ -49,13 +50,13 @@ __all__ = [
     "quick", "serve",
 ]  # fmt: skip
 
-# Twice what the kernel has under way at most: a stream that was hung up counts until that is heard.
+# Twice what the kernel has under way at most: a call that was given up counts until that is heard.
 CALLS_AT_ONCE = 512
 STOPS_WITHIN_S = 5.0
 OWN = "/agentos.v1.CapabilityService/"
 OPTIONS = (
-    ("grpc.max_receive_message_length", seal.STREAMED_BYTES),
-    ("grpc.max_send_message_length", seal.STREAMED_BYTES),
+    ("grpc.max_receive_message_length", seal.MESSAGE_BYTES),
+    ("grpc.max_send_message_length", seal.MESSAGE_BYTES),
     ("grpc.max_metadata_size", seal.CONTEXT_BYTES),
     ("grpc.absolute_max_metadata_size", seal.CONTEXT_BYTES),
     ("grpc.max_concurrent_streams", CALLS_AT_ONCE),
@@ -68,7 +69,6 @@ STATUS = {
     error_pb2.CODE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
 }
 
-SERVE = OWN + "Serve"
 Call = aio.ServicerContext[bytes, bytes]
 
 
@@ -81,7 +81,8 @@ def read_boot(fd: int = 3) -> Boot:
     with os.fdopen(fd, "rb") as pipe:
         told = json.loads(pipe.read())
     keeps, settings = told.get("keeps", {}), told.get("settings", {})
-    return Boot(told["socket"], bytes.fromhex(told["key"]), tuple(told["forbidden"]), keeps, settings)
+    key, lane = bytes.fromhex(told["key"]), told.get("lane", -1)
+    return Boot(told["socket"], key, tuple(told["forbidden"]), keeps, settings, lane)
 
 
 async def _serve(capability: Capability, boot: Boot) -> None:
@@ -90,23 +91,31 @@ async def _serve(capability: Capability, boot: Boot) -> None:
     capability.boot = boot
     await capability.start()
     server = aio.server(options=OPTIONS, maximum_concurrent_rpcs=CALLS_AT_ONCE)
-    server.add_generic_rpc_handlers((Door(capability, boot.key),))
+    door = Door(capability, boot)
+    server.add_generic_rpc_handlers((door,))
     server.add_insecure_port(f"unix:{boot.socket}")
     await server.start()
+    lane = await door.open_lane(boot.lane) if boot.lane >= 0 else None
+    # What is there now stays: no collection has to look at it again.
+    gc.collect()
+    gc.freeze()
     os.write(4, b"ready\n")
     os.close(4)
     await stop.wait()
+    if lane:
+        await lane.finish(STOPS_WITHIN_S)
     await server.stop(STOPS_WITHIN_S)
 
 
 class Door(grpc.GenericRpcHandler):
     """Every way in. What comes in stays bytes until its seal was found to hold."""
 
-    def __init__(self, capability: Capability, key: bytes) -> None:
-        self._key = key
-        self._window = seal.Window()
+    def __init__(self, capability: Capability, boot: Boot) -> None:
+        self._gate = Gate(boot.key)
+        self._lane = boot.lane >= 0
         self._capability = capability
         actions = Actions(capability)
+        self._at_once = actions.at_once
         self._replies = actions.replies | {
             OWN + "Describe": self._describe,
             OWN + "Health": self._health,
@@ -116,69 +125,38 @@ class Door(grpc.GenericRpcHandler):
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method: grpc.unary_unary_rpc_method_handler(partial(self._answer, method)) for method in self._replies
         }
-        self._handlers[SERVE] = grpc.stream_stream_rpc_method_handler(self._serve)
         self._handlers[OWN + "Watch"] = grpc.unary_stream_rpc_method_handler(partial(self._events, OWN + "Watch"))
+
+    async def open_lane(self, descriptor: int) -> Lane:
+        """The other way in, for the same calls."""
+        return await open_lane(descriptor, self._gate, self._at_once, self._replies)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         return self._handlers.get(handler_call_details.method)
 
-    def _admit_alone(self, method: str, request: bytes, call: Call) -> Context:
-        """The context of a call whose seal is in its metadata. Raises as _admit does."""
+    def _admit(self, method: str, request: bytes, call: Call) -> Context:
+        """The context of a call whose seal is in its metadata. Raises as the gate does."""
         sent = {name: value for name, value in call.invocation_metadata() or () if isinstance(value, bytes)}
-        return self._admit(method, sent.get(seal.CONTEXT, b""), request, sent.get(seal.SEAL, b""))
-
-    def _admit(self, method: str, context: bytes, request: bytes, given: bytes) -> Context:
-        """The context of a call of the kernel. Raises for anything that the kernel did not send just now."""
-        if len(request) > seal.REQUEST_BYTES or len(context) > seal.CONTEXT_BYTES:
-            raise Limit("the call is larger than one call can carry", detail="too_large")
-        if not seal.holds(given, self._key, method, context, request):
-            raise Denied("the call is not sealed by the kernel")
-        told = capability_pb2.CallContext.FromString(context)
-        if told.deadline_unix_ms <= time.time() * 1000:
-            raise Unavailable("the call's deadline has passed")
-        if not self._window.admits(told.nonce):
-            raise Denied("the call was made before")
-        return Context.read(told)
+        return self._gate.admit(method, sent.get(seal.CONTEXT, b""), request, sent.get(seal.SEAL, b""))
 
     async def _answer(self, method: str, request: bytes, call: Call) -> bytes:
         try:
-            context = self._admit_alone(method, request, call)
+            context = self._admit(method, request, call)
             async with asyncio.timeout(context.remaining_s):
                 return await self._replies[method](request, context)
         except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
             await _abort(call, problem)
 
-    async def _serve(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
-        """Calls of the kernel, one after the other. The stream itself is sealed, so that nobody else holds one open."""
-        try:
-            self._admit_alone(SERVE, b"", call)
-        except Failure as problem:
-            await _abort(call, problem)
-        async for raw in requests:
-            yield (await self._served(raw)).SerializeToString()
-
-    async def _served(self, raw: bytes) -> capability_pb2.ServeResponse:
-        try:
-            asked = capability_pb2.ServeRequest.FromString(raw)
-            context = self._admit(asked.method, asked.context, asked.request, asked.seal)
-            reply = self._replies.get(asked.method)
-            if reply is None:
-                raise Unavailable("the capability does not know this action")
-            async with asyncio.timeout(context.remaining_s):
-                return capability_pb2.ServeResponse(reply=await reply(asked.request, context))
-        except Exception as problem:  # noqa: BLE001 - as above
-            return capability_pb2.ServeResponse(error=_told(problem))
-
     async def _events(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         try:
-            self._admit_alone(method, request, call)
+            self._admit(method, request, call)
             async for event in self._capability.watch():
                 yield event.SerializeToString()
         except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
             await _abort(call, problem)
 
     async def _describe(self, request: bytes, context: Context) -> bytes:
-        return capability_pb2.DescribeResponse(services=[self._capability.service], serves=True).SerializeToString()
+        return capability_pb2.DescribeResponse(services=[self._capability.service], lane=self._lane).SerializeToString()
 
     async def _health(self, request: bytes, context: Context) -> bytes:
         return capability_pb2.HealthResponse().SerializeToString()
@@ -186,13 +164,5 @@ class Door(grpc.GenericRpcHandler):
 
 async def _abort(call: Call, problem: Exception) -> NoReturn:
     """End a call with its typed error."""
-    error = _told(problem)
+    error = told(problem)
     await call.abort(STATUS[error.code], trailing_metadata=((seal.ERROR, error.SerializeToString()),))
-
-
-def _told(problem: Exception) -> error_pb2.Error:
-    """What the kernel is told. What was not raised on purpose is told to our own log alone."""
-    failure = failure_of(problem)
-    if failure is not problem:
-        traceback.print_exception(problem, file=sys.stderr)
-    return failure.error

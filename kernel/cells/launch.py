@@ -1,8 +1,11 @@
 """One process of a capability server: started behind its walls, spoken to under seal, watched, and ended.
 
-It inherits nothing of the kernel but two pipes. On fd 3 it reads where to listen, the key for this start and the paths
-that are never named; on fd 4 it says `ready`. It listens in a folder of its own, so that no server can put itself in
-another's place. What it writes to stdout and stderr is kept in a ring for the person, and never shown to a program.
+It inherits nothing of the kernel but two pipes and the lane. On fd 3 it reads where to listen, the key for this start
+and the paths that are never named; on fd 4 it says `ready`. It listens in a folder of its own, so that no server can
+put itself in another's place. What it writes to stdout and stderr is kept in a ring for the person, and is never shown
+to a program.
+
+Calls go over the lane (fd 5) where the server takes them there, and else, or where they are large, as calls of gRPC.
 
 A call that was sent and not answered is never sent again: gRPC's retries are off, and the failure says `interrupted`.
 """
@@ -15,6 +18,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -28,9 +32,10 @@ import msgspec
 from google.protobuf.message import DecodeError
 from grpc import aio
 
+from agentos.kernel.cells.lane import Cut, Lane, Unsent, open_lane
 from agentos.kernel.cells.spawn import hear, spawn, watch
 from agentos.manifest.rules import CapabilityRule
-from agentos.v1 import capability_pb2, error_pb2, seal
+from agentos.v1 import capability_pb2, error_pb2, lane, seal
 
 READY_WITHIN_S = 20.0
 DRAINS_WITHIN_S = 30.0
@@ -38,16 +43,14 @@ STOPS_WITHIN_S = 6.0
 KEPT_OUTPUT = 16_384
 MAX_SOCKET_PATH = 103
 DESCRIBE = "/agentos.v1.CapabilityService/Describe"
-SERVE = "/agentos.v1.CapabilityService/Serve"
-MOST_IDLE = 8
+LANE = 5
 CHANNEL = (
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_send_message_length", seal.STREAMED_BYTES),
-    ("grpc.max_receive_message_length", seal.STREAMED_BYTES),
+    ("grpc.max_send_message_length", seal.MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", seal.MESSAGE_BYTES),
 )
-Stream = aio.StreamStreamCall[bytes, bytes]
 CODES = frozenset(error_pb2.Code.values()) - {error_pb2.CODE_UNSPECIFIED, error_pb2.CODE_NEEDS_APPROVAL}
 
 
@@ -92,21 +95,20 @@ class Server:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._methods: dict[str, aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        # Streams on which no call is under way, where the server takes calls over them.
-        self._serves = False
-        self._streams: list[Stream] = []
+        self._line: socket.socket | None = None
+        self._lane: Lane | None = None
 
     async def start(self, runtime: Path, keeps: Mapping[str, str], forbidden: tuple[str, ...]) -> None:
         """Start it and wait until it listens. Raises CallFailed; then nothing of it is left."""
         self._place = Path(tempfile.mkdtemp(prefix=f"{self.rule.name[:12]}-", dir=runtime))
-        socket = str(self._place / "s")
-        boot: dict[str, object] = {"socket": socket, "key": self._key.hex()}
+        listens = str(self._place / "s")
+        boot: dict[str, object] = {"socket": listens, "key": self._key.hex(), "lane": LANE}
         boot |= {"forbidden": forbidden, "keeps": dict(keeps), "settings": settings(self.rule)}
         ready = self._spawn(profile(self.rule, self.folders, str(self._place)), json.dumps(boot).encode())
         try:
-            if len(socket) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
+            if len(listens) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
                 raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
-            self._channel = aio.insecure_channel(f"unix:{socket}", options=CHANNEL)
+            self._channel = aio.insecure_channel(f"unix:{listens}", options=CHANNEL)
             await self._check_services()
         except BaseException:
             await self.kill()
@@ -118,11 +120,12 @@ class Server:
         boot_out, boot_in = os.pipe()
         ready_out, ready_in = os.pipe()
         output_out, output_in = os.pipe()
-        with tempfile.TemporaryFile(dir=self._place) as told:
+        self._line, theirs = socket.socketpair()
+        with theirs, tempfile.TemporaryFile(dir=self._place) as told:
             told.write(msgspec.json.encode(walls))
             told.seek(0)
-            given = {1: output_in, 2: output_in, 3: boot_out, 4: ready_in, 5: told.fileno()}
-            self.pid = spawn([sys.executable, "-I", "-m", "agentos.kernel.cells.confine", "5"], given)
+            given = {1: output_in, 2: output_in, 3: boot_out, 4: ready_in, LANE: theirs.fileno(), 6: told.fileno()}
+            self.pid = spawn([sys.executable, "-I", "-m", "agentos.kernel.cells.confine", "6"], given)
         for fd in (boot_out, ready_in, output_in):
             os.close(fd)
         with suppress(BrokenPipeError), os.fdopen(boot_in, "wb") as pipe:
@@ -138,6 +141,8 @@ class Server:
 
     def _gone(self, status: int) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
+        if self._line:
+            self._line.close()
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -146,8 +151,9 @@ class Server:
         raw = await self.call(DESCRIBE, b"", context)
         with suppress(DecodeError):
             described = capability_pb2.DescribeResponse.FromString(raw)
-            self._serves = described.serves
             if self.rule.service in described.services:
+                if described.lane and self._line:
+                    self._lane, self._line = await open_lane(self._line, self._broke), None
                 return
         raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} does not serve what it is registered for")
 
@@ -169,15 +175,15 @@ class Server:
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"the call's time was up before {self.rule.name} was asked")
         self._under_way += 1
         try:
-            if self._serves:
-                return await self._over_a_stream(method, request, context, remaining)
-            return await self._method(method)(
-                request, timeout=remaining, metadata=self._sealed(method, request, context)
-            )
+            told, mark = self._sealed(method, request, context)
+            if self._lane and lane.fits(request):
+                frame = lane.call(self._nonce, mark, method, told, request)
+                return await self._over_the_lane(self._lane, frame, remaining)
+            sealed = (seal.CONTEXT, told), (seal.SEAL, mark)
+            return await self._method(method)(request, timeout=remaining, metadata=sealed)
         except aio.AioRpcError as problem:
             if problem.code() == grpc.StatusCode.UNAVAILABLE and said_in(problem) is None:
-                self.lost = True
-                self._signal(signal.SIGKILL)
+                self._broke()
             raise failed(self.rule.name, problem) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -189,66 +195,37 @@ class Server:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
-                self._hang_up(MOST_IDLE)
 
-    def _sealed(
-        self, method: str, request: bytes, context: capability_pb2.CallContext
-    ) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
-        """The context with a nonce of its own, and its seal: as metadata."""
+    def _broke(self) -> None:
+        """The way to it broke, or it said what no server says."""
+        self.lost = True
+        self._signal(signal.SIGKILL)
+
+    def _sealed(self, method: str, request: bytes, context: capability_pb2.CallContext) -> tuple[bytes, bytes]:
+        """The context with a nonce of its own, and the seal of the call."""
         self._nonce += 1
         context.nonce = seal.nonce(self._nonce)
         told = context.SerializeToString()
-        return (seal.CONTEXT, told), (seal.SEAL, seal.seal(self._key, method, told, request))
+        return told, seal.seal(self._key, method, told, request)
 
-    async def _over_a_stream(
-        self, method: str, request: bytes, context: capability_pb2.CallContext, seconds: float
-    ) -> bytes:
-        """Send a call over a stream that is free. One that did not answer to the end is of no more use."""
-        (_, told), (_, given) = self._sealed(method, request, context)
-        asked = capability_pb2.ServeRequest(method=method, context=told, request=request, seal=given)
-        stream = self._streams.pop() if self._streams else self._stream(context.deadline_unix_ms)
-        answered = False
+    async def _over_the_lane(self, line: Lane, call: bytes, seconds: float) -> bytes:
+        """Send a call over the lane; its number is its nonce."""
+        name = self.rule.name
         try:
-            async with asyncio.timeout(seconds):
-                await stream.write(asked.SerializeToString())
-                raw = await stream.read()
-            answered = isinstance(raw, bytes)
+            kind, body = await line.ask(self._nonce, call, seconds)
+        except Unsent:
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} could not be asked") from None
+        except Cut:
+            raise stopped(name) from None
         except TimeoutError:
-            reason = f"{self.rule.name} did not answer in time"
+            reason = f"{name} did not answer in time"
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted") from None
-        except asyncio.InvalidStateError:
-            raw = aio.EOF
-        finally:
-            if answered:
-                self._streams.append(stream)
-            else:
-                stream.cancel()
-        return self._answer(raw)
-
-    def _answer(self, raw: object) -> bytes:
-        if isinstance(raw, bytes):
-            with suppress(DecodeError):
-                answer = capability_pb2.ServeResponse.FromString(raw)
-                if answer.WhichOneof("answer") == "reply":
-                    return answer.reply
-                if failure := typed(answer.error):
-                    raise failure
-            reason = f"{self.rule.name} answered nonsense"
-            raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason, detail="interrupted")
-        self.lost = True
-        self._signal(signal.SIGKILL)
-        raise stopped(self.rule.name)
-
-    def _hang_up(self, keep: int) -> None:
-        """Close streams that are free, but for a few."""
-        while len(self._streams) > keep:
-            self._streams.pop().cancel()
-
-    def _stream(self, deadline_ms: int) -> Stream:
-        """A new stream; the seal on it says that it is the kernel's."""
-        opening = capability_pb2.CallContext(deadline_unix_ms=deadline_ms)
-        open_stream: aio.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(SERVE)
-        return open_stream(metadata=self._sealed(SERVE, b"", opening))
+        if kind == lane.REPLY:
+            return body
+        with suppress(DecodeError):
+            if failure := typed(error_pb2.Error.FromString(body)):
+                raise failure
+        raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{name} answered nonsense", detail="interrupted")
 
     def _method(self, name: str) -> aio.UnaryUnaryMultiCallable[bytes, bytes]:
         found = self._methods.get(name)
@@ -265,7 +242,6 @@ class Server:
                 while self._under_way:
                     self._idle.clear()
                     await self._idle.wait()
-        self._hang_up(0)
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.ended), STOPS_WITHIN_S)

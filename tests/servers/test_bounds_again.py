@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.message import Message
 
-from agentos.capabilities.actions import Prepared, _perform
+from agentos.capabilities.actions import Prepared, _perform, _perform_at_once
 from agentos.capabilities.context import Context, check_bounds
 from agentos.capabilities.failure import Denied, Invalid, Unavailable
 from agentos.kernel.cells.servers import CallFailed
@@ -49,6 +49,27 @@ async def test_what_prepare_says_now_must_be_what_was_shown() -> None:
     same = shown | {"replaces": ("/me/b, 3 bytes, version 1",)}
     await _perform(files_pb2.FilesMoveRequest, move, resolve, raw, Context(bounds, same, "", 0))
     assert moved == ["/me/b"]
+
+
+def test_what_is_quick_is_checked_like_all_else() -> None:
+    read: list[str] = []
+
+    def look(request: Message, under: Context) -> Message:
+        assert isinstance(request, files_pb2.FilesReadRequest)
+        read.append(request.path)
+        return files_pb2.FilesReadResponse()
+
+    under = Context({"path": ("/me/**",)}, {}, "", 0)
+    for path, refusal in (("/other/a", Denied), ("/me/../other/a", Invalid), ("/me/a", None)):
+        raw = files_pb2.FilesReadRequest(path=path).SerializeToString()
+        if refusal:
+            with pytest.raises(refusal):
+                _perform_at_once(files_pb2.FilesReadRequest, look, raw, under)
+        else:
+            _perform_at_once(files_pb2.FilesReadRequest, look, raw, under)
+    with pytest.raises(Invalid):
+        _perform_at_once(files_pb2.FilesReadRequest, look, b"\xff\xff", under)
+    assert read == ["/me/a"]
 
 
 async def test_nothing_outside_the_grant_is_looked_at_for_prepare() -> None:

@@ -21,7 +21,6 @@ READ = "/agentos.v1.FilesService/Read"
 WRITE = "/agentos.v1.FilesService/Write"
 HEALTH = "/agentos.v1.CapabilityService/Health"
 WATCH = "/agentos.v1.CapabilityService/Watch"
-SERVE = "/agentos.v1.CapabilityService/Serve"
 COUNT = iter(range(1000, 10**6))
 
 Metadata = tuple[tuple[str, bytes], ...]
@@ -175,7 +174,7 @@ async def test_a_request_beyond_the_limit_is_refused_before_its_seal(me: World) 
 
 
 async def test_a_request_beyond_what_a_stream_carries_is_not_even_read(me: World) -> None:
-    assert not await refused_as_too_large(me, seal.STREAMED_BYTES + 1)
+    assert not await refused_as_too_large(me, seal.MESSAGE_BYTES + 1)
 
 
 async def test_thousands_of_unsealed_streams_leave_the_server_answering(me: World) -> None:
@@ -185,57 +184,3 @@ async def test_thousands_of_unsealed_streams_leave_the_server_answering(me: Worl
         results = await asyncio.gather(*flood, return_exceptions=True)
     assert all(isinstance(result, aio.AioRpcError) for result in results)
     await me.call("files.read", path="a")
-
-
-# ---- the same over a stream
-
-
-def asked(me: World, method: str, request: bytes, metadata: Metadata) -> bytes:
-    (_, told), (_, given) = metadata
-    return capability_pb2.ServeRequest(method=method, context=told, request=request, seal=given).SerializeToString()
-
-
-async def over_a_stream(me: World, *messages: bytes) -> list[capability_pb2.ServeResponse]:
-    async with channel(me) as opened:
-        calls: aio.StreamStreamMultiCallable[bytes, bytes] = opened.stream_stream(SERVE)
-        serving = calls(metadata=sealed(me, SERVE, b""), timeout=10)
-        heard = []
-        for message in messages:
-            await serving.write(message)
-            raw = await serving.read()
-            assert isinstance(raw, bytes)
-            heard.append(capability_pb2.ServeResponse.FromString(raw))
-        serving.cancel()
-    return heard
-
-
-async def test_a_stream_that_is_not_the_kernels_is_ended_before_it_says_anything(me: World) -> None:
-    async with channel(me) as opened:
-        calls: aio.StreamStreamMultiCallable[bytes, bytes] = opened.stream_stream(SERVE)
-        for metadata in ((), sealed(me, SERVE, b"", key=bytes(32)), sealed(me, READ, b"")):
-            with pytest.raises(aio.AioRpcError) as caught:
-                await calls(metadata=metadata, timeout=10).read()
-            assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
-
-
-@pytest.mark.parametrize("tamper", list(TAMPERED.values())[3:], ids=list(TAMPERED)[3:])
-async def test_a_call_over_a_stream_is_refused_with(me: World, tamper: Tamper) -> None:
-    request = request_of(me)
-    whole = asked(me, READ, request, sealed(me, READ, request))
-    false, true = await over_a_stream(me, asked(me, READ, request, tamper(me, sealed(me, READ, request))), whole)
-    assert (false.error.code, false.error.reason) == (error_pb2.CODE_DENIED, "the call is not sealed by the kernel")
-    assert files_pb2.FilesReadResponse.FromString(true.reply).data == b"mine"
-
-
-async def test_over_a_stream_nothing_is_served_twice_or_late_or_beside_the_protocol(me: World) -> None:
-    request = request_of(me)
-    once = asked(me, READ, request, sealed(me, READ, request))
-    late = asked(me, READ, request, sealed(me, READ, request, seconds=-1))
-    other = "/agentos.v1.FilesService/Chmod"
-    unknown = asked(me, other, request, sealed(me, other, request))
-    first, again, after, none, junk = await over_a_stream(me, once, once, late, unknown, b"\xff\xff")
-    assert first.reply
-    assert again.error.reason == "the call was made before"
-    assert "deadline" in after.error.reason
-    assert none.error.reason == "the capability does not know this action"
-    assert junk.error.code == error_pb2.CODE_UNAVAILABLE

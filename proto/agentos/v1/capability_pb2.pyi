@@ -9,11 +9,11 @@ context and the request, each preceded by its length as 8 bytes big-endian. A se
 seal is wrong, whose deadline has passed, or whose nonce it has seen. seal.py beside this file is the same in code.
 A failure is a gRPC status with the trailing metadata `agentos-error-bin`, a serialised Error.
 
-A stream costs less than half of what a call of its own does. A server that says so in Describe takes calls over
-Serve, sealed each like the others; the kernel opens as many of these streams as calls are under way.
+A small call costs an eighth of that over the lane: one end of a pair of sockets, which a server inherits as the
+descriptor that its boot names `lane`. A server that says so in Describe takes calls there as well, sealed each like
+the others. What goes over it is fixed, and written down in lane.py beside this file. No server has to offer it.
 """
 
-from agentos.v1 import error_pb2 as _error_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -216,9 +216,9 @@ class DescribeResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SERVICES_FIELD_NUMBER: _builtins.int
-    SERVES_FIELD_NUMBER: _builtins.int
-    serves: _builtins.bool
-    """It takes calls over Serve."""
+    LANE_FIELD_NUMBER: _builtins.int
+    lane: _builtins.bool
+    """It takes calls over the lane."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Full names of the services it serves: agentos.v1.FilesService."""
@@ -227,74 +227,15 @@ class DescribeResponse(_message.Message):
         self,
         *,
         services: _abc.Iterable[_builtins.str] | None = ...,
-        serves: _builtins.bool = ...,
+        lane: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["serves", b"serves", "services", b"services"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane", "services", b"services"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
-
-@_typing.final
-class ServeRequest(_message.Message):
-    """One call over Serve: what is metadata and message where a call goes alone."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    METHOD_FIELD_NUMBER: _builtins.int
-    CONTEXT_FIELD_NUMBER: _builtins.int
-    REQUEST_FIELD_NUMBER: _builtins.int
-    SEAL_FIELD_NUMBER: _builtins.int
-    method: _builtins.str
-    """As gRPC spells it: /agentos.v1.FilesService/Read."""
-    context: _builtins.bytes
-    """A serialised CallContext."""
-    request: _builtins.bytes
-    """The serialised request message."""
-    seal: _builtins.bytes
-    def __init__(
-        self,
-        *,
-        method: _builtins.str = ...,
-        context: _builtins.bytes = ...,
-        request: _builtins.bytes = ...,
-        seal: _builtins.bytes = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "method", b"method", "request", b"request", "seal", b"seal"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ServeRequest: _TypeAlias = ServeRequest  # noqa: Y015
-
-@_typing.final
-class ServeResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REPLY_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
-    reply: _builtins.bytes
-    """The serialised response message."""
-    @_builtins.property
-    def error(self) -> _error_pb2.Error: ...
-    def __init__(
-        self,
-        *,
-        reply: _builtins.bytes = ...,
-        error: _error_pb2.Error | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "reply", b"reply"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "reply", b"reply"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["reply", "error"]  # noqa: Y015
-    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
-
-Global___ServeResponse: _TypeAlias = ServeResponse  # noqa: Y015
 
 @_typing.final
 class HealthRequest(_message.Message):

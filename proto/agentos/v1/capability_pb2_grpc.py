@@ -59,11 +59,6 @@ class CapabilityServiceStub:
                 request_serializer=agentos_dot_v1_dot_capability__pb2.WatchRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_capability__pb2.WatchResponse.FromString,
                 _registered_method=True)
-        self.Serve = channel.stream_stream(
-                '/agentos.v1.CapabilityService/Serve',
-                request_serializer=agentos_dot_v1_dot_capability__pb2.ServeRequest.SerializeToString,
-                response_deserializer=agentos_dot_v1_dot_capability__pb2.ServeResponse.FromString,
-                _registered_method=True)
 
 
 class CapabilityServiceServicer:
@@ -104,13 +99,6 @@ class CapabilityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Serve(self, request_iterator, context):
-        """Calls, one after the other: each request is answered before the next is read. A server need not offer it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_CapabilityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -138,11 +126,6 @@ def add_CapabilityServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=agentos_dot_v1_dot_capability__pb2.WatchRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_capability__pb2.WatchResponse.SerializeToString,
-            ),
-            'Serve': grpc.stream_stream_rpc_method_handler(
-                    servicer.Serve,
-                    request_deserializer=agentos_dot_v1_dot_capability__pb2.ServeRequest.FromString,
-                    response_serializer=agentos_dot_v1_dot_capability__pb2.ServeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -280,33 +263,6 @@ class CapabilityService:
             '/agentos.v1.CapabilityService/Watch',
             agentos_dot_v1_dot_capability__pb2.WatchRequest.SerializeToString,
             agentos_dot_v1_dot_capability__pb2.WatchResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Serve(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/agentos.v1.CapabilityService/Serve',
-            agentos_dot_v1_dot_capability__pb2.ServeRequest.SerializeToString,
-            agentos_dot_v1_dot_capability__pb2.ServeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,8 +9,9 @@ context and the request, each preceded by its length as 8 bytes big-endian. A se
 seal is wrong, whose deadline has passed, or whose nonce it has seen. seal.py beside this file is the same in code.
 A failure is a gRPC status with the trailing metadata `agentos-error-bin`, a serialised Error.
 
-A stream costs less than half of what a call of its own does. A server that says so in Describe takes calls over
-Serve, sealed each like the others; the kernel opens as many of these streams as calls are under way.
+A small call costs an eighth of that over the lane: one end of a pair of sockets, which a server inherits as the
+descriptor that its boot names `lane`. A server that says so in Describe takes calls there as well, sealed each like
+the others. What goes over it is fixed, and written down in lane.py beside this file. No server has to offer it.
 """
 
 from agentos.v1 import capability_pb2 as _capability_pb2
@@ -51,8 +52,6 @@ class CapabilityServiceStub:
     """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _grpc.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
-    Serve: _grpc.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]
-    """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 @_typing.type_check_only
 class CapabilityServiceAsyncStub(CapabilityServiceStub):
@@ -67,8 +66,6 @@ class CapabilityServiceAsyncStub(CapabilityServiceStub):
     """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _aio.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]  # type: ignore[assignment]
     """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
-    Serve: _aio.StreamStreamMultiCallable[_capability_pb2.ServeRequest, _capability_pb2.ServeResponse]  # type: ignore[assignment]
-    """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -110,13 +107,5 @@ class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_capability_pb2.WatchResponse], _abc.AsyncIterator[_capability_pb2.WatchResponse]]:
         """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
-
-    @_abc_1.abstractmethod
-    def Serve(
-        self,
-        request_iterator: _MaybeAsyncIterator[_capability_pb2.ServeRequest],
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_capability_pb2.ServeResponse], _abc.AsyncIterator[_capability_pb2.ServeResponse]]:
-        """Calls, one after the other: each request is answered before the next is read. A server need not offer it."""
 
 def add_CapabilityServiceServicer_to_server(servicer: CapabilityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

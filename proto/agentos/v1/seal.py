@@ -24,21 +24,25 @@ KEY_BYTES = 32
 NONCE_BYTES = 8
 WIDTH = 8192
 
-# What one call may weigh. A frame of a guest is at most 8 MiB; its context travels as metadata.
+# What one call may weigh. A frame of a guest is at most 8 MiB.
 REQUEST_BYTES = 8 * 2**20 + 2**16
 REPLY_BYTES = 8 * 2**20 + 2**16
 CONTEXT_BYTES = 256 * 2**10
-# A message of Serve: a call with its context, or an answer.
-STREAMED_BYTES = REQUEST_BYTES + CONTEXT_BYTES + 2**12
+# What gRPC reads at all: more than a request may weigh, so that one that is too large can be told so.
+MESSAGE_BYTES = REQUEST_BYTES + 2**18
 
 
 def seal(key: bytes, method: str, context: bytes, request: bytes) -> bytes:
     """The 32 bytes that say: the holder of the key sends this request, in this context, to this method."""
-    mac = hashlib.blake2b(key=key, digest_size=32)
-    for part in (method.encode(), context, request):
-        mac.update(len(part).to_bytes(8, "big"))
-        mac.update(part)
+    name = method.encode()
+    head = b"".join((_length(name), name, _length(context), context, _length(request)))
+    mac = hashlib.blake2b(head, key=key, digest_size=32)
+    mac.update(request)
     return mac.digest()
+
+
+def _length(part: bytes) -> bytes:
+    return len(part).to_bytes(8, "big")
 
 
 def holds(given: bytes, key: bytes, method: str, context: bytes, request: bytes) -> bool:
