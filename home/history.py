@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
 from agentos.home.records import CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
 
 
@@ -39,6 +40,8 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
     ask: int = 0
     manifest_path: str = ""
     terminal: tuple[int, int] = (0, 0)
+    # The event that started it; empty where a person did.
+    event: str = ""
 
 
 class CallUnknown(msgspec.Struct, frozen=True, tag="call.unknown"):
@@ -128,7 +131,7 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
 Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
-    | CallUnknown | CallAgain | RunParked
+    | CallUnknown | CallAgain | RunParked | Armed | Disarmed | Switched | Happened | Delivered | Replayed
 )  # fmt: skip
 
 

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
 
+from agentos.events.service import Events
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
+from agentos.home.refusal import Refusal
 from agentos.kernel import provenance, standing, views
+from agentos.kernel.arming import Arming
 from agentos.kernel.cells.spawn import hear_out
-from agentos.kernel.desk import Refusal
 from agentos.kernel.ledger import Past
 from agentos.kernel.run import Run as ActiveRun
 from agentos.manifest import suggest
@@ -276,6 +278,11 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     ) -> pb.RemoveCapabilityResponse:
         await _done(self._kernel.remove_capability(request.name), context)
         return pb.RemoveCapabilityResponse()
+
+
+def events(kernel: Kernel) -> Events:
+    """The service of events of this kernel."""
+    return Events(kernel.ledger, kernel.dispatch, Arming(kernel.runs, kernel.ledger).arm, _done, kernel.runs.now_ms)  # type: ignore[arg-type]  # each generated file has a context of its own
 
 
 async def walls() -> list[pb.Wall]:

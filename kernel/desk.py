@@ -14,7 +14,8 @@ from typing import Protocol
 import msgspec
 
 from agentos.home.history import Ledger, PromptAnswered, Record
-from agentos.home.records import Bounds, Denial, Fault, Grant, Terms
+from agentos.home.records import Bounds, Denial, Grant, Terms
+from agentos.home.refusal import Refusal
 from agentos.kernel import bounds
 from agentos.kernel.grants import Standing
 from agentos.manifest.rules import Catalog
@@ -24,14 +25,6 @@ from agentos.v1.names import BadName
 
 MAX_OPEN = 100
 YEAR_MS = 366 * 86_400_000
-
-
-class Refusal(Exception):
-    """What the shell asked for cannot be; `fault` says why and what to do."""
-
-    def __init__(self, code: int, reason: str, hint: str = "", detail: str = "") -> None:
-        super().__init__(reason)
-        self.fault = Fault(code, reason, hint, detail)
 
 
 class Numbering(Protocol):

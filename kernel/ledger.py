@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from agentos.events.queue import Queue, numbered
 from agentos.home import history
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
@@ -22,7 +23,7 @@ CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 2"
+FOLD = "ledger 3"
 KEEP_EVERY = 5_000
 
 
@@ -47,6 +48,7 @@ class Folded(msgspec.Struct):
     folders: dict[str, history.CapabilityAdded] = {}
     secrets: dict[str, history.SecretSet] = {}
     ids: dict[str, int] = {}
+    queue: Queue = msgspec.field(default_factory=Queue)
 
 
 class Ledger:
@@ -58,7 +60,7 @@ class Ledger:
         # Each is changed in place, and never another one.
         self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
         self.folders, self.secrets, self._ids = self._all.folders, self._all.secrets, self._all.ids
-        self.open, self.unknown = self._all.open, self._all.unknown
+        self.open, self.unknown, self.queue = self._all.open, self._all.unknown, self._all.queue
         for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body), entry.seq)
 
@@ -126,12 +128,18 @@ class Ledger:
 
     def program(self, digest: str) -> history.ProgramSeen | None:
         """A program as it was seen first."""
-        after = self._all.programs[digest] - 1
-        record = next((history.decode(entry.body) for entry in self.journal.entries(after=after)), None)
+        record = self.at(self._all.programs[digest])
         return record if isinstance(record, history.ProgramSeen) else None
+
+    def at(self, seq: int) -> history.Record | None:
+        """What stands at this place of the journal, if it was not erased."""
+        return next((history.decode(entry.body) for entry in self.journal.entries(after=seq - 1)), None)
 
     def _fold(self, record: history.Record, seq: int) -> None:
         self.table.fold((record,))
+        self.queue.fold(record, seq)
+        for name in numbered(record):
+            self._seen(name)
         if isinstance(record, history.RunBegan):
             self._seen(record.run)
             self.open[record.run] = 0
@@ -175,6 +183,7 @@ class Ledger:
         self._seen(record.run)
         self.recent.pop(record.run, None)
         self.open.pop(record.run, None)
+        self.queue.forget(record.run)
         self.table.end(record.run)
         for each, uses, last_used_ms in record.uses:
             self.table.held[each].uses, self.table.held[each].last_used_ms = uses, last_used_ms

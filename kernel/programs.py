@@ -18,12 +18,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from agentos.home.journal import Journal
+from agentos.home.refusal import Refusal
 from agentos.kernel.canonical import framed
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.foreign import Flights, Foreign
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import Cell, CellLimits, Cells
-from agentos.kernel.desk import Refusal
 from agentos.kernel.lately import Lately
 from agentos.v1 import control_pb2, error_pb2
 

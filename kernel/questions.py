@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
+from agentos.home.refusal import Refusal
 from agentos.kernel import bounds, own, prompts, provenance, views
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
-from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.desk import Desk
 from agentos.kernel.grants import Held, Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
@@ -80,7 +81,7 @@ class Questions:
         if run.request.grant_manifest:
             await self._ledger.durable(self._desk.grant_lines(asking, run.who))
             run.tell(granted=pb.Granted(lines=asking))
-        elif run.request.ask != pb.ASK_DENY:
+        elif run.request.ask != pb.ASK_DENY and not run.began.event:  # who armed it was asked then
             await self._ask_for_lines(run, lines, asking)
 
     async def _ask_for_lines(self, run: Run, lines: Sequence[pb.Line], asking: Sequence[pb.Line]) -> None:
@@ -93,6 +94,17 @@ class Questions:
         if not answer or len(refused) == len(asking):
             hint = f"agentos explain {PurePosixPath(run.who.path).name} shows what it asks"
             raise Refusal(error_pb2.CODE_DENIED, "you allowed nothing, so it did not start", hint)
+
+    def lay(
+        self, run: str, program: pb.Program, lines: Sequence[pb.Line], who: Standing, why: str, review: bool = True,
+        calls: Sequence[str] = (), outside: Sequence[str] = (),
+    ) -> pb.Prompt:  # fmt: skip
+        """Lay a prompt on the desk."""
+        prompt = pb.Prompt(
+            id=self._ledger.next_id("p"), run=run, program=program, review=review, lines=lines,
+            asked_ms=time.time_ns() // 1_000_000, why=why, outside=outside,
+        )  # fmt: skip
+        return self._desk.put(prompts.seal(prompt), who, calls).prompt
 
     async def ask(self, run: Run, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
         """One question for the calls of a request; the digests that were put, None where nobody can be asked."""
@@ -125,11 +137,9 @@ class Questions:
 
         With `part`, a run whose questions wait in the inbox raises Parted after a moment; the prompt stays.
         """
-        prompt = pb.Prompt(
-            id=self._ledger.next_id("p"), run=run.id, program=self.program(run.manifest, run.who), review=review,
-            lines=lines, asked_ms=time.time_ns() // 1_000_000, why=why, outside=outside,
-        )  # fmt: skip
-        waiting = self._desk.put(prompts.seal(prompt), run.who, calls)
+        program = self.program(run.manifest, run.who)
+        prompt = self.lay(run.id, program, lines, run.who, why, review, calls, outside)
+        waiting = self._desk.open[prompt.id]
         run.tell(prompt=prompt)
         run.clock(False)
         patient = run.request.ask == pb.ASK_WAIT

@@ -68,6 +68,8 @@ class Run:
         self.parted: Parted | None = None
         self.left = False
         self.followed = False
+        # It waits for the person.
+        self.asking = False
         self.woken = asyncio.Event()
         self.diverged: Diverged | None = None
         self.output = bytearray()

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
 import msgspec
 from google.protobuf.message import Message
 
+from agentos.events.waking import Waking
+from agentos.home.happenings import Delivered
 from agentos.home.history import CallAgain, CallUnknown, Pinned, ProgramSeen, RunBegan, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import CallSettled, Fault, RunEnded
+from agentos.home.refusal import Refusal
 from agentos.kernel import outcome, own, prompts, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
 from agentos.kernel.cells.pool import Cell, Ending, NoCells
 from agentos.kernel.decide import Ask
-from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.desk import Desk
 from agentos.kernel.grants import Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
@@ -36,7 +39,6 @@ from agentos.kernel.questions import Questions
 from agentos.kernel.replay import UNKNOWN, Diverged, Recorded
 from agentos.kernel.run import Run
 from agentos.kernel.secrets import Secrets
-from agentos.kernel.waking import Waking
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
@@ -69,26 +71,28 @@ class Runs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._catalog = catalog
         self._ledger = ledger
-        self._desk = desk
-        self._questions = Questions(catalog, ledger, desk, secrets, self.wake)
+        self.desk = desk
+        self.questions = Questions(catalog, ledger, desk, secrets, self.wake)
         self._path = path
         self._loader = loader
-        self._powers = powers
+        self._powers, self.now_ms = powers, powers.unix_ms
         self._waking = Waking(powers.unix_ms, self.wake)
         self._coming = asyncio.Semaphore(COMING_BACK)
+        # Told of a program (by path) when one of its runs ends or begins to wait for the person.
+        self.look: Callable[[str], None] = lambda path: None
 
     # ---- accept
 
     def explain(self, source: pb.Source, start: str, home: str) -> pb.Program:
         """What a program may ask, and how its lines stand. Raises Refusal."""
-        manifest, who = self._read(source, start, home, "", (0, 0))
-        return self._questions.program(manifest, who)
+        manifest, who = self.read(source, start, home, "", (0, 0))
+        return self.questions.program(manifest, who)
 
     def accept(self, request: pb.RunRequest) -> Run:
         """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name."""
         terminal = (request.terminal.leader, request.terminal.began_ticks)
         run_id = self._ledger.next_id("r")
-        manifest, who = self._read(request.source, request.start_folder, request.home_folder, run_id, terminal)
+        manifest, who = self.read(request.source, request.start_folder, request.home_folder, run_id, terminal)
         if request.input:
             _check_input(request.input)
         began = RunBegan(
@@ -99,7 +103,7 @@ class Runs:
         run = self.active[run_id] = Run(began, request, manifest, who)
         run.followed = True
         self._load_ahead(run)
-        self._ledger.record(*self._unseen(request.source, who), began)
+        self._ledger.record(*self.unseen(request.source, who), began)
         self._spawn(self._drive(run))
         return run
 
@@ -108,7 +112,7 @@ class Runs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _read(
+    def read(
         self, source: pb.Source, start: str, home: str, run_id: str, terminal: tuple[int, int]
     ) -> tuple[Manifest, Standing]:
         check_bytes(source)
@@ -125,7 +129,7 @@ class Runs:
             raise Refusal(error_pb2.CODE_INVALID, reason, wrong.hint, "manifest") from None
         return manifest, Standing(run_id, manifest.name, source.path, digest, terminal)
 
-    def _unseen(self, source: pb.Source, who: Standing) -> list[ProgramSeen]:
+    def unseen(self, source: pb.Source, who: Standing) -> list[ProgramSeen]:
         if who.digest in self._ledger.programs:
             return []
         content = source.content if len(source.content) <= KEPT_SOURCE else b""
@@ -145,11 +149,11 @@ class Runs:
         status, fault, end = pb.RUN_STATUS_FAILED, None, outcome.GuestEnd("failed")
         began_us = 0
         try:
-            program = self._questions.program(run.manifest, run.who)
+            program = self.questions.program(run.manifest, run.who)
             run.tell(accepted=pb.RunAccepted(run=run.id, program=program))
             if any(map(prompts.asks, program.lines)):
                 run.put_back()
-            await self._questions.review(run, program.lines)
+            await self.questions.review(run, program.lines)
             ending = await self._played(run)
             began_us = ending.began_us
             status, fault, end = outcome.of(ending, run.stopped)
@@ -178,7 +182,7 @@ class Runs:
                 del self.active[run.id]
                 run.feed.end()
             else:
-                self._desk.void_all(run.id)
+                self.desk.void_all(run.id)
                 await self._end(run, status, fault, end, began_us)
 
     async def _played(self, run: Run) -> Ending:
@@ -207,11 +211,37 @@ class Runs:
             return
         if not run.followed:
             self._waking.at(until_ms, run.id)
+            run.asking = until_ms == own.FAR_MS
+            self.look(run.who.path)
             raise Away
         while not run.stopped and (left_ms := until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.woken.wait(), min(left_ms / 1000, LOOK_EVERY_S))
         run.woken.clear()
+
+    # ---- for an event
+
+    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
+        """Begin a run that nobody follows, both records in one unit."""
+        self._ledger.record(began, delivered)
+        try:
+            run = self._again(began)
+        except Refusal as refusal:
+            self._spawn(self._over(began, pb.RUN_STATUS_FAILED, refusal.fault))
+            return
+        self._load_ahead(run)
+        self._spawn(self._drive(run))
+
+    def waits(self, run_id: str) -> bool:
+        """Whether it waits for the person."""
+        run = self.active.get(run_id)
+        if run:
+            return run.asking
+        asked = any(each.prompt.run == run_id for each in self.desk.open.values())
+        return asked or self._ledger.open.get(run_id, 0) == own.FAR_MS
+
+    def under_way(self) -> int:
+        return sum(not run.asking for run in self.active.values())
 
     # ---- resume
 
@@ -257,20 +287,21 @@ class Runs:
             source=source, start_folder=began.start_folder, home_folder=began.home_folder,
             arguments=began.arguments, input=began.input, ask=ask,
         )  # fmt: skip
-        manifest, who = self._read(source, began.start_folder, began.home_folder, began.run, began.terminal)
+        manifest, who = self.read(source, began.start_folder, began.home_folder, began.run, began.terminal)
         run = self.active[began.run] = Run(began, request, manifest, who)
         return run
 
     async def end_away(self, run_id: str) -> None:
         """Cancel a run that is not in memory."""
         past = self._ledger.past(run_id)
-        self._desk.void_all(run_id)
+        self.desk.void_all(run_id)
         if past:
             await self._over(past.began, *outcome.STOPPED["cancelled"])
 
     async def _over(self, began: RunBegan, status: pb.RunStatus.ValueType, fault: Fault) -> None:
         ended = RunEnded(began.run, int(status), "", "", False, 0, 0, 0, 0, time.time_ns() // 1000, fault)
         await self._ledger.durable(self._ledger.record(ended))
+        self.look(began.path)
 
     async def _in_cell(self, run: Run) -> Ending:
         if run.cell:
@@ -313,9 +344,13 @@ class Runs:
     def _actor(self, run: Run) -> Actor:
         async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
             try:
-                return await self._questions.ask(run, actor, asking)
+                run.asking = True
+                self.look(run.who.path)
+                return await self.questions.ask(run, actor, asking)
             except Refusal:  # the desk is full: as good as nobody there, and a refusal to record, not the run's end
                 return None
+            finally:
+                run.asking = False
 
         async def read_line(text: str) -> str | None:
             return await self._read_line(run, text)
@@ -382,7 +417,7 @@ class Runs:
     def cancel(self, run: Run) -> None:
         run.stop("cancelled")
         run.typed.put_nowait(None)
-        self._desk.void_all(run.id)
+        self.desk.void_all(run.id)
 
     async def _end(
         self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: outcome.GuestEnd, began_us: int
@@ -402,6 +437,7 @@ class Runs:
         except (JournalFull, JournalBroken) as broken:
             run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
         del self.active[run.id]
+        self.look(run.who.path)
         run.tell(ended=views.run(run.began, ended))
         run.feed.end()
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 
 from agentos.home.history import SecretRemoved, SecretSet
 from agentos.home.records import Bounds, Fault
+from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import named_secrets
-from agentos.kernel.desk import Refusal
 from agentos.kernel.ledger import Ledger
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2, matchers, secrets

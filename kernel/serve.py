@@ -18,15 +18,17 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
+from agentos.events.dispatch import Dispatch
 from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
+from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import Servers
-from agentos.kernel.control import Control, Credential
-from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.control import Control, Credential, events
+from agentos.kernel.desk import Desk
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.kernel.own import Powers
 from agentos.kernel.path import Path
@@ -37,7 +39,7 @@ from agentos.kernel.secrets import Secrets
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
-from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2
+from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc
 
 ROOMS = FilePath(__file__).parent.parent
 GUEST = ROOMS / "guests" / "python" / "guest.wasm"
@@ -65,9 +67,12 @@ class Kernel:
         powers = Powers()
         path = Path(self.catalog, self.ledger.table, self.ledger, reach, powers.unix_ms, forbidden)
         self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets, powers)
+        self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
+        self.runs.look = self.dispatch.wake
         self.refused_shells = 0
 
     async def close(self) -> None:
+        self.dispatch.close()
         await self.runs.close()
         await self.servers.close()
         await self.loader.close()
@@ -161,12 +166,14 @@ async def serve(home: Home, options: Options) -> None:
             hint = "agentos doctor says what each is for; without --require-walls it starts all the same"
             raise HomeError("walls", f"this machine lacks walls: {', '.join(missing)}", hint)
         control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
+        events_pb2_grpc.add_EventsServiceServicer_to_server(events(kernel), server)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")
         home.write_credential(token)
         await server.start()
         kernel.runs.resume()
+        kernel.dispatch.resume()
         told: dict[str, object] = {"ok": True, "socket": str(socket), "credential": str(home.credential)}
         told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")

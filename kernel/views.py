@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentos.events.arming import on
 from agentos.home.history import RunBegan
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
 from agentos.kernel import bounds, standing
@@ -28,7 +29,7 @@ def program(manifest: Manifest, who: Standing, lines: Sequence[pb.Line], catalog
     covered = sorted({action for line in manifest.lines for action in catalog.expand(line.action)})
     return pb.Program(
         name=who.program, path=who.path, digest=who.digest, has_manifest=manifest.present, lines=lines,
-        covered=covered,
+        covered=covered, triggers=on(manifest),
         limits=pb.Limits(
             memory_bytes=limits.memory_bytes, cpu_ms=limits.cpu_ms, wall_ms=limits.wall_ms, calls=limits.calls,
             output_bytes=limits.output_bytes,

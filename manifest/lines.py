@@ -35,3 +35,5 @@ class Manifest(msgspec.Struct, frozen=True):
     limits: Limits
     present: bool
     file: str
+    # What starts it, each entry as JSON (`trigger.py`): no call depends on it.
+    on: tuple[str, ...] = ()

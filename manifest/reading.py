@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from agentos.manifest import limits as limit_rules
-from agentos.manifest import script
+from agentos.manifest import script, triggers
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
@@ -26,7 +26,7 @@ MAX_LINES = 100
 MAX_VALUES = 256
 WASM = b"\0asm"
 OURS = ("agentos", "agentos-kernel", "agentos-sdk")
-KEYS = ("name", "limits", "grants")
+KEYS = ("name", "on", "limits", "grants")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 
 Table = dict[str, object]
@@ -133,14 +133,14 @@ class _Reader:
         if len(lines) > MAX_LINES:
             raise self._wrong((*self._top, "grants"), f"more than {MAX_LINES} grants", "use wider patterns")
         file = PurePosixPath(self._document.file).name
-        return Manifest(self._name(table.get("name", fallback)), lines, limits, True, file)
+        on = triggers.read(self._document, table["on"], (*self._top, "on")) if "on" in table else ()
+        name, texts = self._name(table.get("name", fallback)), tuple(each.text for each in on)
+        return Manifest(name, lines, limits, True, file, texts)
 
     def _wrong(self, place: Place, reason: str, hint: str = "") -> ManifestError:
         return self._document.wrong(place, reason, hint)
 
     def _known(self, key: str) -> None:
-        if key == "on":
-            raise self._wrong((*self._top, key), "events are not in this version", "take the key `on` out")
         if key not in KEYS:
             near = nearest(key, KEYS)
             hint = f"did you mean {near}?" if near else "keys are " + ", ".join(KEYS)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from agentos.home import history
 from agentos.home.records import Grant
+from agentos.home.refusal import Refusal
 from agentos.kernel import bounds
-from agentos.kernel.desk import Refusal
 from agentos.kernel.grants import Table
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import Document, ManifestError

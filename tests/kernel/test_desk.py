@@ -9,9 +9,10 @@ import pytest
 from agentos.home.history import PromptAnswered
 from agentos.home.journal import JournalFull
 from agentos.home.records import Bounds, Denial, Grant
+from agentos.home.refusal import Refusal
 from agentos.kernel import bounds, prompts, provenance
 from agentos.kernel.decide import Ask, decide
-from agentos.kernel.desk import Desk, Open, Refusal
+from agentos.kernel.desk import Desk, Open
 from agentos.kernel.grants import Held
 from agentos.manifest import suggest
 from agentos.manifest.reading import read

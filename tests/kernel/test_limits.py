@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from agentos.home.history import RunBegan
+from agentos.home.refusal import Refusal
 from agentos.kernel import outcome, own
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
-from agentos.kernel.desk import Refusal
 from agentos.kernel.own import Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
 from agentos.kernel.programs import check_bytes

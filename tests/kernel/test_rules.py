@@ -11,11 +11,12 @@ import pytest
 
 from agentos.home.journal import Journal
 from agentos.home.records import Grant, Revoked, Terms
+from agentos.home.refusal import Refusal
 from agentos.kernel import bounds, prompts
 from agentos.kernel.admit import Authorized, admit
 from agentos.kernel.call import Call, read
 from agentos.kernel.decide import Ask, Case, Deny, decide
-from agentos.kernel.desk import Desk, Refusal
+from agentos.kernel.desk import Desk
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.standing import subtree

@@ -13,11 +13,11 @@ from agentos.home import chain, history
 from agentos.home.history import SecretSet
 from agentos.home.journal import Journal
 from agentos.home.records import Bounds
+from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
 from agentos.kernel import bounds, prompts
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import Allow, decide
-from agentos.kernel.desk import Refusal
 from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.secrets import Secrets

@@ -12,6 +12,7 @@ ROOMS = {
     "kernel": "agentos.kernel",
     "home": "agentos.home",
     "audit": "agentos.audit",
+    "events": "agentos.events",
     "manifest": "agentos.manifest",
     "capabilities": "agentos.capabilities",
     "guests": "agentos.guests",

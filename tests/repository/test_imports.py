@@ -15,8 +15,8 @@ from tests.repository.source import ROOT, imports, modules, tree, within
 
 KERNEL = "agentos.kernel"
 OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell")
-TRUSTED = (KERNEL, "agentos.home", "agentos.manifest")
-BARE = ("kernel", "home", "audit", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
+TRUSTED = (KERNEL, "agentos.home", "agentos.events", "agentos.manifest")
+BARE = ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = (
     "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
@@ -53,6 +53,11 @@ def test_the_protos_import_no_room_of_the_house() -> None:
 
 def test_manifests_are_read_with_the_protos_alone() -> None:
     assert offences("agentos.manifest", KERNEL, "agentos.home", *OTHERS) == []
+
+
+def test_events_are_decided_on_without_the_kernel() -> None:
+    """It hands them records and powers, so that a schedule is tried without a process."""
+    assert offences("agentos.events", KERNEL, *OTHERS) == []
 
 
 def test_what_lies_at_rest_knows_nothing_of_what_it_means() -> None:
@@ -153,7 +158,7 @@ def test_the_links_of_an_editable_install_lead_to_the_rooms() -> None:
     assert {name: Path("dev/agentos", target).as_posix() for name, target in links.items()} == {
         **{
             room: f"dev/agentos/../../{room}"
-            for room in ("kernel", "home", "audit", "manifest", "capabilities", "guests", "sdk", "shell")
+            for room in ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell")
         },
         "v1": "dev/agentos/../../proto/agentos/v1",
     }

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 COMMAND = "from importlib.metadata import entry_points as e; e(group='console_scripts')['agentos'].load()()"
 PURE = "py3-none-any"
 # What hatchling looks at: a copy of these is a copy of the project.
-SOURCES = ("kernel", "home", "audit", "manifest", "capabilities", "guests", "sdk", "shell", "proto", "dev")
+SOURCES = ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "proto", "dev")
 PLAIN = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore")
 
 

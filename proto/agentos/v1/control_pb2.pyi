@@ -9,6 +9,7 @@ A failure is a gRPC status with the trailing metadata `agentos-error-bin`, a ser
 from agentos.v1 import annotations_pb2 as _annotations_pb2
 from agentos.v1 import capability_pb2 as _capability_pb2
 from agentos.v1 import error_pb2 as _error_pb2
+from agentos.v1 import trigger_pb2 as _trigger_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -485,6 +486,7 @@ class Program(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     COVERED_FIELD_NUMBER: _builtins.int
+    TRIGGERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     path: _builtins.str
     digest: _builtins.str
@@ -499,6 +501,10 @@ class Program(_message.Message):
     def covered(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every granted action, the implied ones too, as capability.action."""
 
+    @_builtins.property
+    def triggers(self) -> _containers.RepeatedCompositeFieldContainer[_trigger_pb2.Trigger]:
+        """What starts it, once a person armed it."""
+
     def __init__(
         self,
         *,
@@ -509,10 +515,11 @@ class Program(_message.Message):
         lines: _abc.Iterable[Global___Line] | None = ...,
         limits: Global___Limits | None = ...,
         covered: _abc.Iterable[_builtins.str] | None = ...,
+        triggers: _abc.Iterable[_trigger_pb2.Trigger] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered", b"covered", "digest", b"digest", "has_manifest", b"has_manifest", "limits", b"limits", "lines", b"lines", "name", b"name", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered", b"covered", "digest", b"digest", "has_manifest", b"has_manifest", "limits", b"limits", "lines", b"lines", "name", b"name", "path", b"path", "triggers", b"triggers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

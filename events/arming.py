@@ -1,0 +1,94 @@
+"""Arming: what the person's act records, and what it is shown as.
+
+A program is armed at one version, with the triggers of its manifest. An edited program is another version: it does
+nothing by itself until it is armed anew. A trigger that both versions have keeps its id and what waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from agentos.events import schedule
+from agentos.events.queue import MAX_TRIGGERS, Owed, Queue
+from agentos.home.happenings import Armed
+from agentos.home.refusal import Refusal
+from agentos.manifest.lines import Manifest
+from agentos.manifest.trigger import Trigger, trigger
+from agentos.v1 import error_pb2
+from agentos.v1 import events_pb2 as pb
+from agentos.v1.trigger_pb2 import Filter
+from agentos.v1.trigger_pb2 import Trigger as Shown
+
+
+def armed(
+    queue: Queue, manifest: Manifest, path: str, digest: str, folders: tuple[str, str], manifest_path: str,
+    next_id: Callable[[str], str], now_ms: int,
+) -> Armed:  # fmt: skip
+    """The record that arms this program. Raises Refusal."""
+    if not manifest.on:
+        hint = 'write into its manifest: on = [{ event = "timer.every", seconds = 60 }]'
+        raise Refusal(error_pb2.CODE_INVALID, "its manifest names no event, so nothing would start it", hint)
+    rules = [trigger(each) for each in manifest.on]
+    for rule in rules:
+        if rule.event == "timer.at" and not schedule.following(rule, 0, now_ms):
+            raise Refusal(error_pb2.CODE_INVALID, f"{rule.where}: this time has passed", "name one that lies ahead")
+    before = queue.programs.get(path)
+    if len(queue.triggers) + len(manifest.on) > MAX_TRIGGERS:
+        raise Refusal(error_pb2.CODE_LIMIT, "too many triggers are armed already", "see: agentos triggers")
+    known = {_text(queue.triggers[each].rule): each for each, _ in before.armed.triggers} if before else {}
+    texts = dict.fromkeys(_text(rule) for rule in rules)
+    triggers = tuple((known.get(text) or next_id("t"), text) for text in texts)
+    return Armed(path, manifest.name, digest, *folders, manifest_path, triggers, now_ms)
+
+
+def _text(rule: Trigger) -> str:
+    """An entry as JSON; the line on which it stands makes it no other."""
+    return msgspec.structs.replace(rule, where="").text
+
+
+# ---- as messages
+
+
+def on(manifest: Manifest) -> list[Shown]:
+    """What starts a program, once it is armed."""
+    return [shown(trigger(each)) for each in manifest.on]
+
+
+def shown(rule: Trigger) -> Shown:
+    return Shown(
+        event=rule.event, at=rule.at, tz=rule.tz, every_ms=rule.every_ms, debounce_ms=rule.debounce_ms,
+        filters=[Filter(field=field, value=value) for field, value in rule.filters], parallel=rule.parallel,
+        latest=rule.latest, catch_up=rule.catch_up if rule.is_timer else "", retries=rule.retries,
+        source=rule.where,
+    )  # fmt: skip
+
+
+def triggers(queue: Queue, path: str, now_ms: int) -> list[pb.ArmedTrigger]:
+    found = []
+    for each, _ in queue.programs[path].armed.triggers:
+        held = queue.triggers[each]
+        going = held.rule.is_timer and held.on and not queue.programs[path].paused
+        next_ms = schedule.following(held.rule, held.since_ms, now_ms) if going else 0
+        found.append(pb.ArmedTrigger(
+            id=each, trigger=shown(held.rule), enabled=held.on, last_ms=held.last_ms, next_ms=next_ms,
+        ))  # fmt: skip
+    return found
+
+
+def program(queue: Queue, path: str, now_ms: int) -> pb.ArmedProgram:
+    each = queue.programs[path]
+    return pb.ArmedProgram(
+        program=each.armed.program, path=path, digest=each.armed.digest, armed_ms=each.armed.at_ms,
+        triggers=triggers(queue, path, now_ms), waiting=len(queue.owed.get(path, ())), failures=each.failures,
+        runs=sorted(queue.running.get(path, ())), paused=each.paused,
+    )  # fmt: skip
+
+
+def waiting(queue: Queue, owed: Owed) -> pb.WaitingEvent:
+    known = queue.programs.get(owed.path)
+    return pb.WaitingEvent(
+        id=owed.event, name=owed.name, trigger=owed.trigger, path=owed.path, at_ms=owed.at_ms, run=owed.run,
+        tries=owed.tries, after_ms=owed.after_ms, program=known.armed.program if known else "",
+    )  # fmt: skip

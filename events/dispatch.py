@@ -1,0 +1,226 @@
+"""Dispatch: takes events in, and begins the runs that get them.
+
+    timer due, or an event is sent  ->  Happened  ->  RunBegan + Delivered  ->  RunEnded (the end of a run settles it)
+
+Each arrow is a record, and what stands in the journal is all that there is: a kernel that dies between two of them
+goes on from the last one. A run that asks the person, or waits for them, does not hold up the next event. Of all
+programs together no more than AT_ONCE runs are begun; the others wait in the queue, on disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from agentos.events import schedule
+from agentos.events.queue import MAX_DATA, Owed, Queue, ready
+from agentos.events.waking import Waking
+from agentos.home.happenings import Delivered, Happened, Replayed, Switched
+from agentos.home.history import Ledger, Record, RunBegan
+from agentos.home.journal import JournalBroken, JournalFull
+from agentos.home.refusal import Refusal
+from agentos.manifest.triggers import SENT
+from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
+
+AT_ONCE = 64
+AGAIN_MS = 1_000
+MAX_ID = 200
+# How ids look that we give: nobody else may name an event like that.
+TAKEN = re.compile(r"[a-z]\d+(@\d+)?")
+SEE = "see: agentos triggers"
+
+
+class Book(Ledger, Protocol):
+    """The ledger, as far as events need it."""
+
+    queue: Queue
+
+    def next_id(self, letter: str) -> str: ...
+
+    def at(self, seq: int) -> Record | None:
+        """What stands at this place in the journal."""
+        ...
+
+
+class Runs(Protocol):
+    """What begins a run and knows which are under way."""
+
+    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
+        """Begin a run that nobody follows, both records in one unit."""
+        ...
+
+    def waits(self, run: str) -> bool:
+        """Whether a run waits for the person."""
+        ...
+
+    def under_way(self) -> int: ...
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What `main(input)` gets."""
+
+    event: str
+    id: str
+    at: int
+    data: msgspec.Raw
+
+
+class Dispatch:
+    def __init__(self, book: Book, runs: Runs, now_ms: Callable[[], int]) -> None:
+        self._book, self._queue, self._runs, self._now_ms = book, book.queue, runs, now_ms
+        self.waking = Waking(now_ms, self.wake)
+        # When each timer is looked at next; what the heap says besides is of timers that are no more.
+        self._set: dict[str, int] = {}
+        self._held_up: set[str] = set()
+
+    def resume(self) -> None:
+        """Go on with what waited when the last kernel ended, and make up for the times that were missed."""
+        for name in [*self._queue.triggers, *self._queue.owed]:
+            self.wake(name)
+
+    def close(self) -> None:
+        self.waking.close()
+
+    def wake(self, name: str) -> None:
+        """A trigger's time, or a program for which something may have changed."""
+        try:
+            if name in self._queue.triggers:
+                self._tick(name)
+            else:
+                self._set.pop(name, None)
+                self.look(name)
+        except (JournalFull, JournalBroken):
+            self.waking.at(self._now_ms() + AGAIN_MS, name)
+
+    # ---- timers
+
+    def _tick(self, trigger: str) -> None:
+        held, now = self._queue.triggers[trigger], self._now_ms()
+        if not held.rule.is_timer:
+            return
+        program = self._queue.programs[held.path]
+        times = schedule.due(held.rule, held.since_ms, held.last_ms, now) if held.on and not program.paused else []
+        for at_ms in times:
+            if self._queue.room((trigger,)):
+                self._book.record(Happened(f"{trigger}@{at_ms}", held.rule.event, at_ms, "null", (trigger,), at_ms))
+        self.next(trigger)
+        if times:
+            self.look(held.path)
+
+    def next(self, trigger: str) -> None:
+        """Set the timer of a trigger."""
+        held, now = self._queue.triggers[trigger], self._now_ms()
+        behind = held.rule.catch_up == "all" and held.on and not self._queue.programs[held.path].paused
+        after_ms = max(held.last_ms, held.since_ms) if behind else now
+        at_ms = schedule.following(held.rule, held.since_ms, after_ms)
+        at_ms = max(at_ms, now + AGAIN_MS) if behind and at_ms and at_ms <= now else at_ms
+        if at_ms and self._set.get(trigger) != at_ms:
+            self._set[trigger] = at_ms
+            self.waking.at(at_ms, trigger)
+
+    # ---- what is sent
+
+    async def send(self, name: str, data: str, event: str) -> tuple[str, bool, int]:
+        """Take an event in: its id, whether it was there already, to how many triggers it goes. Raises Refusal."""
+        data = data or "null"
+        check(name, data, event)
+        event = event or self._book.next_id("e")
+        if event in self._queue.seen:
+            await self._book.durable(self._queue.seen[event])
+            return event, True, 0
+        return event, False, await self._take_in(event, f"event.{name}", data, self._queue.wants(f"event.{name}", data))
+
+    async def fire(self, trigger: str) -> str:
+        """Start its program now, as if the trigger had been pulled. Raises Refusal."""
+        held = self._queue.triggers.get(trigger)
+        if held is None:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, "there is no such trigger", SEE)
+        event = self._book.next_id("e")
+        await self._take_in(event, held.rule.event, "null", (trigger,))
+        return event
+
+    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...]) -> int:
+        if not self._queue.room(to):
+            raise Refusal(error_pb2.CODE_LIMIT, "too many events wait already", "see: agentos events", "queue_full")
+        await self._book.durable(self._book.record(Happened(event, name, self._now_ms(), data, to)))
+        for path in {self._queue.triggers[each].path for each in to if each in self._queue.triggers}:
+            self.wake(path)
+        return len(to)
+
+    async def replay(self, event: str) -> int:
+        """Deliver again what was given up. Raises Refusal."""
+        found = [each for each in self._queue.dead.values() if each.event == event]
+        if not found:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, "no such event was given up", "see: agentos events dead")
+        for each in found:
+            await self._book.durable(self._book.record(Replayed(event, each.trigger, self._now_ms())))
+            self.wake(each.path)
+        return len(found)
+
+    async def switch(self, name: str, on: bool) -> None:
+        """Turn a trigger, or a program, on or off. Raises Refusal."""
+        path = self._queue.named(name)
+        if name not in self._queue.triggers and not path:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, "nothing of that name is armed", SEE)
+        await self._book.durable(self._book.record(Switched(path or name, on, self._now_ms())))
+        for each in self.triggers(path) if path else [name]:
+            self.wake(each)
+        self.wake(path)
+
+    def triggers(self, path: str) -> list[str]:
+        """The triggers of an armed program."""
+        return [each for each, _ in self._queue.programs[path].armed.triggers]
+
+    # ---- delivery
+
+    def look(self, path: str) -> None:
+        """Begin what may begin of this program, and of those that were held up."""
+        for each in (path, *self._held_up):
+            self._held_up.discard(each)
+            self._begin(each)
+
+    def _begin(self, path: str) -> None:
+        while owed := ready(self._queue, path, self._busy(path), self._now_ms()):
+            if self._runs.under_way() >= AT_ONCE:
+                self._held_up.add(path)
+                return
+            self._deliver(owed)
+        later = [each.after_ms for each in self._queue.owed.get(path, {}).values() if each.after_ms > self._now_ms()]
+        if later and path in self._queue.programs:
+            self.waking.at(min(later), path)
+
+    def _busy(self, path: str) -> int:
+        """How many runs of a program are under way and wait for nobody."""
+        return sum(not self._runs.waits(run) for run in self._queue.running.get(path, ()))
+
+    def _deliver(self, owed: Owed) -> None:
+        armed, happened = self._queue.programs[owed.path].armed, self._book.at(owed.seq)
+        data = happened.data if isinstance(happened, Happened) else "null"
+        given = msgspec.json.encode(Event(owed.name, owed.event, owed.at_ms, msgspec.Raw(data.encode())))
+        run = self._book.next_id("r")
+        began = RunBegan(
+            run, armed.program, armed.path, armed.digest, armed.start_folder, armed.home_folder, (), given.decode(),
+            self._now_ms() * 1000, int(pb.ASK_WAIT), armed.manifest_path, event=owed.event,
+        )  # fmt: skip
+        self._runs.deliver(began, Delivered(run, owed.event, owed.trigger))
+
+
+def check(name: str, data: str, event: str) -> None:
+    """Raises Refusal for what is no event."""
+    if not SENT.fullmatch(name):
+        hint = "small letters, digits, _ and dots: invoice.arrived"
+        raise Refusal(error_pb2.CODE_INVALID, "this cannot be the name of an event", hint)
+    if len(event) > MAX_ID or not event.isprintable() or TAKEN.fullmatch(event):
+        hint = f"at most {MAX_ID} characters, not like e7"
+        raise Refusal(error_pb2.CODE_INVALID, "this cannot be an event's id", hint)
+    if len(data.encode()) > MAX_DATA:
+        hint = "write it to a file, and send its name"
+        raise Refusal(error_pb2.CODE_LIMIT, f"the event is larger than {MAX_DATA >> 20} MiB", hint, "too_large")
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        raise Refusal(error_pb2.CODE_INVALID, "the data is not JSON", "try: --data '{\"key\": 1}'") from None

@@ -1,0 +1,263 @@
+"""The queue of events: a fold of the journal, and nothing else knows what is owed to whom.
+
+An event is taken in with one record that names the triggers it is owed to. A run begins with it in the same unit in
+which it is marked as delivered, and the end of that run settles it: done, tried again later, or given up. So there is
+exactly one run for each (event, trigger) at a time, whatever dies when, and after a crash the same runs go on.
+
+What is in memory is what is not over: a few words for each event that waits, never its data, which is read from the
+journal when its run begins. All limits are here. A program that fails FAILURES times in a row is paused: what is
+sent to it waits until the person lets it go on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+
+from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
+from agentos.home.records import RunEnded
+from agentos.manifest.trigger import Trigger, trigger
+from agentos.v1 import control_pb2 as pb
+
+MAX_DATA = 1 << 20
+MAX_WAITING = 10_000
+MAX_WAITING_IN_ALL = 100_000
+MAX_TRIGGERS = 100_000
+MAX_DEAD = 1_000
+# Ids of events that are remembered, so that what is sent twice is taken in once.
+REMEMBERED = 10_000
+FAILURES = 5
+# How the ids of events look that we give.
+OURS = re.compile(r"e\d+")
+BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1_000, 3_600_000
+
+
+class Program(msgspec.Struct):
+    """A program that is armed. `paused` says why it is, if it is."""
+
+    armed: Armed
+    failures: int = 0
+    paused: str = ""
+
+
+class ArmedTrigger(msgspec.Struct):
+    """A trigger of an armed program. `last_ms` is the newest time of a timer that was taken in."""
+
+    path: str
+    rule: Trigger
+    since_ms: int
+    last_ms: int = 0
+    on: bool = True
+
+
+class Owed(msgspec.Struct):
+    """One event that is owed to one trigger; `seq` is its place in the journal, `run` who has it or had it."""
+
+    event: str
+    name: str
+    trigger: str
+    path: str
+    seq: int
+    at_ms: int
+    after_ms: int = 0
+    tries: int = 0
+    run: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.trigger} {self.event}"
+
+
+class Queue(msgspec.Struct):
+    """All of it. Only `fold` changes it."""
+
+    programs: dict[str, Program] = {}
+    triggers: dict[str, ArmedTrigger] = {}
+    # Of sent events by name: which triggers want them.
+    by_name: dict[str, list[str]] = {}
+    # What waits, by path and key, oldest first; what is with a run, by run; what was given up, by key.
+    owed: dict[str, dict[str, Owed]] = {}
+    runs: dict[str, Owed] = {}
+    running: dict[str, set[str]] = {}
+    dead: dict[str, Owed] = {}
+    seen: dict[str, int] = {}
+    waiting: int = 0
+
+    # ---- questions
+
+    def wants(self, name: str, data: str) -> tuple[str, ...]:
+        """The triggers that an event of this name goes to."""
+        found = [each for each in self.by_name.get(name, ()) if self.triggers[each].on]
+        return tuple(each for each in found if _fits(self.triggers[each].rule, data))
+
+    def room(self, to: tuple[str, ...]) -> bool:
+        """Whether one more event for these triggers may wait."""
+        full = any(len(self.owed.get(self.triggers[each].path, ())) >= MAX_WAITING for each in to)
+        return not full and self.waiting + len(to) <= MAX_WAITING_IN_ALL
+
+    def named(self, name: str) -> str:
+        """The path of the armed program of this path or name; empty where there is none, or several."""
+        if name in self.programs:
+            return name
+        found = [path for path, each in self.programs.items() if each.armed.program == name]
+        return found[0] if len(found) == 1 else ""
+
+    # ---- the fold
+
+    def fold(self, record: object, seq: int) -> None:
+        if isinstance(record, Happened):
+            self._happened(record, seq)
+        elif isinstance(record, Delivered):
+            self._delivered(record)
+        elif isinstance(record, RunEnded):
+            self._ended(record)
+        elif isinstance(record, Armed):
+            self._armed(record)
+        elif isinstance(record, Disarmed):
+            self._gone(record.path, ())
+            self.programs.pop(record.path, None)
+        elif isinstance(record, Switched):
+            self._switched(record)
+        elif isinstance(record, Replayed):
+            self._replayed(record)
+
+    def forget(self, run: str) -> None:
+        """The records of this run are gone, its end too."""
+        self._taken(run)
+
+    def _armed(self, record: Armed) -> None:
+        kept = {each: self.triggers[each] for each, _ in record.triggers if each in self.triggers}
+        self._gone(record.path, tuple(kept))
+        self.programs[record.path] = Program(record)
+        for each, rule in record.triggers:
+            held = ArmedTrigger(record.path, trigger(rule), record.at_ms)
+            if each in kept:
+                held.since_ms, held.last_ms, held.on = kept[each].since_ms, kept[each].last_ms, kept[each].on
+            self.triggers[each] = held
+            if not held.rule.is_timer:
+                self.by_name.setdefault(held.rule.event, []).append(each)
+
+    def _gone(self, path: str, kept: tuple[str, ...]) -> None:
+        """Forget the triggers of a program but these, and what is owed to them."""
+        before = self.programs.get(path)
+        for each, _ in before.armed.triggers if before else ():
+            rule = self.triggers.pop(each).rule
+            if not rule.is_timer:
+                self.by_name[rule.event].remove(each)
+                if not self.by_name[rule.event]:
+                    del self.by_name[rule.event]
+        for owed in [each for each in self.owed.get(path, {}).values() if each.trigger not in kept]:
+            self._drop(owed)
+        for key in [key for key, each in self.dead.items() if each.path == path and each.trigger not in kept]:
+            del self.dead[key]
+
+    def _switched(self, record: Switched) -> None:
+        program, held = self.programs.get(record.name), self.triggers.get(record.name)
+        if program:
+            program.failures, program.paused = 0, "" if record.on else "you turned it off"
+        if held:
+            # What came while it was off was not for it.
+            held.last_ms = max(held.last_ms, record.at_ms) if record.on and not held.on else held.last_ms
+            held.on = record.on
+
+    def _happened(self, record: Happened, seq: int) -> None:
+        if not record.due_ms:
+            self.seen[record.run] = seq
+            if len(self.seen) > REMEMBERED:
+                del self.seen[next(iter(self.seen))]
+        for each in record.to:
+            held = self.triggers[each]
+            held.last_ms = max(held.last_ms, record.due_ms)
+            owed = Owed(record.run, record.name, each, held.path, seq, record.at_ms)
+            owed.after_ms = record.at_ms + held.rule.debounce_ms if held.rule.debounce_ms else 0
+            self._in_place_of_others(owed, held.rule)
+            self._put(owed)
+
+    def _in_place_of_others(self, new: Owed, rule: Trigger) -> None:
+        """Where only the newest counts, what waits and was never tried goes."""
+        one = rule.debounce_ms or (rule.is_timer and rule.catch_up != "all")
+        if one or rule.latest:
+            for each in list(self.owed.get(new.path, {}).values()):
+                if not each.tries and (rule.latest or each.trigger == new.trigger):
+                    self._drop(each)
+
+    def _put(self, owed: Owed) -> None:
+        self.owed.setdefault(owed.path, {})[owed.key] = owed
+        self.waiting += 1
+
+    def _drop(self, owed: Owed) -> None:
+        of_program = self.owed[owed.path]
+        del of_program[owed.key]
+        self.waiting -= 1
+        if not of_program:
+            del self.owed[owed.path]
+
+    def _delivered(self, record: Delivered) -> None:
+        owed = self.owed[self.triggers[record.trigger].path][f"{record.trigger} {record.event}"]
+        self._drop(owed)
+        owed.run, owed.tries = record.run, owed.tries + 1
+        self.runs[record.run] = owed
+        self.running.setdefault(owed.path, set()).add(record.run)
+
+    def _taken(self, run: str) -> Owed | None:
+        owed = self.runs.pop(run, None)
+        if owed:
+            self.running[owed.path].discard(run)
+            if not self.running[owed.path]:
+                del self.running[owed.path]
+        return owed
+
+    def _ended(self, record: RunEnded) -> None:
+        owed = self._taken(record.run)
+        held = self.triggers.get(owed.trigger) if owed else None
+        if not owed or not held or record.status == pb.RUN_STATUS_CANCELLED:
+            return
+        program = self.programs[owed.path]
+        if record.status == pb.RUN_STATUS_DONE:
+            program.failures = 0
+            return
+        program.failures += 1
+        if program.failures >= FAILURES and not program.paused:
+            program.paused = f"it failed {program.failures} times in a row, last as {owed.run}"
+        if record.status != pb.RUN_STATUS_REFUSED and owed.tries <= held.rule.retries:
+            owed.after_ms = record.ended_us // 1000 + min(BACK_OFF_MS * 4 ** (owed.tries - 1), LONGEST_BACK_OFF_MS)
+            self._put(owed)
+            return
+        self.dead[owed.key] = owed
+        if len(self.dead) > MAX_DEAD:
+            del self.dead[next(iter(self.dead))]
+
+    def _replayed(self, record: Replayed) -> None:
+        owed = self.dead.pop(f"{record.trigger} {record.event}")
+        owed.tries = owed.after_ms = 0
+        self._put(owed)
+
+
+def numbered(record: object) -> tuple[str, ...]:
+    """The ids that we gave in this record, so that none is given twice."""
+    if isinstance(record, Armed):
+        return tuple(each for each, _ in record.triggers)
+    return (record.run,) if isinstance(record, Happened) and OURS.fullmatch(record.run) else ()
+
+
+def _fits(rule: Trigger, data: str) -> bool:
+    """Whether an event has the fields that a trigger wants, each of just this value."""
+    if not rule.filters:
+        return True
+    found = json.loads(data)
+    return isinstance(found, dict) and all(
+        name in found and type(found[name]) is type(wanted := json.loads(value)) and found[name] == wanted
+        for name, value in rule.filters
+    )
+
+
+def ready(queue: Queue, path: str, busy: int, now_ms: int) -> Owed | None:
+    """The next event that this program gets; none while `busy` of its runs are as many as it may have."""
+    program = queue.programs.get(path)
+    waiting = queue.owed.get(path)
+    if program is None or program.paused or not waiting:
+        return None
+    first = next((each for each in waiting.values() if each.after_ms <= now_ms), None)
+    return first if first and busy < queue.triggers[first.trigger].rule.parallel else None

@@ -1,0 +1,80 @@
+"""The service of events: what the person's shell may ask about armed programs. It translates; the queue decides."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from agentos.events import arming
+from agentos.events.dispatch import SEE, Book, Dispatch
+from agentos.home.happenings import Disarmed
+from agentos.home.refusal import Refusal
+from agentos.v1 import error_pb2, events_pb2_grpc
+from agentos.v1 import events_pb2 as pb
+
+if TYPE_CHECKING:
+    from agentos.v1.events_pb2_grpc import _ServicerContext as Context
+
+T = TypeVar("T")
+MOST_LISTED = 1_000
+
+
+class Done(Protocol):
+    """Waits for what was asked for, and ends the call with a typed error where it cannot be."""
+
+    async def __call__(self, work: Awaitable[T], context: Context, /) -> T: ...
+
+
+class Events(events_pb2_grpc.EventsServiceServicer):
+    def __init__(
+        self, book: Book, dispatch: Dispatch, arm: Callable[[pb.ArmRequest], Awaitable[pb.ArmResponse]], done: Done,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._book, self._queue, self._dispatch, self._now_ms = book, book.queue, dispatch, now_ms
+        self._arm, self._done = arm, done
+
+    async def Arm(self, request: pb.ArmRequest, context: Context) -> pb.ArmResponse:
+        said = await self._done(self._arm(request), context)
+        if request.confirmed:
+            said.triggers.extend(arming.triggers(self._queue, request.source.path, self._now_ms()))
+            for each in said.triggers:
+                self._dispatch.next(each.id)
+        return said
+
+    async def Disarm(self, request: pb.DisarmRequest, context: Context) -> pb.DisarmResponse:
+        return await self._done(self._disarm(request), context)
+
+    async def _disarm(self, request: pb.DisarmRequest) -> pb.DisarmResponse:
+        path = self._queue.named(request.program)
+        if not path:
+            raise Refusal(error_pb2.CODE_NOT_FOUND, "no one program of that name is armed", SEE)
+        dropped = len(self._queue.owed.get(path, ()))
+        await self._book.durable(self._book.record(Disarmed(path, self._now_ms())))
+        return pb.DisarmResponse(path=path, dropped=dropped)
+
+    async def ListArmed(self, request: pb.ListArmedRequest, context: Context) -> pb.ListArmedResponse:
+        found = [arming.program(self._queue, path, self._now_ms()) for path in self._queue.programs]
+        return pb.ListArmedResponse(programs=found)
+
+    async def Switch(self, request: pb.SwitchRequest, context: Context) -> pb.SwitchResponse:
+        await self._done(self._dispatch.switch(request.name, request.on), context)
+        return pb.SwitchResponse()
+
+    async def Fire(self, request: pb.FireRequest, context: Context) -> pb.FireResponse:
+        return pb.FireResponse(event=await self._done(self._dispatch.fire(request.trigger), context))
+
+    async def SendEvent(self, request: pb.SendEventRequest, context: Context) -> pb.SendEventResponse:
+        sent = self._dispatch.send(request.name, request.data, request.id)
+        event, duplicate, triggers = await self._done(sent, context)
+        return pb.SendEventResponse(id=event, duplicate=duplicate, triggers=triggers)
+
+    async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
+        queue, found = self._queue, pb.ListEventsResponse()
+        for each in queue.owed.values():
+            left = MOST_LISTED - len(found.waiting)
+            found.waiting.extend(arming.waiting(queue, owed) for owed in list(each.values())[:left])
+        found.dead.extend(arming.waiting(queue, owed) for owed in queue.dead.values())
+        return found
+
+    async def ReplayEvent(self, request: pb.ReplayEventRequest, context: Context) -> pb.ReplayEventResponse:
+        return pb.ReplayEventResponse(triggers=await self._done(self._dispatch.replay(request.id), context))

@@ -1,0 +1,38 @@
+"""What starts a program, as a noun. Read from a manifest by `triggers`, and kept in the journal as JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Trigger(msgspec.Struct, frozen=True):
+    """What starts a program: one entry of `on`. Which fields count is said by the event; see docs/events.md.
+
+    The value of a filter is JSON. `parallel` and `latest` are the program's, the same in each of its entries.
+    """
+
+    event: str
+    at: str = ""
+    tz: str = ""
+    every_ms: int = 0
+    filters: tuple[tuple[str, str], ...] = ()
+    debounce_ms: int = 0
+    parallel: int = 1
+    latest: bool = False
+    catch_up: str = "last"
+    retries: int = 2
+    where: str = ""
+
+    @property
+    def text(self) -> str:
+        """The entry as JSON."""
+        return msgspec.json.encode(self).decode()
+
+    @property
+    def is_timer(self) -> bool:
+        return self.event.startswith("timer.")
+
+
+def trigger(text: str) -> Trigger:
+    """The entry of this JSON."""
+    return msgspec.json.decode(text, type=Trigger)

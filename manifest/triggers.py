@@ -1,0 +1,205 @@
+"""What starts a program: `on = [...]` of a manifest, read as strictly as its grants.
+
+An entry is the name of an event, or a table with its settings. A setting that the event does not have, a time that
+never comes and a name that nothing sends are errors with their line: a trigger that is silently never pulled would
+be noticed by nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from cronsim import CronSim, CronSimError
+
+from agentos.manifest.rules import nearest
+from agentos.manifest.toml import Document, ManifestError, Place, shown
+from agentos.manifest.trigger import Trigger
+
+MOST = 64
+DAY_S = 86_400
+LEAST_S, MOST_S = 1, 366 * DAY_S
+MOST_PARALLEL = 64
+MOST_RETRIES = 20
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+CATCH_UP = ("last", "all", "none")
+# What each event may be told, and what it must be told.
+SETTINGS = {
+    "timer.cron": ("at", "tz", "catch_up"),
+    "timer.every": ("seconds", "catch_up"),
+    "timer.at": ("at", "catch_up"),
+    "event": ("filter", "debounce"),
+}
+NEEDED = {"timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",), "event": ()}
+ALWAYS = ("event", "concurrency", "retries")
+EXAMPLES = {
+    "timer.cron": '{ event = "timer.cron", at = "0 7 * * *", tz = "Europe/Paris" }',
+    "timer.every": '{ event = "timer.every", seconds = 30 }',
+    "timer.at": '{ event = "timer.at", at = "2030-01-01T08:00:00+01:00" }',
+    "event": '"event.NAME"',
+}
+SENT = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,3}")
+
+
+def read(document: Document, value: object, top: Place) -> tuple[Trigger, ...]:
+    """The entries of `on`. Raises ManifestError."""
+    if not isinstance(value, list) or not value:
+        raise document.wrong(
+            top, "on is empty or not a list", f"leave on out, or write on = [{EXAMPLES['timer.every']}]"
+        )
+    if len(value) > MOST:
+        raise document.wrong(top, f"more than {MOST} entries of on", "let one timer do for several")
+    found = [_Entry(document, each, (*top, i)).trigger() for i, each in enumerate(value)]
+    return _agreed(document, top, value, found)
+
+
+def _agreed(document: Document, top: Place, value: list[object], found: list[Trigger]) -> tuple[Trigger, ...]:
+    """One rule for the program, since its runs are what may not be at once."""
+    said = [i for i, each in enumerate(value) if isinstance(each, dict) and "concurrency" in each]
+    rules = [(found[i].parallel, found[i].latest) for i in said]
+    for i, rule in zip(said, rules, strict=True):
+        if rule != rules[0]:
+            raise document.wrong((*top, i, "concurrency"), "two rules for the runs of one program", "write it once")
+    parallel, latest = rules[0] if rules else (1, False)
+    return tuple(msgspec.structs.replace(each, parallel=parallel, latest=latest) for each in found)
+
+
+class _Entry:
+    """Reads one entry. Every method raises ManifestError with the line of what it cannot take."""
+
+    def __init__(self, document: Document, entry: object, place: Place) -> None:
+        self._document, self._place = document, place
+        table = {"event": entry} if isinstance(entry, str) else entry
+        if not isinstance(table, dict) or not isinstance(table.get("event"), str):
+            raise document.wrong(place, "an entry of on is a name or a table with event", EXAMPLES["timer.every"])
+        self._table: dict[str, object] = table
+        self._event = str(table["event"])
+        self._kind = "event" if self._event.startswith("event.") else self._event
+
+    def trigger(self) -> Trigger:
+        self._check()
+        read: dict[str, Callable[[], Trigger]] = {
+            "timer.cron": self._cron, "timer.every": self._every, "timer.at": self._moment, "event": self._sent
+        }  # fmt: skip
+        parallel, latest = self._concurrency()
+        where = f"{PurePosixPath(self._document.file).name}:{self._document.line(self._place)}"
+        return msgspec.structs.replace(
+            read[self._kind](), parallel=parallel, latest=latest, catch_up=self._catch_up(), retries=self._retries(),
+            where=shown(where),
+        )  # fmt: skip
+
+    def _wrong(self, reason: str, hint: str = "", *key: str) -> ManifestError:
+        return self._document.wrong((*self._place, *key), reason, hint or f"such as {EXAMPLES[self._kind]}")
+
+    def _check(self) -> None:
+        if self._kind not in SETTINGS or (self._kind == "event" and not SENT.fullmatch(self._event[6:])):
+            near = nearest(self._event, ("timer.cron", "timer.every", "timer.at", "event.NAME"))
+            hint = "there are timer.cron, timer.every, timer.at, and event.NAME for what you send yourself"
+            hint = f"did you mean {near}?" if near else hint
+            raise self._document.wrong(self._place, f"there is no event {shown(self._event)}", hint)
+        known = (*SETTINGS[self._kind], *ALWAYS)
+        for key in self._table:
+            if key not in known:
+                near = nearest(key, known)
+                hint = f"did you mean {near}?" if near else "it has " + ", ".join(known)
+                raise self._wrong(f"{shown(self._event)} has no setting {shown(key)}", hint, key)
+        for key in NEEDED[self._kind]:
+            if key not in self._table:
+                raise self._wrong(f"{self._kind} needs {key}")
+
+    # ---- timers
+
+    def _cron(self) -> Trigger:
+        line, zone = self._text("at"), self._text("tz")
+        try:
+            ZoneInfo(zone)
+        except (OSError, ValueError, KeyError):  # no such zone, a folder of zones, or no name at all
+            near = nearest(zone, available_timezones())
+            hint = f"did you mean {near}?" if near else "such as Europe/Paris, or UTC"
+            raise self._wrong(f"there is no time zone {shown(zone)}", hint, "tz") from None
+        if len(line.split()) != 5 or len(line) > 200:
+            raise self._wrong("a cron line has five fields: minute hour day month weekday", "such as 0 7 * * 1-5", "at")
+        try:
+            next(CronSim(line, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)))
+        except CronSimError as bad:
+            raise self._wrong(f"this is no cron line: {shown(str(bad))}", "such as 0 7 * * 1-5", "at") from None
+        except StopIteration:
+            raise self._wrong("this cron line never fires", "look at its day and month", "at") from None
+        return Trigger(self._event, at=" ".join(line.split()), tz=zone)
+
+    def _every(self) -> Trigger:
+        return Trigger(self._event, every_ms=self._span("seconds", LEAST_S))
+
+    def _moment(self) -> Trigger:
+        value = self._table["at"]
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            moment = None
+        if not isinstance(moment, datetime) or moment.utcoffset() is None:
+            raise self._wrong("at is a moment with its zone", "such as 2030-01-01T08:00:00+01:00, in quotes", "at")
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise self._wrong(f"a year from {FIRST_YEAR} to {LAST_YEAR}", "", "at")
+        return Trigger(self._event, at=moment.astimezone(UTC).isoformat())
+
+    def _catch_up(self) -> str:
+        value = self._table.get("catch_up", "last")
+        if value not in CATCH_UP:
+            near = nearest(str(value), CATCH_UP)
+            raise self._wrong("catch_up is last, all or none", f"did you mean {near}?" if near else "", "catch_up")
+        return str(value)
+
+    # ---- what is sent
+
+    def _sent(self) -> Trigger:
+        debounce_ms = self._span("debounce", 0) if "debounce" in self._table else 0
+        return Trigger(self._event, filters=self._filters(), debounce_ms=debounce_ms)
+
+    def _filters(self) -> tuple[tuple[str, str], ...]:
+        value = self._table.get("filter", {})
+        if not isinstance(value, dict) or ("filter" in self._table and not value):
+            raise self._wrong("filter is a table of fields", 'such as filter = { kind = "invoice" }', "filter")
+        for field, wanted in value.items():
+            if not field or not isinstance(wanted, str | int | bool):
+                hint = "a text, a whole number, true or false"
+                raise self._wrong(f"a field is compared with one value: {shown(field)}", hint, "filter", field)
+        return tuple(sorted((field, json.dumps(wanted)) for field, wanted in value.items()))
+
+    # ---- what all have
+
+    def _concurrency(self) -> tuple[int, bool]:
+        """How many at once, and whether only the newest that waits counts."""
+        value = self._table.get("concurrency", "serial")
+        if value in ("serial", "latest"):
+            return 1, value == "latest"
+        many = value.get("parallel") if isinstance(value, dict) and list(value) == ["parallel"] else None
+        if not isinstance(many, int) or isinstance(many, bool) or not 1 <= many <= MOST_PARALLEL:
+            hint = f"{{ parallel = 4 }}, of 1 to {MOST_PARALLEL}"
+            raise self._wrong('concurrency is "serial", "latest" or a number in parallel', hint, "concurrency")
+        return many, False
+
+    def _retries(self) -> int:
+        value = self._table.get("retries", Trigger.__struct_defaults__[-2])
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_RETRIES:
+            raise self._wrong(f"retries is a whole number from 0 to {MOST_RETRIES}", "leave it out for 2", "retries")
+        return value
+
+    def _text(self, key: str) -> str:
+        value = self._table[key]
+        if not isinstance(value, str) or not value.strip():
+            raise self._wrong(f"{key} is a text", "", key)
+        return value
+
+    def _span(self, key: str, least: int) -> int:
+        """A span of seconds in milliseconds."""
+        value = self._table[key]
+        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not isinstance(value, int | float) or not good or not least <= value <= MOST_S:
+            raise self._wrong(f"{key} is a number from {least} to {MOST_S} seconds", f"such as {key} = 30", key)
+        return int(timedelta(seconds=value) / timedelta(milliseconds=1))
