@@ -24,13 +24,14 @@ KINDS = {
     "grants": ("grant", "denial", "revoked"),
     "answers": ("answer",),
     "refusals": ("call",),
+    "events": ("armed", "disarmed", "switched"),
     "runs": ("run.began", "run.ended", "forgotten"),
     "programs": ("program",),
     "secrets": ("secret.set", "secret.removed"),
     "capabilities": ("capability.added", "capability.removed"),
     "home": ("home.migrated", "home.accepted"),
 }
-USUALLY = ("grants", "secrets", "capabilities", "home")
+USUALLY = ("grants", "events", "secrets", "capabilities", "home")
 REFUSED = 2
 
 
@@ -147,6 +148,12 @@ class Story:
                 return f"{row.run} ended after {record['calls']} calls, {record['refused']} of them refused"
             case "forgotten":
                 return f"what {row.run} was given, did and said was erased"
+            case "armed":
+                return f"you armed version {record['digest'][:12]} of {plain(record['path'])}: it starts by itself"
+            case "disarmed":
+                return f"you disarmed {plain(record['path'])}"
+            case "switched":
+                return f"you turned {plain(record['name'])} {'on' if record['on'] else 'off'}"
             case "program":
                 return f"version {record['digest'][:12]} of {plain(record['path'])} was seen first"
             case _:

@@ -23,9 +23,8 @@ from agentos.v1.trigger_pb2 import Trigger as Shown
 
 
 def armed(
-    queue: Queue, manifest: Manifest, path: str, digest: str, folders: tuple[str, str], manifest_path: str,
-    next_id: Callable[[str], str], now_ms: int,
-) -> Armed:  # fmt: skip
+    queue: Queue, manifest: Manifest, request: pb.ArmRequest, digest: str, next_id: Callable[[str], str], now_ms: int
+) -> Armed:
     """The record that arms this program. Raises Refusal."""
     if not manifest.on:
         hint = 'write into its manifest: on = [{ event = "timer.every", seconds = 60 }]'
@@ -34,13 +33,16 @@ def armed(
     for rule in rules:
         if rule.event == "timer.at" and not schedule.following(rule, 0, now_ms):
             raise Refusal(error_pb2.CODE_INVALID, f"{rule.where}: this time has passed", "name one that lies ahead")
+    path, source = request.source.path, request.source
     before = queue.programs.get(path)
     if len(queue.triggers) + len(manifest.on) > MAX_TRIGGERS:
         raise Refusal(error_pb2.CODE_LIMIT, "too many triggers are armed already", "see: agentos triggers")
     known = {_text(queue.triggers[each].rule): each for each, _ in before.armed.triggers} if before else {}
     texts = dict.fromkeys(_text(rule) for rule in rules)
     triggers = tuple((known.get(text) or next_id("t"), text) for text in texts)
-    return Armed(path, manifest.name, digest, *folders, manifest_path, triggers, now_ms)
+    return Armed(
+        path, manifest.name, digest, request.start_folder, request.home_folder, source.manifest_path, triggers, now_ms
+    )
 
 
 def _text(rule: Trigger) -> str:

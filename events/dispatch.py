@@ -89,7 +89,8 @@ class Dispatch:
         """A trigger's time, or a program for which something may have changed."""
         try:
             if name in self._queue.triggers:
-                self._tick(name)
+                if self._queue.triggers[name].rule.is_timer:
+                    self._tick(name)
             else:
                 self._set.pop(name, None)
                 self.look(name)
@@ -100,8 +101,6 @@ class Dispatch:
 
     def _tick(self, trigger: str) -> None:
         held, now = self._queue.triggers[trigger], self._now_ms()
-        if not held.rule.is_timer:
-            return
         program = self._queue.programs[held.path]
         times = schedule.due(held.rule, held.since_ms, held.last_ms, now) if held.on and not program.paused else []
         for at_ms in times:
@@ -112,8 +111,10 @@ class Dispatch:
             self.look(held.path)
 
     def next(self, trigger: str) -> None:
-        """Set the timer of a trigger."""
+        """Set the timer of a trigger, if it has one."""
         held, now = self._queue.triggers[trigger], self._now_ms()
+        if not held.rule.is_timer:
+            return
         behind = held.rule.catch_up == "all" and held.on and not self._queue.programs[held.path].paused
         after_ms = max(held.last_ms, held.since_ms) if behind else now
         at_ms = schedule.following(held.rule, held.since_ms, after_ms)

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
@@ -22,7 +23,7 @@ from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
 from agentos.kernel import provenance, standing, views
-from agentos.kernel.arming import Arming
+from agentos.kernel.arming import arm
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.ledger import Past
 from agentos.kernel.run import Run as ActiveRun
@@ -282,7 +283,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
 def events(kernel: Kernel) -> Events:
     """The service of events of this kernel."""
-    return Events(kernel.ledger, kernel.dispatch, Arming(kernel.runs, kernel.ledger).arm, _done, kernel.runs.now_ms)  # type: ignore[arg-type]  # each generated file has a context of its own
+    arming = partial(arm, kernel.runs, kernel.ledger)
+    return Events(kernel.ledger, kernel.dispatch, arming, _done, kernel.runs.now_ms)  # type: ignore[arg-type]  # each generated file has a context of its own
 
 
 async def walls() -> list[pb.Wall]:

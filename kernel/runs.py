@@ -180,6 +180,7 @@ class Runs:
             run.put_back()
             if run.left:
                 del self.active[run.id]
+                self.look(run.who.path)
                 run.feed.end()
             else:
                 self.desk.void_all(run.id)
@@ -211,8 +212,6 @@ class Runs:
             return
         if not run.followed:
             self._waking.at(until_ms, run.id)
-            run.asking = until_ms == own.FAR_MS
-            self.look(run.who.path)
             raise Away
         while not run.stopped and (left_ms := until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
             with suppress(TimeoutError):

@@ -17,6 +17,7 @@ from agentos.shell.failure import Exit, Failure
 from agentos.shell.text import quoted
 
 PROGRAMS = Group.create_ordered("Programs")
+EVENTS = Group.create_ordered("What starts them")
 AUTHORITY = Group.create_ordered("What they may do")
 KERNEL = Group.create_ordered("The kernel")
 COMMANDS = (
@@ -30,6 +31,11 @@ COMMANDS = (
     (PROGRAMS, "settle", "looking:settle", "Say what became of a call that was cut off."),
     (PROGRAMS, "cancel", "looking:cancel", "Cancel a run."),
     (PROGRAMS, "forget", "audit:forget", "Erase what a run was given, did and said."),
+    (EVENTS, "arm", "events:arm", "Let what its manifest names start a program."),
+    (EVENTS, "disarm", "events:disarm", "End what arm began."),
+    (EVENTS, "triggers", "events:triggers", "List what starts programs; turn it on and off."),
+    (EVENTS, "timers", "events:timers", "List the times that come next."),
+    (EVENTS, "events", "events:events", "Send an event; list those that wait or were given up."),
     (AUTHORITY, "inbox", "authority:inbox", "List the questions that wait for you."),
     (AUTHORITY, "approve", "authority:approve", "Answer a question."),
     (AUTHORITY, "deny", "authority:deny", "Answer a question with no."),

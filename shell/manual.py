@@ -35,13 +35,18 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `show` | the same with `program`, `path`, `digest`, and `calls` as a list |
 | `why` | a list of calls |
 | `ps` | a list of runs without `result` and `output`; with `--unknown` a list of calls with `run` and `program` |
-| `explain` | `{name, path, digest, has_manifest, lines, covered, limits}` |
+| `explain` | `{name, path, digest, has_manifest, lines, covered, triggers, limits}` |
 | `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
 | `secrets` | a list of `{name, places, header, form, set, last_used}`; with `set` one of them, with `replaced` |
+| `arm` | `{program, triggers}`: the program as in `explain`, and its triggers |
+| `triggers` | a list of `{program, path, digest, armed, paused, failures, waiting, runs, triggers}` |
+| `timers` | a list of triggers with `program`, soonest first |
+| `events` | a list of `{id, event, trigger, program, path, at, run, tries, after}`; or `{id, duplicate}` |
 | `inbox` | a list of `{id, run, program, path, review, why, asked, digest, lines}` |
 | `doctor` | `{walls: [{name, about, held, note}], kernel: {pid, version, home}, guest: {path, digest, imports}}` |
 
 A call is `{seq, action, target, targets, decision, grant, digest, started, duration_us, line, error, reasons}`.
+A trigger is `{id, enabled, next, last, event, at, tz, every_ms, filter, debounce_ms, concurrency, catch_up, retries}`.
 `status` is `active`, `waiting`, `done`, `failed`, `refused`, `limit` or `cancelled`. `error` is null or
 `{code, message, hint}`; its code is one of `denied`, `needs_approval`, `not_found`, `limit`, `unavailable`, `invalid`.
 `queued` is when the kernel accepted the run, `first_line` when its cell began the program.

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from rich.text import Text
 
-from agentos.shell import sheet, values
+from agentos.shell import armed, sheet, values
 from agentos.shell.render import Cell, console, grid, table, when
 from agentos.shell.text import plural, quoted, size, span
 from agentos.v1 import control_pb2 as pb
@@ -48,6 +48,7 @@ def explain(program: pb.Program, capabilities: Iterable[pb.CapabilityInfo], coun
         out.print(Text("\nhas no manifest, so it has no ceiling", "bold yellow"))
         out.print(Text("  it runs only while you are here, and asks you for each thing it touches"))
         out.print(Text("  after a run, `agentos manifest` writes the manifest that it turned out to need"))
+    armed.starts(program, "starts by itself, once you armed it")
     out.print(Text("\nlimits", "bold"))
     out.print(Text(f"  {_limits(program.limits)}"))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from agentos.shell.failure import CODES, Failure
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
+from agentos.v1.trigger_pb2 import Trigger
 
 Value = object
 
@@ -147,6 +148,20 @@ def line(found: pb.Line) -> dict[str, Value]:
     }
 
 
+def trigger(found: Trigger) -> dict[str, Value]:
+    return {
+        "event": found.event,
+        "at": found.at or None,
+        "tz": found.tz or None,
+        "every_ms": found.every_ms or None,
+        "filter": {each.field: json.loads(each.value) for each in found.filters},
+        "debounce_ms": found.debounce_ms or None,
+        "concurrency": "latest" if found.latest else {"parallel": found.parallel} if found.parallel > 1 else "serial",
+        "catch_up": found.catch_up or None,
+        "retries": found.retries,
+    }
+
+
 def program(found: pb.Program) -> dict[str, Value]:
     limits = found.limits
     return {
@@ -156,6 +171,7 @@ def program(found: pb.Program) -> dict[str, Value]:
         "has_manifest": found.has_manifest,
         "lines": [line(each) for each in found.lines],
         "covered": list(found.covered),
+        "triggers": [trigger(each) for each in found.triggers],
         "limits": {
             "memory_bytes": limits.memory_bytes,
             "cpu_ms": limits.cpu_ms,

@@ -13,7 +13,7 @@ from agentos.shell.terminal import Unanswered, open_terminal
 from agentos.shell.text import printable
 from agentos.v1 import control_pb2 as pb
 
-Kind = Literal["grants", "answers", "refusals", "runs", "programs", "secrets", "capabilities", "home"]
+Kind = Literal["grants", "events", "answers", "refusals", "runs", "programs", "secrets", "capabilities", "home"]
 
 
 def audit(
@@ -44,7 +44,7 @@ def audit(
     program
         show: of this program, by its name or path.
     kind
-        show: of these kinds; else grants, secrets, capabilities and home.
+        show: of these kinds; else grants, events, secrets, capabilities and home.
     head
         verify: a line of agentos audit head that was kept elsewhere.
     yes

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
-from agentos.shell import pages, prompt, sheet, values
+from agentos.shell import armed, pages, prompt, sheet, values
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure
 from agentos.shell.follow import question
@@ -15,15 +15,22 @@ from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
 from agentos.shell.text import quoted
 from agentos.v1 import control_pb2 as pb
+from agentos.v1 import events_pb2
 
 FOR = {"once": pb.CHOICE_ONCE, "run": pb.CHOICE_RUN, "until": pb.CHOICE_UNTIL, "version": pb.CHOICE_VERSION}
 
 
 def inbox(*, common: Common = DEFAULTS) -> int:
-    """List what waits for you: questions, and calls of which nobody can tell whether they happened."""
+    """List what waits for you.
+
+    Questions, calls of which nobody can tell whether they happened, programs
+    that are paused, and events that were given up.
+    """
     with common.kernel(start=False) as kernel:
         waiting = _waiting(kernel)
         unknown = kernel.call(kernel.stub.ListUnknown, pb.ListUnknownRequest()).calls
+        programs = kernel.call(kernel.events.ListArmed, events_pb2.ListArmedRequest()).programs
+        given_up = kernel.call(kernel.events.ListEvents, events_pb2.ListEventsRequest()).dead
     if common.answer([values.prompt(each) for each in waiting]):
         return 0
     for cut in unknown:
@@ -33,7 +40,10 @@ def inbox(*, common: Common = DEFAULTS) -> int:
         emit(f"{each.id}  run {each.run}")
         emit(question(each, counts=not common.on))
         emit(f"  agentos approve {each.id} · agentos deny {each.id}")
-    if not waiting and not unknown:
+    stopped = [*armed.paused(programs), *armed.dead(given_up)]
+    for told in stopped:
+        emit(told)
+    if not waiting and not unknown and not stopped:
         emit("no question waits")
     return 0
 

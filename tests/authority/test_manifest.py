@@ -20,6 +20,7 @@ from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.reading import program_digest, read
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import Document, ManifestError, Place
+from agentos.manifest.trigger import Trigger, trigger
 from agentos.v1 import matchers
 from agentos.v1.paths import canonical_path
 from agentos.v1.patterns import canonical_pattern
@@ -84,7 +85,14 @@ def explained(manifest: Manifest) -> object:
         "present": manifest.present,
         "lines": lines,
         "limits": changed,
+        **({"on": [explained_trigger(each) for each in manifest.on]} if manifest.on else {}),
     }
+
+
+def explained_trigger(text: str) -> object:
+    """What starts it; settings only where they are not the defaults."""
+    told = msgspec.to_builtins(trigger(text))
+    return {field: value for field, value in told.items() if value != getattr(Trigger(""), field)}
 
 
 @pytest.mark.parametrize("case", CASES)

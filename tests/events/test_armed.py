@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.events.conftest import Armer, killed
+import grpc
+import pytest
+
+from agentos.v1 import control_pb2 as control
+from agentos.v1 import events_pb2 as pb
+from tests.events.conftest import APPEND, TELLS, Armer, killed
+from tests.kernel.person import FOR_VERSION, ONCE, error_of, eventually
 
 
 def test_a_timer_starts_it_and_it_gets_the_event(armer: Armer) -> None:
@@ -25,3 +31,120 @@ def test_a_timer_goes_on_after_the_kernel_was_killed(home: Path, tmp_path: Path)
         told = [json.loads(line)["id"] for line in armer.saw(2)]
         armer.disarm()
         assert len(set(told)) == len(told)
+
+
+def test_an_event_that_was_accepted_starts_its_run_after_the_kernel_was_killed(home: Path, tmp_path: Path) -> None:
+    """It is killed the moment it has said yes: between accept and delivery, or between delivery and the end."""
+    sent: list[str] = []
+    for _ in range(4):
+        with killed(home, tmp_path) as (armer, kill):
+            if not sent:
+                armer.arm('"event.paid"')
+            sent += [armer.send("paid", '{"n": 1}').id for _ in range(3)]
+            kill()
+    with killed(home, tmp_path) as (armer, _):
+        armer.saw(len(sent), 60)
+        assert eventually(lambda: not armer.armed().runs and not armer.armed().waiting)
+        told = [json.loads(line) for line in armer.seen()]
+        armer.disarm()
+    assert [each["id"] for each in told] == sent
+    assert {each["event"] for each in told} == {"event.paid"}
+    assert [each["data"] for each in told] == [{"n": 1}] * len(sent)
+
+
+def test_a_run_that_was_cut_off_in_its_middle_goes_on_and_is_not_begun_anew(home: Path, tmp_path: Path) -> None:
+    waits = TELLS + "    import os, time\n    while not os.path.exists('go.log'): time.sleep(0.05)\n"
+    waits += "    open('seen.log', 'a').write('done\\n')\n"
+    with killed(home, tmp_path) as (armer, kill):
+        armer.arm('"event.paid"', waits, f'{APPEND}\n"files.stat" = {{ path = ["*.log"] }}', name="waits.py")
+        armer.send("paid")
+        armer.saw(1)
+        [run] = armer.armed("waits.py").runs
+        kill()
+    (tmp_path / "go.log").touch()
+    with killed(home, tmp_path) as (armer, _):
+        assert armer.saw(2, 60)[1:] == ["done"]
+        assert eventually(lambda: not armer.armed("waits.py").runs)
+        assert armer.person.record(run).status == control.RUN_STATUS_DONE
+        armer.disarm("waits.py")
+
+
+def test_what_is_sent_twice_under_one_id_happens_once(armer: Armer) -> None:
+    armer.arm('"event.paid"')
+    first, second = armer.send("paid", event="paid-17"), armer.send("paid", event="paid-17")
+    assert (first.duplicate, first.triggers, second.duplicate) == (False, 1, True)
+    armer.send("paid", event="paid-18")
+    assert [json.loads(line)["id"] for line in armer.saw(2)] == ["paid-17", "paid-18"]
+    armer.disarm()
+
+
+def test_a_call_outside_its_grants_waits_in_the_inbox_and_lets_the_next_event_pass(armer: Armer) -> None:
+    asks = "def main(input):\n    open(input['data'], 'a').write('x\\n')\n"
+    armer.arm('"event.paid"', asks, '"files.write" = [{ path = ["seen.log"] }, { path = ["b.log"], ask = "always" }]')
+    armer.send("paid", '"b.log"')
+    assert eventually(lambda: len(mine(armer)) == 1)
+    armer.send("paid", '"seen.log"')
+    armer.saw(1)
+    [asked] = mine(armer)
+    assert asked.lines[0].action == "files.write"
+    armer.person.answer(asked, ONCE(asked) or [])
+    assert eventually((armer.person.folder / "b.log").exists)
+    armer.disarm()
+
+
+def mine(armer: Armer) -> list[control.Prompt]:
+    """The questions of programs in this person's folder."""
+    return [each for each in armer.person.inbox() if each.program.path.startswith(f"{armer.person.folder}/")]
+
+
+def test_an_edited_program_does_nothing_by_itself_until_it_is_armed_anew(armer: Armer) -> None:
+    armer.arm('"event.paid"')
+    armed = armer.armed().digest
+    (armer.person.folder / "armed.py").write_text("raise SystemExit('edited')\n")
+    armer.send("paid")
+    armer.saw(1)
+    assert armer.armed().digest == armed
+    armer.disarm()
+
+
+def test_a_program_that_fails_is_tried_again_then_given_up_and_paused(armer: Armer) -> None:
+    armer.arm('{ event = "event.paid", retries = 0 }', TELLS + "    raise ValueError('no')\n")
+    for count in range(1, 6):
+        armer.send("paid")
+        assert eventually(lambda: len(armer.waiting().dead) == count)  # noqa: B023
+    assert "failed 5 times in a row" in armer.armed().paused
+    waits = armer.send("paid").id
+    assert [each.id for each in armer.waiting().waiting] == [waits]
+    assert armer.replay(armer.waiting().dead[0].id) == 1
+    assert len(armer.seen()) == 5
+    armer.switch(str(armer.person.folder / "armed.py"), True)
+    armer.saw(7)
+    armer.disarm()
+
+
+def test_arming_wants_an_act_and_a_manifest_that_names_an_event(armer: Armer) -> None:
+    request = armer.program('"event.paid"')
+    request.confirmed = request.grant_manifest = False
+    said = armer.events.Arm(request, metadata=armer.person.metadata)
+    assert [line.action for line in said.prompt.lines] == ["files.write"]
+    assert [each.event for each in said.program.triggers] == ["event.paid"]
+    assert not said.triggers
+    assert armer.send("paid").triggers == 0
+    armer.person.answer(said.prompt, FOR_VERSION(said.prompt) or [])
+    request.confirmed = True
+    assert len(armer.events.Arm(request, metadata=armer.person.metadata).triggers) == 1
+    assert armer.send("paid").triggers == 1
+    armer.saw(1)
+    armer.disarm()
+    request.source.content = b"# /// script\n# [tool.agentos]\n# name = 'x'\n# ///\n"
+    with pytest.raises(grpc.RpcError) as refused:
+        armer.events.Arm(request, metadata=armer.person.metadata)
+    assert "names no event" in error_of(refused.value).reason
+
+
+def test_nobody_arms_or_sends_without_the_credential(armer: Armer) -> None:
+    with pytest.raises(grpc.RpcError) as arming:
+        armer.events.Arm(armer.program('"event.paid"'))
+    with pytest.raises(grpc.RpcError) as sending:
+        armer.events.SendEvent(pb.SendEventRequest(name="paid"))
+    assert arming.value.code() == sending.value.code() == grpc.StatusCode.UNAUTHENTICATED

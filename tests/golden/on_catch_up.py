@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# on = [{ event = "timer.every", seconds = 30, catch_up = "lats" }]
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# on = [{ event = "timer.every", seconds = -5 }]
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# on = [{ event = "event.paid", retries = 1000 }]
+# ///
+print('x')
