@@ -148,16 +148,10 @@ class Story:
                 return f"{row.run} ended after {record['calls']} calls, {record['refused']} of them refused"
             case "forgotten":
                 return f"what {row.run} was given, did and said was erased"
-            case "armed":
-                return f"you armed version {record['digest'][:12]} of {plain(record['path'])}: it starts by itself"
-            case "disarmed":
-                return f"you disarmed {plain(record['path'])}"
-            case "switched":
-                return f"you turned {plain(record['name'])} {'on' if record['on'] else 'off'}"
             case "program":
                 return f"version {record['digest'][:12]} of {plain(record['path'])} was seen first"
             case _:
-                return _kept(row.kind, record)
+                return _starts(row.kind, record) or _kept(row.kind, record)
 
     def _by(self, record: dict[str, Any]) -> str:
         if record.get("parent"):
@@ -166,6 +160,14 @@ class Story:
         if self._answer[0]:
             return f"by your answer to question {self._answer[0]}{run}"
         return f"by --grant manifest{run}" if record.get("origin", "person") == "person" else plain(record["origin"])
+
+
+def _starts(kind: str, record: dict[str, Any]) -> str:
+    if kind == "armed":
+        return f"you armed version {record['digest'][:12]} of {plain(record['path'])}: it starts by itself"
+    if kind == "disarmed":
+        return f"you disarmed {plain(record['path'])}"
+    return f"you turned {plain(record['name'])} {'on' if record['on'] else 'off'}" if kind == "switched" else ""
 
 
 def _what(record: dict[str, Any]) -> str:

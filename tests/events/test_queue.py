@@ -434,7 +434,7 @@ def _consistent(world: World) -> None:
     assert not ready or held.runs or paused, "an event waits that nothing keeps from its run"
 
 
-def test_the_fold_of_a_million_events_that_are_over_is_as_small_as_that_of_a_thousand() -> None:
+def test_what_is_over_takes_no_memory_however_much_it_was() -> None:
     def folded(count: int) -> int:
         held, rule = Queue(), on(retries=0)
         held.fold(Armed(PATH, "p", "d", "/", "/", "", (("t1", rule.text),), 1), 1)

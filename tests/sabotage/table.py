@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.checks import (
     answers,
     decisions,
+    events,
     fetching,
     home,
     limits,
@@ -22,7 +23,7 @@ from tests.sabotage.checks import (
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
     *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *net.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
-    *pages.CHECKS,
+    *pages.CHECKS, *events.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER: dict[int, str] = {}

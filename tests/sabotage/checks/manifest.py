@@ -16,7 +16,6 @@ CHECKS = (
         "not all(map(str.isprintable, (form.name, form.service, form.descriptors, *form.command, *_folders(form))))",
         "fuzz/test_fuzz_servers.py::test_a_capability_is_read_or_refused_whatever_its_folder_holds"),
     never(6, "an unknown key of a manifest is an error", "manifest", "key not in KEYS", GOLDEN),
-    never(6, "events are refused as long as there are none", "manifest", 'key == "on"', GOLDEN),
     out(6, "an unknown bound is an error", "manifest",
         "        if key not in kinds:\n", "        if key not in kinds:\n            return ()\n        if False:\n",
         GOLDEN),
