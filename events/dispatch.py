@@ -76,6 +76,7 @@ class Dispatch:
         # When each timer is looked at next; what the heap says besides is of timers that are no more.
         self._set: dict[str, int] = {}
         self._held_up: set[str] = set()
+        self._closed = False
 
     def resume(self) -> None:
         """Go on with what waited when the last kernel ended, and make up for the times that were missed."""
@@ -83,10 +84,14 @@ class Dispatch:
             self.wake(name)
 
     def close(self) -> None:
+        """Begin nothing any more: runs that end from now on are let go of."""
+        self._closed = True
         self.waking.close()
 
     def wake(self, name: str) -> None:
         """A trigger's time, or a program for which something may have changed."""
+        if self._closed:
+            return
         try:
             if name in self._queue.triggers:
                 if self._queue.triggers[name].rule.is_timer:

@@ -233,11 +233,10 @@ class Runs:
 
     def waits(self, run_id: str) -> bool:
         """Whether it waits for the person."""
-        run = self.active.get(run_id)
-        if run:
-            return run.asking
+        if run_id in self.active:
+            return self.active[run_id].asking
         asked = any(each.prompt.run == run_id for each in self.desk.open.values())
-        return asked or self._ledger.open.get(run_id, 0) == own.FAR_MS
+        return asked or self._ledger.open.get(run_id) == own.FAR_MS
 
     def under_way(self) -> int:
         return sum(not run.asking for run in self.active.values())

@@ -152,6 +152,16 @@ async def test_latest_lets_only_the_newest_wait(world: World) -> None:
     assert world.queue.waiting == 0
 
 
+async def test_a_kernel_that_stops_begins_nothing_for_the_runs_that_it_ends(world: World) -> None:
+    world.arm(on())
+    sent = [await world.send() for _ in range(2)]
+    world.dispatch.close()
+    world.end()
+    assert world.events == sent[:1]
+    await world.again()
+    assert world.events == sent
+
+
 async def test_a_run_that_waits_for_the_person_lets_the_next_event_pass(world: World) -> None:
     world.arm(on())
     sent = [await world.send() for _ in range(2)]
