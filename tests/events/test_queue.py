@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.events import arming, dispatch, queue
@@ -397,6 +397,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)  # it opens a journal with each restart
 @given(STEPS)
 async def test_whatever_happens_each_event_is_with_one_run_or_waits_or_was_given_up(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
