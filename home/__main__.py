@@ -1,4 +1,4 @@
-"""`python -m agentos.home`: make a home, say where its kernel is, change how it is unlocked. For the shell.
+"""`python -m agentos.home`: make a home, say where its kernel is, change how it is unlocked, back it up. For the shell.
 
     init  --home H --wrap keyring|passphrase|key-file [--key-file PATH] [--secret-fd N] [--ready-fd M]
     where --home H [--ready-fd M]
@@ -6,10 +6,12 @@
     head | look | accept --home H [--secret-fd N] [--ready-fd M]
     keys  --home H [--change add|remove|passphrase|recovery] [--wrap W] [--key-file PATH] [--number N] [--secret-fd N]
           [--new-fd P] [--ready-fd M]
+    backup | restore | contents --home H --file F [--secret-fd N] [--ready-fd M]
 
 Secrets come, and answers go, as `process` says; a new passphrase comes over P. `keys` without a change says which ways
 there are. `audit` hands its arguments, a list of texts, to the auditor and says what came of it. `head` says the line
 that is kept away from the database, `look` whether the database is another than it speaks of, `accept` goes on from it.
+`backup` and `restore` say {"progress": [done, of]} before, a line each time; `contents` needs no secret.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from pathlib import Path
 
 import msgspec
 
-from agentos.home import auditing, home, process, unlocking, ways
+from agentos.home import auditing, backup, home, process, unlocking, ways
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.keys import HomeError
 from agentos.home.process import Said
 
+BACKUPS = ("backup", "restore", "contents")
 WRAPS = ("keyring", "passphrase", "key-file")
 
 
@@ -36,7 +39,7 @@ def main() -> int:
         path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
         secret = process.secret(options.secret_fd)
         verbs = {"init": _init, "where": _where, "keys": _keys, "audit": _audit, "head": _head}
-        verbs |= {"look": _accept, "accept": _accept}
+        verbs |= {"look": _accept, "accept": _accept, "backup": _backup, "restore": _backup, "contents": _contents}
         process.say(options.ready_fd, verbs[options.verb](path, secret, options))
     except (HomeError, JournalBroken) as error:
         return process.refuse(options.ready_fd, error.code, error.reason, error.hint)
@@ -48,13 +51,15 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agentos.home")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for name in ("init", "where", "keys", "audit", "head", "look", "accept"):
+    for name in ("init", "where", "keys", "audit", "head", "look", "accept", *BACKUPS):
         verb = verbs.add_parser(name)
         verb.add_argument("--home", default="")
         verb.add_argument("--ready-fd", type=int)
         verb.add_argument("--secret-fd", type=int)
         if name == "audit":
             verb.add_argument("--arguments", type=msgspec.json.Decoder(list[str]).decode, required=True)
+        if name in BACKUPS:
+            verb.add_argument("--file", type=Path, required=True)
         if name in ("init", "keys"):
             verb.add_argument("--wrap", choices=WRAPS, required=name == "init")
             verb.add_argument("--key-file", type=Path)
@@ -88,6 +93,20 @@ def _head(path: Path, secret: str, options: argparse.Namespace) -> Said:
 def _accept(path: Path, secret: str, options: argparse.Namespace) -> Said:
     accepted = auditing.accept(path, secret, options.verb == "accept")
     return {"home": str(path), "seen": msgspec.to_builtins(accepted)}
+
+
+def _backup(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    step = backup.backup if options.verb == "backup" else backup.restore
+    return _taken(path, step(path, secret, options.file, process.progress(options.ready_fd)), options.file)
+
+
+def _contents(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    return _taken(path, backup.contents(options.file), options.file)
+
+
+def _taken(path: Path, found: backup.Contents, file: Path) -> Said:
+    locks = [slot.kind for slot in found.unlock.slots]
+    return {"home": str(path), "file": os.path.abspath(file), "at_ms": found.at_ms, "seq": found.seq, "locks": locks}
 
 
 def _keys(path: Path, secret: str, options: argparse.Namespace) -> Said:

@@ -95,13 +95,13 @@ class Home:
 
 def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = None) -> str:
     """Make a home whose key is kept by a keyring, a passphrase (`secret`) or a key file; returns the recovery key."""
-    path = _made(path)
+    path = made(path)
     home_key, name = secrets.token_bytes(keys.KEY_BYTES), keys.home_id()
     unlocking.refusing_disk(lambda: schema.create(path / FRESH[0], keys.derive(home_key).database))
     first = unlocking.slot(path, home_key, name, wrap, secret, key_file)
     recovery, shown = keys.recovery_slot(home_key, name)
     try:
-        unlocking.refusing_disk(lambda: _commit(path, unlocking.Unlocking(unlocking.VERSION, name, (first, recovery))))
+        unlocking.refusing_disk(lambda: commit(path, unlocking.Unlocking(unlocking.VERSION, name, (first, recovery))))
     except HomeError:
         if first.path:
             Path(first.path).unlink()  # it opens nothing, and would be in the way of the next try
@@ -109,7 +109,7 @@ def initialise(path: Path, wrap: str, secret: str = "", key_file: Path | None = 
     return shown
 
 
-def _commit(path: Path, ways: unlocking.Unlocking) -> None:
+def commit(path: Path, ways: unlocking.Unlocking) -> None:
     """From here on it is a home. What can fail for want of room comes before the first rename."""
     database, unlocking_file = (path / name for name in FRESH)
     folder.write(unlocking_file, unlocking.text(ways))
@@ -118,7 +118,7 @@ def _commit(path: Path, ways: unlocking.Unlocking) -> None:
     folder.sync(path)
 
 
-def _made(path: Path) -> Path:
+def made(path: Path) -> Path:
     """The folder of a new home: made now, or empty and ours."""
     if path.exists() and not path.is_dir():
         raise unlocking.no_folder(path)

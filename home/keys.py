@@ -58,12 +58,13 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """The sub-keys of a home, 32 bytes each: database, image cache, servers of this boot, a seed to sign with."""
+    """The sub-keys of a home, 32 bytes each: database, image cache, servers of this boot, a signing seed, backups."""
 
     database: bytes
     images: bytes
     boot: bytes
     signing: bytes
+    backup: bytes
 
     def __repr__(self) -> str:
         return "Keys(…)"
@@ -73,7 +74,7 @@ def derive(home_key: bytes) -> Keys:
     def purpose(name: str) -> bytes:
         return blake2b(f"agentos 1 {name}".encode(), key=home_key, digest_size=KEY_BYTES).digest()
 
-    return Keys(purpose("database"), purpose("images"), purpose("boot"), purpose("signing"))
+    return Keys(*(purpose(name) for name in ("database", "images", "boot", "signing", "backup")))
 
 
 def wrap(home_key: bytes, wrapping: bytes, kind: str, home: str) -> bytes:

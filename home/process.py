@@ -2,7 +2,7 @@
 
 A secret comes over a descriptor until its end, or from AGENTOS_PASSPHRASE; never from the command line, which everyone
 can read. The answer is one line of JSON on another descriptor, or else on standard output: what was made or found, or
-{"error": {"code", "reason", "hint"}}.
+{"error": {"code", "reason", "hint"}}. Before it, lines may say how far it has come: {"progress": [done, of]}.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -55,6 +56,19 @@ def say(descriptor: int | None, said: Said) -> None:
         os.write(sys.stdout.fileno() if descriptor is None else descriptor, msgspec.json.encode(said) + b"\n")
     except BrokenPipeError:
         return
+
+
+def progress(descriptor: int | None) -> Callable[[int, int], None]:
+    """Says how far it has come, a hundred times at most."""
+    last = -1
+
+    def told(done: int, of: int) -> None:
+        nonlocal last
+        if descriptor is not None and (percent := done * 100 // max(of, 1)) > last:
+            last = percent
+            say(descriptor, {"progress": [done, of]})
+
+    return told
 
 
 def refuse(descriptor: int | None, code: str, reason: str, hint: str) -> int:

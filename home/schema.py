@@ -46,11 +46,16 @@ PAGE_ROWS = 1000
 
 def create(path: Path, key: bytes, vfs: str = "") -> None:
     """Make an empty journal, for nobody else to read."""
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-    db = chain.connect(path, key, vfs)
+    db = emptied(path, key, vfs)
     version = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}"
     db.execute(f"BEGIN; {SCHEMA} {version}; COMMIT")
     db.close()
+
+
+def emptied(path: Path, key: bytes, vfs: str = "") -> apsw.Connection:
+    """A new database without a table, for nobody else to read."""
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    return chain.connect(path, key, vfs)
 
 
 def bring_up_to_date(db: apsw.Connection) -> None:

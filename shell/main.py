@@ -45,6 +45,8 @@ COMMANDS = (
     (AUTHORITY, "secrets", "secrets:secrets", "Keep what programs may use and never see."),
     (KERNEL, "init", "system:init", "Make a home, and choose how its key is kept."),
     (KERNEL, "keys", "keys:keys", "List and change the ways of unlocking the home."),
+    (KERNEL, "backup", "backup:backup", "Write all of the home into one encrypted file."),
+    (KERNEL, "restore", "backup:restore", "Make a home of a backup."),
     (KERNEL, "up", "system:up", "Start the kernel."),
     (KERNEL, "down", "system:down", "Stop the kernel."),
     (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),

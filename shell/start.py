@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from agentos.shell import homes
 from agentos.shell.connect import Kernel
@@ -29,6 +30,7 @@ SLOW_SECONDS = 1.0
 STOP_SECONDS = 20.0
 # A first start prepares the guest, and the machine may be busy.
 START_SECONDS = 120.0
+Progress = Callable[[int, int], object]
 
 
 class Serving:
@@ -76,13 +78,16 @@ class Serving:
 # ---- what the kernel's own command says
 
 
-def home_says(verb: str, *options: str, secret: str = "", new: str = "") -> dict[str, object]:
+def home_says(
+    verb: str, *options: str, secret: str = "", new: str = "", progress: Progress | None = None
+) -> dict[str, object]:
     """Run `agentos.home VERB` to its end; returns the one line it says. Raises Failure with its error.
 
-    `new` is a passphrase to be: it comes beside the secret that opens the home, and like it over a pipe.
+    `new` is a passphrase to be: it comes beside the secret that opens the home, and like it over a pipe. `progress` is
+    told how far it has come, of how much.
     """
     if not new:
-        process, said = _start([verb, *options], secret)
+        process, said = _start([verb, *options], secret, progress=progress)
     else:
         told, given = os.pipe()
         os.write(given, new.encode())
@@ -114,7 +119,9 @@ def placed(home: str) -> list[str]:
     return ["--home", os.path.abspath(home)] if home else []
 
 
-def _start(arguments: Sequence[str], secret: str, *inherited: int) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
+def _start(
+    arguments: Sequence[str], secret: str, *inherited: int, progress: Progress | None = None
+) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
     """Start a kernel command and read the line it says. It has a session of its own: Ctrl-C is for us alone."""
     ready, told = os.pipe()
     secrets, given = os.pipe()
@@ -134,7 +141,7 @@ def _start(arguments: Sequence[str], secret: str, *inherited: int) -> tuple[subp
         with contextlib.suppress(BrokenPipeError), open(given, "wb") as pipe:
             pipe.write(secret.encode())
         try:
-            line = _line(ready)
+            line = _line(ready, progress)
         except BaseException:
             process.terminate()
             raise
@@ -146,11 +153,20 @@ def _start(arguments: Sequence[str], secret: str, *inherited: int) -> tuple[subp
     return process, said
 
 
-def _line(ready: int) -> bytes:
+def _line(ready: int, progress: Progress | None) -> bytes:
     with open(ready, "rb") as pipe:
+        if progress:
+            return _told(pipe, progress)
         if not select.select([pipe], [], [], SLOW_SECONDS)[0] and sys.stderr.isatty():
             say("starting the kernel; the first time on a home this prepares the guest, some 10 s", "dim")
         return pipe.readline()
+
+
+def _told(pipe: BinaryIO, progress: Progress) -> bytes:
+    """The line that matters, after those that say how far it has come."""
+    while (line := pipe.readline()).startswith(b'{"progress":'):
+        progress(*json.loads(line)["progress"])
+    return line
 
 
 def _silent(process: subprocess.Popen[bytes], complaints: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.checks import (
     answers,
+    backup,
     decisions,
     events,
     fetching,
@@ -23,7 +24,7 @@ from tests.sabotage.checks import (
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
     *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *net.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
-    *pages.CHECKS, *events.CHECKS,
+    *pages.CHECKS, *events.CHECKS, *backup.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER: dict[int, str] = {}

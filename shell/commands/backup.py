@@ -1,0 +1,111 @@
+"""All of a home in one file, and a home of such a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from agentos.shell import homes, start
+from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.paint import say, width_of
+from agentos.shell.render import when
+from agentos.shell.session import DEFAULTS, Common
+from agentos.shell.text import size
+
+BAR = 30
+LOCKED = ("passphrase_needed", "wrong_passphrase")
+
+
+def backup(file: str, /, *, common: Common = DEFAULTS) -> int:
+    """Write all of the home into one encrypted file, as it is at this moment; a kernel may be up.
+
+    Whatever opens the home now opens the backup: a passphrase, a key file, this
+    device's keyring, the recovery key. The file appears when all of it is on disk
+    and was read back. Key files are not in it.
+
+    Parameters
+    ----------
+    file
+        Where to; nothing may be there yet.
+    """
+    common.here("backup")
+    found = start.where(common.home)
+    if not found.exists:
+        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
+    said = _unlocked("backup", found.home, file, found.locks)
+    if not common.answer(_fields(said)):
+        say(f"backed up {said['home']} up to record {said['seq']}: {said['file']} ({size(_bytes(said))})")
+        say("What opens the home opens the backup too. Keep the recovery key, or a key file, elsewhere.")
+    return 0
+
+
+def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
+    """Make a home of a backup, where there is none.
+
+    It starts when you have accepted what was restored: agentos audit accept.
+    What came after the backup is not in it: a grant that was revoked since holds again.
+
+    Parameters
+    ----------
+    file
+        The backup.
+    """
+    common.here("restore")
+    looked = start.home_says("contents", *start.placed(common.home), "--file", os.path.abspath(file))
+    locks = tuple(map(str, cast(list[object], looked["locks"])))
+    said = _unlocked("restore", str(looked["home"]), file, locks)
+    if not common.answer(_fields(said)):
+        say(f"restored {said['home']} from a backup of {when(_number(said['at_ms']))}, up to record {said['seq']}.")
+        say("It starts when you have accepted that: agentos audit accept")
+    return 0
+
+
+def _unlocked(verb: str, home: str, file: str, locks: tuple[str, ...]) -> dict[str, object]:
+    """What the home's own command says, with the first secret that opens the home, or the backup."""
+    wrong = Failure("it is locked")
+    for secret in homes.secrets(locks):
+        try:
+            with _bar(verb) as progress:
+                return start.home_says(
+                    verb, "--home", home, "--file", os.path.abspath(file), secret=secret, progress=progress
+                )
+        except Failure as failed:
+            # It was no kernel that was wanted: what is wrong is what was asked for.
+            wrong = Failure(failed.reason, failed.hint, Exit.USAGE, failed.code)
+            if failed.code not in LOCKED:
+                break
+    raise wrong
+
+
+@contextmanager
+def _bar(verb: str) -> Iterator[start.Progress]:
+    """How far it has come, on a terminal; gone when it is done."""
+    shown = width_of(sys.stderr) > 0
+
+    def draw(done: int, of: int) -> None:
+        full = done * BAR // max(of, 1)
+        if shown:
+            sys.stderr.write(f"\r  {verb} {'█' * full}{'░' * (BAR - full)} {done * 100 // max(of, 1)} %")
+            sys.stderr.flush()
+
+    try:
+        yield draw
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _fields(said: dict[str, object]) -> dict[str, object]:
+    return {name: said[name] for name in ("home", "file", "at_ms", "seq")}
+
+
+def _number(value: object) -> int:
+    return int(str(value))
+
+
+def _bytes(said: dict[str, object]) -> int:
+    return os.stat(str(said["file"])).st_size
