@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from rich.text import Text
 
@@ -24,9 +23,9 @@ def words(trigger: Trigger) -> str:
     if trigger.event == "timer.cron":
         return f"at {quoted(trigger.at)} ({quoted(trigger.tz)})"
     if trigger.event == "timer.at":
-        return f"once, at {when(int(datetime.fromisoformat(trigger.at).astimezone(UTC).timestamp() * 1000))}"
+        return f"once, at {quoted(trigger.at[:16].replace('T', ' '))} UTC"
     fields = " and ".join(f"{quoted(each.field)} is {quoted(each.value)}" for each in trigger.filters)
-    return f"when you send {quoted(trigger.event)}" + (f", where {fields}" if fields else "")
+    return f"when you send {quoted(trigger.event.removeprefix('event.'))}" + (f", where {fields}" if fields else "")
 
 
 def rules(trigger: Trigger) -> str:

@@ -25,7 +25,7 @@ def test_paused_programs_and_dead_letters_are_shown_with_what_to_do(up: Up, arme
     assert len(dead) == 5
     assert f"agentos events replay {dead[0]['id']}" in told
     assert "PAUSED" in next(line for line in shell("triggers").out.splitlines() if line.startswith(trigger))
-    assert shell("triggers", "enable", "torn.py").code == 0
+    assert shell("triggers", "enable", "torn").code == 0
     assert json.loads(shell("events", "replay", dead[0]["id"], "--json").out) == {"id": dead[0]["id"], "triggers": 1}
     assert eventually(lambda: len(armer.seen()) == 6)
     [shown] = [each for each in json.loads(shell("triggers", "--json").out) if each["path"] == path]
