@@ -45,4 +45,4 @@ def test_a_trigger_is_turned_off_on_and_pulled_by_its_id(up: Up, armer: Armer) -
     assert json.loads(armer.saw(2)[1])["data"] == [1]
     armer.disarm()
     gone = shell("triggers", "fire", trigger)
-    assert (gone.code, "agentos triggers" in gone.err) == (1, True)
+    assert (gone.code, "agentos triggers" in gone.err) == (2, True)
