@@ -56,7 +56,7 @@ CHECKS = (
         f"{CELLS}::test_no_more_cells_live_than_are_allowed"),
     # ---- servers
     out(14, "a request to a server", "capabilities",
-        '    ("grpc.max_receive_message_length", seal.STREAMED_BYTES),\n',
+        '    ("grpc.max_receive_message_length", seal.MESSAGE_BYTES),\n',
         '    ("grpc.max_receive_message_length", -1),\n',
         "servers/test_seal.py::test_a_request_beyond_what_a_stream_carries_is_not_even_read"),
     out(14, "a request to a server, over a stream or alone", "capabilities",
