@@ -1,8 +1,8 @@
 """Whether a call happened whose answer never came. Looking changes nothing; `since_ms` is when the call was recorded.
 
-What was asked for is compared with what is there. Where somebody else may have changed the same place since, so that
-both answers could be wrong, it cannot be told, and the person is asked. A whole file is the exception: to write it once
-more is what the program asked for, and twice is as good as once.
+What was asked for is compared with what is there; an append is marked on its file (marks.py). Where somebody else may
+have changed the same place since, so that both answers could be wrong, it cannot be told, and the person is asked. A
+whole file is the exception: to write it once more is what the program asked for, and twice is as good as once.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from contextlib import AbstractContextManager
 from agentos.capabilities.actions import Unsure
 from agentos.capabilities.context import Context
 from agentos.capabilities.failure import NotFound
-from agentos.capabilities.files import writing
+from agentos.capabilities.files import marks, writing
 from agentos.capabilities.files.entries import entry
+from agentos.capabilities.files.places import Places
 from agentos.v1 import files_pb2 as pb
-
-# File systems stamp a change with the time of the last tick, so it may look a little older than it is.
-TICK_MS = 20
 
 
 class Fates:
     """The look-ups of the calls that change something."""
+
+    _places: Places
 
     def _parent(self, path: str, patterns: tuple[str, ...]) -> AbstractContextManager[tuple[int, str]]:
         raise NotImplementedError
@@ -49,11 +49,17 @@ class Fates:
                 same = file.read(len(content) + 1) == content
         return pb.FilesWriteResponse(entry=entry(request.path, found)) if same else None
 
-    def look_up_append(self, request: pb.FilesAppendRequest, context: Context, since_ms: int) -> None:
-        found = self._found(request.path, context.bounds["path"])
-        if found is not None and _changed(found, since_ms):
-            # By this call, or by somebody else: the same line may well be written twice on purpose.
+    def look_up_append(
+        self, request: pb.FilesAppendRequest, context: Context, since_ms: int
+    ) -> pb.FilesAppendResponse | None:
+        content, patterns = request.text.encode() if request.text else request.data, context.bounds["path"]
+        if self._found(request.path, patterns) is None:
+            return None
+        with self._places.file(request.path, patterns, os.O_RDONLY) as fd:
+            did, found = marks.happened(fd, context.idempotency_key, content, since_ms), os.fstat(fd)
+        if did is None:
             raise Unsure
+        return pb.FilesAppendResponse(entry=entry(request.path, found)) if did else None
 
     def look_up_mkdir(
         self, request: pb.FilesMkdirRequest, context: Context, since_ms: int
@@ -81,4 +87,4 @@ class Fates:
 
 
 def _changed(found: os.stat_result, since_ms: int) -> bool:
-    return found.st_ctime_ns // 1_000_000 >= since_ms - TICK_MS
+    return found.st_ctime_ns // 1_000_000 >= since_ms - marks.TICK_MS

@@ -126,10 +126,9 @@ class Files(Fates, Capability):
         with self._parent(path, patterns) as (folder, name), faults.told(path), suppress(FileExistsError):
             if writing.look(folder, name) is None:
                 self._made.count(context.run)
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, writing.NEW_MODE, dir_fd=folder))
-            os.fsync(folder)
+                writing.make(folder, name, context.idempotency_key)
         with self._places.file(path, patterns, os.O_WRONLY | os.O_APPEND) as fd, faults.told(path):
-            now = writing.append(fd, content)
+            now = writing.append(fd, content, context.idempotency_key)
         return pb.FilesAppendResponse(entry=entry(path, now))
 
     def mkdir(self, request: pb.FilesMkdirRequest, context: Context) -> pb.FilesMkdirResponse:

@@ -61,9 +61,11 @@ class Trash:
 
     def _announced(self, name: str, path: str) -> str:
         """Reserve a name here by its .trashinfo, which the specification wants written first."""
-        for _ in range(8):
-            stem = name.encode()[:_STEM].decode(errors="ignore")
-            here = stem if stem == name and not self._taken(stem) else f"{stem}.{secrets.token_hex(4)}"
+        stem = name.encode()[:_STEM].decode(errors="ignore")
+        for again in range(8):
+            # A name may be taken in `info` alone: whoever announced it was killed before the thing came.
+            plain = stem == name and not again and not self._taken(stem)
+            here = stem if plain else f"{stem}.{secrets.token_hex(4)}"
             with suppress(FileExistsError):
                 self._announce(here, path)
                 return here

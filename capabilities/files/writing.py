@@ -6,7 +6,7 @@ O_TMPFILE, the new file has a dot-name of its own from the start. A file that is
 fails if the name is taken by then. A replaced file keeps its mode, without setuid and setgid; a new one can be run by
 nobody. Ownership by others, extended attributes and further hard links of a replaced file are not carried over.
 
-An append that does not fit is taken back to the length before.
+An append that does not fit is taken back to the length before. What was appended is marked on the file (marks.py).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import os
 import secrets
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from agentos.capabilities.files import faults
-from agentos.capabilities.files.syscalls import rename_exclusive
+from agentos.capabilities.files import faults, marks
+from agentos.capabilities.files.syscalls import rename_exclusive, reopen
 
 NEW_MODE = 0o666
 _TMPFILE: int = getattr(os, "O_TMPFILE", 0)
@@ -50,17 +51,46 @@ def replace(folder: int, name: str, content: bytes, check: Check) -> os.stat_res
         return os.fstat(fd)
 
 
-def append(fd: int, content: bytes) -> os.stat_result:
-    """Add to the end of a file opened with O_APPEND: all of it or nothing. Raises OSError."""
+def make(folder: int, name: str, key: str) -> None:
+    """Make an empty file for the append of this key. Raises FileExistsError."""
+    with _unnamed(folder) as (fd, temporary):
+        kept = marks.Marks(time.time_ns() // 1_000_000)
+        kept.add(key, 0)
+        kept.write(fd)
+        _take_place(fd, folder, temporary, name, new=True)
+    os.fsync(folder)
+
+
+def append(fd: int, content: bytes, key: str) -> os.stat_result:
+    """Add to the end of a file opened with O_APPEND: all of it or nothing. Raises OSError.
+
+    Of a call that was cut off in its middle, what is there already is not added again.
+    """
     with _appending[os.fstat(fd).st_ino % len(_appending)]:
-        before = os.fstat(fd).st_size
+        before, written = _marked(fd, content, key)
         try:
-            write_all(fd, content)
+            write_all(fd, content[written:])
             os.fdatasync(fd)
         except OSError:
             os.ftruncate(fd, before)
             raise
         return os.fstat(fd)
+
+
+def _marked(fd: int, content: bytes, key: str) -> tuple[int, int]:
+    """Where this append begins, and how much of it is there; from now on the file says so."""
+    kept, size = marks.begun(fd), os.fstat(fd).st_size
+    mark = kept.of(key, time.time_ns() // 1_000_000)
+    if mark is not None and mark.before <= size < mark.before + len(content):
+        reading = reopen(fd, os.O_RDONLY)
+        try:
+            if (written := marks.there(reading, mark, content)) is not None:
+                return mark.before, written
+        finally:
+            os.close(reading)
+    kept.add(key, size)
+    kept.write(fd)
+    return size, 0
 
 
 def rename_pinned(folder: int, name: str, to_folder: int, to: str, inode: tuple[int, int], path: str) -> None:

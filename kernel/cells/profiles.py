@@ -95,8 +95,8 @@ _READING: Final = always(
 
 _WRITING: Final = always(
     "mkdir mkdirat rmdir linkat rename renameat renameat2 pwrite64 pwritev ftruncate truncate fallocate fsync "
-    "fdatasync flock copy_file_range sendfile splice fchmod umask utimensat inotify_init1 inotify_add_watch "
-    "inotify_rm_watch"
+    "fdatasync fgetxattr fsetxattr flock copy_file_range sendfile splice fchmod umask utimensat inotify_init1 "
+    "inotify_add_watch inotify_rm_watch"
 )
 _SERVING: Final = always(
     "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
