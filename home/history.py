@@ -53,10 +53,11 @@ class CallUnknown(msgspec.Struct, frozen=True, tag="call.unknown"):
 
 
 class CallAgain(msgspec.Struct, frozen=True, tag="call.again"):
-    """The person said of an unknown call that it did not happen: it may be sent, once more."""
+    """The person said of an unknown call that it did not happen: it may be sent, once more. `spent`: it is now."""
 
     run: str
     seq: int
+    spent: bool = False
 
 
 class RunParked(msgspec.Struct, frozen=True, tag="run.parked"):

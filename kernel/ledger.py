@@ -118,7 +118,7 @@ class Ledger:
             elif isinstance(record, CallSettled):
                 found[record.seq] = msgspec.structs.replace(found[record.seq], settled=record)
             elif isinstance(record, history.CallAgain):
-                found[record.seq] = msgspec.structs.replace(found[record.seq], cleared=True)
+                found[record.seq] = msgspec.structs.replace(found[record.seq], cleared=not record.spent)
         return found
 
     def answered(self, run: str) -> set[str]:
@@ -148,6 +148,7 @@ class Ledger:
             self.recent[record.run] = Past(msgspec.structs.replace(record, input=""))
         elif isinstance(record, RunEnded):
             self.open.pop(record.run, None)
+            self.unknown -= {each for each in self.unknown if each[0] == record.run}
             if record.run in self.recent:
                 self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
         elif isinstance(record, history.ProgramSeen):
@@ -167,8 +168,9 @@ class Ledger:
             self.open[record.run] = record.until_ms
         elif isinstance(record, history.CallUnknown):
             self.unknown.add((record.run, record.seq))
-        elif isinstance(record, CallSettled | history.CallAgain):
-            self.unknown.discard((record.run, record.seq))
+        elif isinstance(record, CallSettled | history.CallAgain) and (record.run, record.seq) in self.unknown:
+            self.unknown.remove((record.run, record.seq))
+            self.open[record.run] = 0  # what it waited for is there, whatever becomes of this kernel
 
     def _kept_by_name(self, record: history.Record) -> None:
         if isinstance(record, history.CapabilityAdded):

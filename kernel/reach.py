@@ -57,6 +57,17 @@ class Reach:
             raise _failed(failed.error) from None
 
     async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
+        """What the call is about; asked again where a server died of it, since asking changes nothing."""
+        for pause_s in PAUSES_S:
+            try:
+                return await self._prepare(call, bounds, lineage)
+            except Failed as failed:
+                if failed.fault.detail != "interrupted":
+                    raise
+                await asyncio.sleep(pause_s)
+        return await self._prepare(call, bounds, lineage)
+
+    async def _prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
         try:
             await self._servers.allow(call.rule.capability, roots(call, bounds))
             found = await self._servers.prepare(
@@ -74,12 +85,14 @@ class Reach:
             return capability_pb2.FATE_DID_NOT if repeats else capability_pb2.FATE_UNSPECIFIED, b""
         raw = call.request.SerializeToString()
         asked = capability_pb2.LookUpRequest(action=call.rule.name, request=raw, since_ms=since_ms)
-        try:
-            await self._servers.allow(call.rule.capability, roots(call, bounds))
-            found = await self._servers.look_up(call.rule.capability, asked, context(call, bounds, lineage))
-        except CallFailed:
-            return capability_pb2.FATE_UNSPECIFIED, b""
-        return found.fate, found.reply
+        for pause_s in PAUSES_S:
+            try:
+                await self._servers.allow(call.rule.capability, roots(call, bounds))
+                found = await self._servers.look_up(call.rule.capability, asked, context(call, bounds, lineage))
+                return found.fate, found.reply
+            except CallFailed:  # looking changes nothing, so it is tried again before the person is asked
+                await asyncio.sleep(pause_s)
+        return capability_pb2.FATE_UNSPECIFIED, b""
 
 
 def again(call: Call) -> int:

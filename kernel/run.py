@@ -71,6 +71,8 @@ class Run:
         # It waits for the person.
         self.asking = False
         self.woken = asyncio.Event()
+        # Set once it has waited for a person, or is over.
+        self.rested = asyncio.Event()
         self.diverged: Diverged | None = None
         self.output = bytearray()
         self.output_cut = False
@@ -104,8 +106,9 @@ class Run:
         """A feed of what happens from now on, after all that was printed. Whoever followed before hears no more."""
         self.feed.end()
         self.feed, self.followed = Feed(), True
+        self.told = len(self.output)  # while it is played again that is less than was told before
         if self.told:
-            self.tell(output=pb.Output(stream=1, text=self.output[: self.told].decode(errors="ignore")))
+            self.tell(output=pb.Output(stream=1, text=self.output.decode(errors="ignore")))
         return self.feed
 
     def take(self, cell: Cell, loaded: Loaded) -> None:
@@ -134,7 +137,9 @@ class Run:
         if running and not self._wall:
             self._wall_from = loop.time()
             self._wall = loop.call_later(max(self._wall_left, 0.001), self.stop, "wall")
-        elif not running and self._wall:
-            self._wall.cancel()
-            self._wall = None
-            self._wall_left -= loop.time() - self._wall_from
+        elif not running:
+            self.rested.set()
+            if self._wall:
+                self._wall.cancel()
+                self._wall = None
+                self._wall_left -= loop.time() - self._wall_from

@@ -52,8 +52,8 @@ KEPT_SOURCE = 8 << 20
 MAX_INPUT = 4 << 20
 KNOWN = 64
 MOST_LOST = 3
-# So many that were cut off are under way again at once.
-COMING_BACK = 32
+# So many that were cut off come back at once; one that is still at it after some seconds does not hold up the next.
+COMING_BACK, COMING_BACK_S = 32, 5.0
 LOOK_EVERY_S = 60.0
 
 
@@ -187,18 +187,30 @@ class Runs:
                 await self._end(run, status, fault, end, began_us)
 
     async def _played(self, run: Run) -> Ending:
-        """Play it until it is over: again where it waited, and some times where its cell was lost."""
-        lost = 0
+        """Play it until it is over: again where it waited, and some times where its cell was lost or none was there."""
+        lost = done = no_cell = 0
         while True:
-            ending = await self._in_cell(run)
+            for seq, each in run.past.items():
+                await self._spend(run.id, seq, each)
+            try:
+                ending = await self._in_cell(run)
+            except NoCells:
+                if run.stopped or no_cell == MOST_LOST:
+                    raise
+                no_cell += 1
+                await asyncio.sleep(no_cell)
+                continue
             run.clock(False)
             if run.parted and not run.stopped:
                 await self._away(run)
-            elif ending.how == "lost" and not run.stopped and lost < MOST_LOST:
-                lost += 1
-            else:
+            elif ending.how != "lost" or run.stopped:
                 return ending
-            run.rewind(self._ledger.recorded(run.id))
+            past = self._ledger.recorded(run.id)
+            # In a row, at the same place: what kills each cell it is played in ends.
+            lost, done = (lost + (ending.how == "lost") if len(past) == done else 1), len(past)
+            if lost > MOST_LOST:
+                return ending
+            run.rewind(past)
 
     async def _away(self, run: Run) -> None:
         """Wait without a cell; where nobody follows, without anything in memory at all. Raises Away then."""
@@ -206,11 +218,9 @@ class Runs:
         parted, run.parted = run.parted, None
         until_ms = parted.until_ms if parted else 0
         back_ms = 0 if parted and parted.asks else until_ms
-        await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms)))
-        if run.woken.is_set():
-            run.woken.clear()
-            return
-        if not run.followed:
+        if not run.woken.is_set():  # what it waits for may have come just now, and is on record before this would be
+            await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms)))
+        if not run.followed and not run.woken.is_set():
             self._waking.at(until_ms, run.id)
             raise Away
         while not run.stopped and (left_ms := until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
@@ -270,7 +280,15 @@ class Runs:
                 await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
                 return
             run.past = self._ledger.recorded(run_id)
-            await self._drive(run)
+            self._spawn(self._drive(run))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.rested.wait(), COMING_BACK_S)
+
+    async def _spend(self, run_id: str, seq: int, past: Recorded) -> Recorded:
+        """What the person cleared is made once more, and only once: cut off again, it is unknown again."""
+        if past.cleared and not past.settled:
+            await self._ledger.durable(self._ledger.record(CallAgain(run_id, seq, spent=True)))
+        return past
 
     def _again(self, began: RunBegan) -> Run:
         """A run as it was accepted. Nobody follows it: what it asks waits in the inbox. Raises Refusal."""
@@ -373,6 +391,9 @@ class Runs:
 
     async def _unknown(self, run: Run, call: Call, alone: bool) -> Recorded:
         """Put to the person what nobody can tell; the run is away until then."""
+        known = self._ledger.recorded(run.id)[call.seq]
+        if known.settled or known.cleared:  # since it came back
+            return await self._spend(run.id, call.seq, known)
         if (run.id, call.seq) not in self._ledger.unknown:
             await self._ledger.durable(self._ledger.record(CallUnknown(run.id, call.seq, self._powers.unix_ms())))
         run.tell(
@@ -385,7 +406,7 @@ class Runs:
             run.woken.clear()
             await run.woken.wait()
         run.clock(True)
-        return self._ledger.recorded(run.id)[call.seq]
+        return await self._spend(run.id, call.seq, self._ledger.recorded(run.id)[call.seq])
 
     async def settle(self, request: pb.SettleCallRequest) -> None:
         """What became of an unknown call, as the person says. Raises Refusal."""
@@ -446,7 +467,10 @@ class Runs:
             run.left = not run.followed
             if run.actor:
                 run.actor.let_go = run.left
-            self.cancel(run)
+            if run.left and run.cell:
+                run.stop("cancelled")  # what it asks is asked again, not answered with a no
+            else:
+                self.cancel(run)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 

@@ -67,6 +67,7 @@ class Cell:
         self._pidfd = -1
         self._unsent = b""
         self._heard = frames.Conversation()
+        self._hurry: Callable[[], None] = lambda: None
 
     def born(self, pidfd: int) -> None:
         """The zygote forked it. One that nobody wants any more is killed at once."""
@@ -85,6 +86,7 @@ class Cell:
         """End it now. A run under way returns `killed`. May be called again, and after the end."""
         self.killed = True
         self._signal()
+        self._hurry()
 
     def close(self) -> None:
         """Make sure that it is dead, and give its descriptors back."""
@@ -116,7 +118,8 @@ class Cell:
     async def run(self, invoke: Invoke) -> Ending:
         """Let it run to its end, answering its calls. Never raises for what a cell can do; always closes the cell.
 
-        When the cell ends while a call is under way, the call has a second to finish, and is then cancelled.
+        When the cell ends while a call is under way, the call has a second to finish, and is then cancelled; where
+        somebody else killed the cell the run goes on in another, and the call is waited for: it must not be made twice.
         """
         started_ns = time.monotonic_ns()
         try:
@@ -140,14 +143,17 @@ class Cell:
         try:
             async with asyncio.timeout(None) as patience:
 
-                def hurry(_: object) -> None:
-                    with suppress(RuntimeError):  # it was answered a moment ago
-                        patience.reschedule(loop.time() + LAST_CALL_S)
+                def hurry(_: object = None) -> None:
+                    if self.ended.done() and (self.killed or not self._lost()):
+                        with suppress(RuntimeError):  # it was answered a moment ago
+                            patience.reschedule(loop.time() + LAST_CALL_S)
 
+                self._hurry = hurry
                 self.ended.add_done_callback(hurry)
                 try:
                     reply = await invoke(request)
                 finally:
+                    self._hurry = lambda: None
                     self.ended.remove_done_callback(hurry)
         except TimeoutError:
             raise EOFError from None
@@ -169,6 +175,11 @@ class Cell:
             if frame is not None:
                 return frame
 
+    def _lost(self) -> bool:
+        """Whether it ended because somebody else killed it."""
+        status = self.ended.result()
+        return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
     async def _gone(self) -> Ending:
         """It left without a word: killed by us, by its CPU limit, or by what it did."""
         if self.killed:
@@ -177,7 +188,7 @@ class Cell:
         if not self.ended.done() or not os.WIFSIGNALED(self.ended.result()):
             return Ending("broke")
         by = os.WTERMSIG(self.ended.result())
-        if by == signal.SIGKILL:
+        if self._lost():
             return Ending("lost")
         return Ending("cpu" if by in (signal.SIGPROF, signal.SIGXCPU) else "broke")
 

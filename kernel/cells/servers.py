@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ from agentos.v1 import capability_pb2, error_pb2, seal
 __all__ = ["CallFailed", "Servers", "State"]
 
 CALLS_AT_ONCE = 200
+STARTS = 5
 CALL_WITHIN_S = 60.0
 HEALTHY_AFTER_S = 60.0
 MAX_DELAY_S = 5.0
@@ -192,8 +194,7 @@ class Servers:
                 if seat.server and seat.server.lost:
                     await self._guard(seat, seat.server)
                 if not seat.server:
-                    await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
-                    seat.server = await self._start(seat)
+                    seat.server = await self._started(seat)
                 return seat.server
         except TimeoutError:
             raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{seat.rule.name} did not start in time") from None
@@ -203,8 +204,17 @@ class Servers:
         async with seat.starting:
             narrow = seat.server
             if narrow and not covers(narrow.folders, seat.folders(time.monotonic())):
-                seat.server = await self._start(seat)
+                seat.server = await self._started(seat)
                 self._spawn(narrow.retire())
+
+    async def _started(self, seat: Seat) -> Server:
+        """A new server; tried again where one dies in its start, since nothing was asked of it yet."""
+        for _ in range(STARTS - 1):
+            await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
+            with suppress(CallFailed):
+                return await self._start(seat)
+        await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
+        return await self._start(seat)
 
     async def _start(self, seat: Seat) -> Server:
         keeps = {name: _kept(name) for name in seat.rule.keeps}

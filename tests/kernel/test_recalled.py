@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from agentos.home.records import Bounds, CallMade, CallSettled, Fault
@@ -136,6 +137,31 @@ async def test_what_was_revoked_meanwhile_is_not_made_again(catalog: Catalog) ->
     assert isinstance(said["error"], dict)
     assert said["error"]["code"] == "denied"
     assert "effect" not in on.order
+
+
+async def test_what_was_revoked_is_not_made_again_under_another_grant(catalog: Catalog) -> None:
+    """The person allowed that call, and took it back: what else they allow is for calls that are made anew."""
+    on = Witness(*ALLOWED)
+    path, actor = await cut_off(catalog, on, WRITE)
+    held = on.table.held["g1"]
+    on.table.fold([msgspec.structs.replace(held.grant, id="g99")])
+    held.revoked = True
+    [said] = await request(path, actor, WRITE)
+    assert isinstance(said["error"], dict)
+    assert said["error"]["code"] == "denied"
+    assert "effect" not in on.order
+
+
+async def test_what_was_refused_stays_refused_though_it_is_allowed_by_now(catalog: Catalog) -> None:
+    on = Witness()
+    path, actor = acting(catalog, on)
+    first = await request(path, actor, WRITE)
+    on.table.fold(ALLOWED)
+    on.order.clear()
+    path, actor = acting(catalog, on)
+    actor.past = recorded(on)
+    assert await request(path, actor, WRITE) == first
+    assert on.order == []
 
 
 async def test_a_use_that_is_taken_up_again_is_the_one_that_was_reserved(catalog: Catalog) -> None:
