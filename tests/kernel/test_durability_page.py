@@ -1,0 +1,43 @@
+"""docs/durability.md does what it says: its program goes on after a kill, and its commands are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from agentos.shell import main
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.person import Told, eventually
+from tests.kernel.test_replay import Place, kill
+
+PAGE = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+[PROGRAM] = [text for kind, text in BLOCKS if kind == "python"]
+[LISTING] = [text.strip() for kind, text in BLOCKS if kind == "sh"]
+SETTLING = [line for kind, text in BLOCKS if kind == "text" for line in text.splitlines()]
+
+
+def test_its_program_goes_on_after_a_kill_and_its_commands_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path.resolve())
+    monkeypatch.setenv("AGENTOS_HOME", str(place.home))
+    steps = place.folder / "steps.txt"
+    with place.up() as person:
+        told = Told()
+        for event in person.start(person.source(PROGRAM), ask=pb.ASK_WAIT, grant_manifest=True):
+            told.hear(event)
+            if told.id:
+                break
+        assert eventually(lambda: steps.exists() and person.record(told.id).status == pb.RUN_STATUS_WAITING)
+        kill(person)
+    with place.up() as person:
+        assert eventually(lambda: person.record(told.id).status == pb.RUN_STATUS_DONE, 20)
+        assert steps.read_text() == f"began\ndrew {person.record(told.id).result}\n"
+        assert main.run(shlex.split(LISTING)[1:]) == 0
+        for line in SETTLING:
+            assert main.run(shlex.split(line)[1:]) != 0
+            assert "no such call waits to be settled" in "".join(capsys.readouterr())
