@@ -6,6 +6,7 @@ from tests.sabotage.checks import (
     answers,
     backup,
     decisions,
+    durable,
     events,
     fetching,
     home,
@@ -24,7 +25,7 @@ from tests.sabotage.checks import (
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
     *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *net.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
-    *pages.CHECKS, *events.CHECKS, *backup.CHECKS,
+    *pages.CHECKS, *events.CHECKS, *backup.CHECKS, *durable.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER: dict[int, str] = {}
