@@ -18,7 +18,7 @@ import pytest
 
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.gates import Gates, gates
-from tests.kernel.person import Person, Told, eventually
+from tests.kernel.person import Person, Told, eventually, make_home
 from tests.kernel.test_replay import Place, end_of, kill
 
 GRANTS = """
@@ -43,9 +43,15 @@ except AgentError as error:
 """
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: the first kernel on it compiles the guest."""
+    return make_home(tmp_path_factory.mktemp("home").resolve())
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path.resolve())
+def place(home: Path, tmp_path: Path) -> Place:
+    return Place(home, tmp_path.resolve())
 
 
 @pytest.fixture
