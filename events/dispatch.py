@@ -53,7 +53,7 @@ class Runs(Protocol):
         """Begin a run that nobody follows, both records in one unit."""
         ...
 
-    def waits(self, run: str) -> bool:
+    def waits(self, run_id: str) -> bool:
         """Whether a run waits for the person."""
         ...
 

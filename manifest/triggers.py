@@ -75,7 +75,7 @@ class _Entry:
 
     def __init__(self, document: Document, entry: object, place: Place) -> None:
         self._document, self._place = document, place
-        table = {"event": entry} if isinstance(entry, str) else entry
+        table: object = {"event": entry} if isinstance(entry, str) else entry
         if not isinstance(table, dict) or not isinstance(table.get("event"), str):
             raise document.wrong(place, "an entry of on is a name or a table with event", EXAMPLES["timer.every"])
         self._table: dict[str, object] = table

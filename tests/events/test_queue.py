@@ -62,8 +62,8 @@ class World:
         self.ledger.record(began, delivered)
         self.begun.append((began.run, json.loads(began.input)["id"]))
 
-    def waits(self, run: str) -> bool:
-        return run in self.asking
+    def waits(self, run_id: str) -> bool:
+        return run_id in self.asking
 
     def under_way(self) -> int:
         return len(self.queue.runs) - len(self.asking)
