@@ -75,10 +75,14 @@ class _Entry:
 
     def __init__(self, document: Document, entry: object, place: Place) -> None:
         self._document, self._place = document, place
-        table: object = {"event": entry} if isinstance(entry, str) else entry
-        if not isinstance(table, dict) or not isinstance(table.get("event"), str):
+        table: dict[str, object] = {}
+        if isinstance(entry, dict):
+            table = entry
+        elif isinstance(entry, str):
+            table["event"] = entry
+        if not isinstance(table.get("event"), str):
             raise document.wrong(place, "an entry of on is a name or a table with event", EXAMPLES["timer.every"])
-        self._table: dict[str, object] = table
+        self._table = table
         self._event = str(table["event"])
         self._kind = "event" if self._event.startswith("event.") else self._event
 
