@@ -189,8 +189,9 @@ class Storm:
         if status != "done":
             self.wrong.append(f"{run} is {status}: {shown.error.reason} {shown.error.detail} {shown.traceback[-300:]}")
             return
-        task.result, task.output = json.loads(shown.result), shown.output
-        self.counts["told interrupted"] += task.result.count("interrupted")
+        result: list[object] = json.loads(shown.result)
+        task.result, task.output = result, shown.output
+        self.counts["told interrupted"] += result.count("interrupted")
 
     def _settle(self) -> None:
         now, request = time.monotonic(), pb.ListUnknownRequest()

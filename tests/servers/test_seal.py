@@ -173,7 +173,7 @@ async def test_a_request_beyond_the_limit_is_refused_before_its_seal(me: World) 
     assert await refused_as_too_large(me, seal.REQUEST_BYTES + 1)
 
 
-async def test_a_request_beyond_what_a_stream_carries_is_not_even_read(me: World) -> None:
+async def test_a_request_beyond_what_a_message_carries_is_not_even_read(me: World) -> None:
     assert not await refused_as_too_large(me, seal.MESSAGE_BYTES + 1)
 
 
