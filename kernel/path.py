@@ -111,7 +111,7 @@ class Path:
         self._forbidden = forbidden
 
     async def invoke(self, actor: Actor, request: str) -> str:
-        """Answer one request of a guest. Never raises for what a guest can send."""
+        """Answer one request of a guest. Raises Diverged or Parted for a run that goes no further in this cell."""
         try:
             self._count(actor, own_call=True)
             batch = wire.read(request)

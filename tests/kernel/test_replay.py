@@ -6,6 +6,7 @@ and by the clock.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -17,6 +18,11 @@ import grpc
 import psutil
 import pytest
 
+from agentos.home import home as opening
+from agentos.home.history import Pinned, Record
+from agentos.home.journal import Journal
+from agentos.home.records import CallMade
+from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually, kernel_on, make_home
 
@@ -267,3 +273,45 @@ def test_nobody_settles_what_is_not_unknown(place: Place) -> None:
         with pytest.raises(grpc.RpcError) as failed:
             person.control.SettleCall(pb.SettleCallRequest(run=run, seq=1, happened=True), metadata=person.metadata)
         assert error_of(failed.value).reason == "no such call waits to be settled"
+
+
+async def recorded(home: Path, *records: Record) -> None:
+    """What only a broken cache or an upgrade could bring about: these stand in the record, as if they had happened."""
+    held = opening.unlock(home)
+    journal = Journal.open(held.database, held.keys.database, held.witness(), (FOLD,))
+    ledger = Ledger(journal)
+    await ledger.durable(ledger.record(*records))
+    ledger.keep()
+    await journal.close()
+    held.close()
+
+
+def cut_off(place: Place) -> str:
+    """A run that did one thing, waits for a file, and has lost its kernel."""
+    with place.up() as person:
+        run, _ = begin(person)
+        assert eventually(lambda: place.lines() == ["one"])
+        kill(person)
+    (place.folder / "go.txt").write_text("now")
+    return run
+
+
+def test_a_program_that_goes_another_way_is_stopped_and_both_calls_are_shown(place: Place) -> None:
+    run = cut_off(place)
+    other = CallMade(run, 1, "files.write", '{"path": "b"}', (), "0" * 64, pb.CALL_DECISION_ALLOWED, 0)
+    asyncio.run(recorded(place.home, other))
+    with place.up() as person:
+        error = end_of(person, run).error
+        assert error.detail == "diverged"
+        assert "call 1 was files.write" in error.reason
+        assert "and is files.append" in error.reason
+        assert place.lines() == ["one"]
+
+
+def test_a_run_is_not_played_again_in_another_guest_than_it_began_in(place: Place) -> None:
+    run = cut_off(place)
+    asyncio.run(recorded(place.home, Pinned(run, "0" * 64, "0" * 64)))
+    with place.up() as person:
+        error = end_of(person, run).error
+        assert (error.detail, error.hint) == ("pinned", "run it anew")
+        assert place.lines() == ["one"]
