@@ -12,7 +12,7 @@ import pytest
 
 from agentos.v1 import events_pb2 as pb
 from agentos.v1 import events_pb2_grpc
-from tests.kernel.person import Person, Up, eventually, kernel_on, make_home
+from tests.kernel.person import Person, Up, eventually, kernel_on, make_home, warm_home
 from tests.kernel.test_killed_kernel import doomed
 
 APPEND = '"files.write" = { path = ["*.log"] }'
@@ -110,7 +110,7 @@ def armer(up: Up, tmp_path: Path) -> Iterator[Armer]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of kernels that are killed."""
-    return make_home(tmp_path_factory.mktemp("killed"))
+    return warm_home(tmp_path_factory.mktemp("killed"))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pytest
 
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.gates import Gates, gates
-from tests.kernel.person import Person, Told, eventually, make_home
+from tests.kernel.person import Person, Told, eventually, warm_home
 from tests.kernel.test_replay import Place, end_of, kill
 
 GRANTS = """
@@ -45,8 +45,7 @@ except AgentError as error:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all: the first kernel on it compiles the guest."""
-    return make_home(tmp_path_factory.mktemp("home").resolve())
+    return warm_home(tmp_path_factory.mktemp("home").resolve())
 
 
 @pytest.fixture

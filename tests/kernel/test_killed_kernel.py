@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import FOR_VERSION, Person, Told, make_home
+from tests.kernel.person import FOR_VERSION, Person, Told, warm_home
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def kill(pid: int) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_home(tmp_path_factory.mktemp("doomed"))
+    return warm_home(tmp_path_factory.mktemp("doomed"))
 
 
 def ended(person: Person, run: str) -> pb.Run:

@@ -24,7 +24,7 @@ from agentos.home.journal import Journal
 from agentos.home.records import CallMade
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually, kernel_on, make_home
+from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually, kernel_on, warm_home
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
@@ -73,8 +73,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all: the first kernel on it compiles the guest."""
-    return make_home(tmp_path_factory.mktemp("home").resolve())
+    return warm_home(tmp_path_factory.mktemp("home").resolve())
 
 
 @pytest.fixture
