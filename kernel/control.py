@@ -23,11 +23,11 @@ from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
 from agentos.kernel import provenance, standing, views
-from agentos.kernel.arming import arm
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.ledger import Past
-from agentos.kernel.run import Run as ActiveRun
 from agentos.manifest import suggest
+from agentos.runs.arming import arm
+from agentos.runs.run import Run as ActiveRun
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc, error_pb2
 

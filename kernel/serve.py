@@ -28,17 +28,17 @@ from agentos.home.vault import Vault
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import Servers
 from agentos.kernel.control import Control, Credential, events
-from agentos.kernel.desk import Desk
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.kernel.own import Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.reach import Reach
-from agentos.kernel.runs import Runs
 from agentos.kernel.secrets import Secrets
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
+from agentos.runs.desk import Desk
+from agentos.runs.runs import Runs
 from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc
 
 ROOMS = FilePath(__file__).parent.parent

@@ -15,13 +15,14 @@ from google.protobuf import json_format
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from agentos.kernel import canonical, outcome, wire
+from agentos.kernel import canonical, wire
 from agentos.kernel.call import read, redacted
 from agentos.kernel.cells.frames import HEAD_BYTES, MAX_BODY, BadFrame, Conversation, pack
 from agentos.kernel.cells.images import BadComponent, compile_component
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.cells.runtime import reached_by
 from agentos.manifest.rules import Catalog
+from agentos.runs import outcome
 from agentos.v1 import control_pb2 as pb
 from tests.authority.letters import HOME, START
 from tests.cells.components import component

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import grpc
 import pytest
 
-from agentos.kernel.desk import MAX_OPEN
+from agentos.runs.desk import MAX_OPEN
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 from tests.kernel.person import (

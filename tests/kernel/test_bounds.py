@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentos.kernel import prompts
 from agentos.kernel.decide import Allow, Ask, Deny, decide
 from agentos.manifest.rules import Catalog
+from agentos.runs import prompts
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 from tests.authority.letters import post_service, shipped, write_capability

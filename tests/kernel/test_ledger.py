@@ -13,7 +13,7 @@ from agentos.home.journal import Journal
 from agentos.home.records import RunEnded
 from agentos.kernel.cells.foreign import Flights
 from agentos.kernel.ledger import RECENT, Ledger
-from agentos.kernel.run import Feed
+from agentos.runs.run import Feed
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled
 

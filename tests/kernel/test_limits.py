@@ -11,16 +11,17 @@ import pytest
 
 from agentos.home.history import RunBegan
 from agentos.home.refusal import Refusal
-from agentos.kernel import outcome, own
+from agentos.kernel import own
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
 from agentos.kernel.own import Powers
 from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
 from agentos.kernel.programs import check_bytes
-from agentos.kernel.run import Run
 from agentos.manifest.lines import Limits, Manifest
 from agentos.manifest.rules import Catalog
+from agentos.runs import outcome
+from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2, own_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, at, grant

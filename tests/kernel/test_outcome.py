@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from agentos.kernel import outcome
 from agentos.kernel.cells.pool import Ending
+from agentos.runs import outcome
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 

@@ -12,11 +12,10 @@ import pytest
 from agentos.home.journal import Journal
 from agentos.home.records import Grant, Revoked, Terms
 from agentos.home.refusal import Refusal
-from agentos.kernel import bounds, prompts
+from agentos.kernel import bounds
 from agentos.kernel.admit import Authorized, admit
 from agentos.kernel.call import Call, read
 from agentos.kernel.decide import Ask, Case, Deny, decide
-from agentos.kernel.desk import Desk
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.standing import subtree
@@ -24,6 +23,8 @@ from agentos.kernel.wire import BadRequest, Claim
 from agentos.kernel.wire import read as read_request
 from agentos.manifest.catalog import load
 from agentos.manifest.lines import Limits, Manifest
+from agentos.runs import prompts
+from agentos.runs.desk import Desk
 from agentos.v1 import control_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,13 +15,14 @@ from agentos.home.journal import Journal
 from agentos.home.records import Bounds
 from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
-from agentos.kernel import bounds, prompts
+from agentos.kernel import bounds
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import Allow, decide
 from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
+from agentos.runs import prompts
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2

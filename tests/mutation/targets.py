@@ -23,7 +23,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "kernel/bounds.py": ("kernel/test_bounds.py", "kernel/test_weighed.py", *_KERNEL),
     "kernel/canonical.py": ("kernel/test_canonical.py", *_KERNEL),
     "kernel/grants.py": ("kernel/test_grants.py", *_KERNEL),
-    "kernel/outcome.py": ("kernel/test_outcome.py",),
+    "runs/outcome.py": ("kernel/test_outcome.py",),
     "proto/agentos/v1/urls.py": ("authority/test_urls.py", *_ALL_NAMES),
     "proto/agentos/v1/plain.py": ("kernel/test_plain.py", "kernel/test_wire.py"),
     "proto/agentos/v1/matchers.py": ("authority/test_matchers.py", *_ALL_NAMES),

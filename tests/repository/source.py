@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "kernel": "agentos.kernel",
+    "runs": "agentos.runs",
     "home": "agentos.home",
     "audit": "agentos.audit",
     "events": "agentos.events",

@@ -15,8 +15,8 @@ from tests.repository.source import ROOT, imports, modules, tree, within
 
 KERNEL = "agentos.kernel"
 OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell")
-TRUSTED = (KERNEL, "agentos.home", "agentos.events", "agentos.manifest")
-BARE = ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
+TRUSTED = (KERNEL, "agentos.runs", "agentos.home", "agentos.events", "agentos.manifest")
+BARE = ("kernel", "runs", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = (
     "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
@@ -40,11 +40,19 @@ def offences(package: str, *forbidden: str) -> list[str]:
 
 def test_the_kernel_imports_none_of_the_others() -> None:
     assert offences(KERNEL, *OTHERS) == []
+    assert offences("agentos.runs", *OTHERS) == []
+
+
+def test_who_decides_knows_nothing_of_the_life_of_runs() -> None:
+    """Only what puts the process together, and what answers the shell, knows both."""
+    together = (f"{KERNEL}.serve", f"{KERNEL}.control")
+    assert [each for each in offences(KERNEL, "agentos.runs") if each.split()[0] not in together] == []
+    assert offences("agentos.runs", *together) == []
 
 
 @pytest.mark.parametrize("package", OTHERS)
 def test_none_of_the_others_imports_the_kernel_or_the_home(package: str) -> None:
-    assert offences(package, KERNEL, "agentos.home") == []
+    assert offences(package, KERNEL, "agentos.runs", "agentos.home") == []
 
 
 def test_the_protos_import_no_room_of_the_house() -> None:
@@ -52,17 +60,17 @@ def test_the_protos_import_no_room_of_the_house() -> None:
 
 
 def test_manifests_are_read_with_the_protos_alone() -> None:
-    assert offences("agentos.manifest", KERNEL, "agentos.home", *OTHERS) == []
+    assert offences("agentos.manifest", KERNEL, "agentos.runs", "agentos.home", *OTHERS) == []
 
 
 def test_events_are_decided_on_without_the_kernel() -> None:
     """It hands them records and powers, so that a schedule is tried without a process."""
-    assert offences("agentos.events", KERNEL, *OTHERS) == []
+    assert offences("agentos.events", KERNEL, "agentos.runs", *OTHERS) == []
 
 
 def test_what_lies_at_rest_knows_nothing_of_what_it_means() -> None:
     """The home keeps keys and records; what a record says is the kernel's business."""
-    assert offences("agentos.home", KERNEL, "agentos.manifest", "agentos.v1", *OTHERS) == []
+    assert offences("agentos.home", KERNEL, "agentos.runs", "agentos.manifest", "agentos.v1", *OTHERS) == []
 
 
 @pytest.mark.parametrize("package", ["agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell"])
@@ -156,9 +164,6 @@ def test_a_command_starts_without_what_is_heavy() -> None:
 def test_the_links_of_an_editable_install_lead_to_the_rooms() -> None:
     links = {link.name: os.readlink(link) for link in (ROOT / "dev/agentos").iterdir()}
     assert {name: Path("dev/agentos", target).as_posix() for name, target in links.items()} == {
-        **{
-            room: f"dev/agentos/../../{room}"
-            for room in ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell")
-        },
+        **{room: f"dev/agentos/../../{room}" for room in BARE[:-1]},
         "v1": "dev/agentos/../../proto/agentos/v1",
     }

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.source import ROOT, modules
+from tests.repository.source import ROOMS, ROOT, modules
 
 pytestmark = pytest.mark.slow
 # What the script that an installer writes to bin/agentos does.
 COMMAND = "from importlib.metadata import entry_points as e; e(group='console_scripts')['agentos'].load()()"
 PURE = "py3-none-any"
 # What hatchling looks at: a copy of these is a copy of the project.
-SOURCES = ("kernel", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "proto", "dev")
+SOURCES = (*(room for room in ROOMS if "/" not in room), "proto", "dev")
 PLAIN = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore")
 
 

@@ -23,27 +23,28 @@ from agentos.home.history import CallAgain, CallUnknown, Pinned, ProgramSeen, Ru
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import CallSettled, Fault, RunEnded
 from agentos.home.refusal import Refusal
-from agentos.kernel import outcome, own, prompts, views
+from agentos.kernel import own, views
 from agentos.kernel.call import Call
 from agentos.kernel.cells.images import BadComponent
 from agentos.kernel.cells.pool import Cell, Ending, NoCells
 from agentos.kernel.decide import Ask
-from agentos.kernel.desk import Desk
 from agentos.kernel.grants import Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted, Powers
 from agentos.kernel.path import Actor, Path
 from agentos.kernel.programs import Loader, check_bytes
-from agentos.kernel.questions import Questions
 from agentos.kernel.replay import UNKNOWN, Diverged, Recorded
-from agentos.kernel.run import Run
 from agentos.kernel.secrets import Secrets
 from agentos.kernel.wire import error
 from agentos.manifest.lines import Manifest
 from agentos.manifest.reading import program_digest, read
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import ManifestError
+from agentos.runs import outcome, prompts
+from agentos.runs.desk import Desk
+from agentos.runs.questions import Questions
+from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 

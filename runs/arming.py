@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agentos.events import arming
-from agentos.kernel import prompts
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.runs import Runs
+from agentos.runs import prompts
+from agentos.runs.runs import Runs
 from agentos.v1 import events_pb2 as pb
 
 
