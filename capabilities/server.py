@@ -43,6 +43,7 @@ from agentos.capabilities.context import Context
 from agentos.capabilities.failure import Denied, Failure, Invalid, Limit, NotFound, Unavailable
 from agentos.capabilities.gate import Gate
 from agentos.capabilities.lane import Lane, open_lane
+from agentos.capabilities.narrow import narrow
 from agentos.v1 import capability_pb2, error_pb2, seal
 
 __all__ = [
@@ -96,6 +97,7 @@ async def _serve(capability: Capability, boot: Boot) -> None:
     server.add_insecure_port(f"unix:{boot.socket}")
     await server.start()
     lane = await door.open_lane(boot.lane) if boot.lane >= 0 else None
+    narrow()
     # What is there now stays: no collection has to look at it again.
     gc.collect()
     gc.freeze()

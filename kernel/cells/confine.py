@@ -12,6 +12,7 @@ The profile is one JSON object. `command` is required, all else has the narrowes
 | `listen`       | folders in which it may make (and remove) its socket; give each server a folder of its own      |
 | `run`          | more files and folders that may be read and executed                                            |
 | `network`      | true: IPv4 and IPv6 sockets and connect; false: only `socket(AF_UNIX, SOCK_STREAM)` to listen on |
+|                | (and, of a server of ours, that only until it listens)                                          |
 | `memory_bytes` | RLIMIT_DATA; 0 means 1 GiB                                                                      |
 | `file_bytes`   | RLIMIT_FSIZE, the largest file it may make; 0 means 1 GiB                                       |
 | `files`        | RLIMIT_NOFILE; 0 means 256                                                                      |
@@ -37,8 +38,9 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from agentos.kernel.cells import landlock, profiles, walls
+from agentos.kernel.cells import landlock, profiles, seccomp, walls
 from agentos.kernel.cells.landlock import Rule
+from agentos.kernel.cells.syscalls import machine, number
 
 BAD_PROFILE: Final = 78
 _KEPT: Final = range(6)
@@ -122,6 +124,18 @@ def confine(profile: Profile, parent: int) -> list[walls.Wall]:
     return walls.shut_in(filter_, limits, parent=parent, rules=rules_of(profile), connect=profile.network)
 
 
+def narrowed(profile: Profile) -> str:
+    """What a server of ours puts on once it listens (`capabilities/narrow.py`): call number and code; or nothing.
+
+    What is exec'd does not know of it. It is no more than the first filter allows, without what is for beginning.
+    """
+    here = machine()
+    if here is None or not seccomp.available() or _module_of(profile.command) is None:
+        return ""
+    filter_ = profiles.server(network=profile.network, execs=False, writes=bool(profile.write), begins=False)
+    return f"{number('seccomp', here)}:{seccomp.assemble(filter_, here).hex()}"
+
+
 def _become(profile: Profile) -> NoReturn:
     module = _module_of(profile.command)
     if module is None:
@@ -144,9 +158,12 @@ def main() -> NoReturn:
     os.chdir(profile.folder)
     os.environ.clear()
     os.environ.update(profile.environment)
+    narrower = narrowed(profile)
     for wall in confine(profile, parent):
         if not wall.held:
             sys.stderr.write(f"wall missing: {wall.name}: {wall.note}\n")
+    if narrower:
+        os.environ["AGENTOS_NARROWER"] = narrower
     _become(profile)
 
 

@@ -100,7 +100,7 @@ _WRITING: Final = always(
 )
 _SERVING: Final = always(
     "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
-    "select pselect6 timerfd_create bind listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown "
+    "select pselect6 timerfd_create accept accept4 getsockname getpeername getsockopt setsockopt shutdown "
     "sendto sendmsg recvfrom recvmsg uname sysinfo membarrier mincore msync arch_prctl getpgrp getpgid getsid "
     "getgroups getresuid getresgid sched_getparam sched_getscheduler memfd_create close_range times getrlimit"
 )
@@ -115,11 +115,12 @@ def _sockets(families: tuple[int, ...], kind: int, *protocols: int) -> Alternati
     )
 
 
-def server(*, network: bool, execs: bool, writes: bool = True) -> Filter:
+def server(*, network: bool, execs: bool, writes: bool = True, begins: bool = True) -> Filter:
     """A capability server: files as far as Landlock lets it, Unix sockets to listen on, threads, no processes.
 
     `writes` is for one that has folders to write in. `execs` leaves execve open, for a command that is not a Python
-    module: the filter must be on before it starts.
+    module: the filter must be on before it starts. `begins` is for one that has yet to listen; once it does, it puts
+    on the filter without (`capabilities/narrow.py`), and makes no Unix socket any more, to listen or to connect.
     """
     unix = _sockets((_AF_UNIX,), _SOCK_STREAM)
     allow: dict[str, Alternatives] = {
@@ -130,17 +131,17 @@ def server(*, network: bool, execs: bool, writes: bool = True) -> Filter:
         **_NO_WRITE_AND_EXEC,
         **_OWN_LIMITS,
         **_THREADS,
-        "socket": unix,
-        "socketpair": unix,
         "ioctl": one_of(1, [_TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX]),
         "prctl": ((Match(0, _PR_SET_NAME),), (Match(0, _PR_SET_DUMPABLE), Match(1, 0))),
         "tgkill": one_of(0, [os.getpid()]),
     }
+    if begins:
+        allow |= {**always("bind listen"), "socket": unix, "socketpair": unix, "seccomp": one_of(0, [1])}
     if network:
         allow |= always("connect sendmmsg recvmmsg")
         internet = (_AF_INET, _AF_INET6)
         tcp, udp = _sockets(internet, _SOCK_STREAM, _TCP), _sockets(internet, _SOCK_DGRAM, _UDP)
-        allow["socket"] = unix + tcp + udp
+        allow["socket"] = allow.get("socket", ()) + tcp + udp
     if execs:
         allow |= always("execve")
     return Filter(allow=allow, kill=_BREAK_INS, absent=frozenset({"clone3"}))

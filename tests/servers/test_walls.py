@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from agentos.kernel.cells.spawn import ALLOCATOR
-from tests.servers.world import World, world
+from tests.servers.world import ROOT, World, context, world
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -85,3 +85,49 @@ async def test_it_inherits_no_descriptor_and_no_environment_of_the_kernel(taken:
         held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
         assert not [name for name in held if name.startswith("/") and "Trash" not in name and name != "/dev/null"]
         assert psutil.Process(pid).environ() == ALLOCATOR
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def abroad() -> AsyncIterator[World]:
+    """One that may connect to the internet."""
+    async with world(Path(__file__).parent / "abroad") as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "connect_to_a_path", "connect_from_another_thread", "connect_a_used_socket", "connect_a_socket_that_listens",
+        "address_a_path_from_the_internet", "pair", "listen", "serve_on_a_port",
+    ],
+)  # fmt: skip
+async def test_one_with_a_network_reaches_no_socket_here_and_serves_nobody(abroad: World, act: str) -> None:
+    agent = abroad.folder / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(agent))
+        listening.listen()
+        assert (await attempt(abroad, act, str(agent))).startswith("refused")
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    agent.unlink()
+
+
+async def test_one_with_a_network_connects_to_an_address(abroad: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert await attempt(abroad, "connect_abroad", str(listening.getsockname()[1])) == "it worked"
+
+
+def filters(pid: int) -> list[str]:
+    """How many filters each thread of a process is under."""
+    said = [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return [text.partition("Seccomp_filters:")[2].split()[0] for text in said]
+
+
+@pytest.mark.parametrize("capability", ["files", "net", "pages"])
+async def test_what_a_server_needed_to_begin_is_closed_in_all_its_threads(capability: str) -> None:
+    """Two filters on each: the first, and the one that it put on when it listened."""
+    async with world(ROOT / "capabilities" / capability) as made:
+        await made.servers.call(capability, "/agentos.v1.CapabilityService/Health", b"", context({}))
+        pid = made.servers.states()[capability].pid
+        assert set(filters(pid)) == {"2"}
