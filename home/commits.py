@@ -158,6 +158,12 @@ class Commits:
             self._db.execute("INSERT OR IGNORE INTO marks (name, value) VALUES ('kept', '1')")
             self._marked = True
 
+    def compact(self) -> None:
+        """Write the database anew without the room that is free in it, and the log beside it empty."""
+        self._db.execute("VACUUM")
+        self.traces = True
+        self.wipe()
+
     def wipe(self) -> None:
         """Empty the log beside the database, where it holds what was erased; a reader may put that off."""
         if self.traces:

@@ -93,6 +93,7 @@ class Journal:
         self._folds: dict[str, Fold] = {}  # likewise
         self._erasures: list[Erasure] = []  # likewise
         self._waiters: list[_Waiter] = []
+        self._compacting: list[_Waiter] = []  # those who wait for room to be given back
         self._queued = self._batches = self._largest = self._busy_ns = self._refusals = 0
         self._broken: JournalBroken | None = None
         self._full = self._closing = False
@@ -206,6 +207,19 @@ class Journal:
             self._folds[name] = Fold(name, (self._seq, self._hash), state)
             self._work.notify()
 
+    async def compact(self) -> None:
+        """Give the room of what was erased back to the disk. Whatever is to be durable meanwhile waits for it.
+
+        Raises JournalFull where the disk, or a reader, leaves no room for that now: nothing is lost, try again.
+        """
+        loop = asyncio.get_running_loop()
+        with self._work:
+            self._check()
+            waiter = _Waiter(self._seq, loop, loop.create_future())
+            self._compacting.append(waiter)
+            self._work.notify()
+        await waiter.future
+
     def watch(self, told: Callable[[JournalBroken], object]) -> None:
         """Call this, from any thread, when the journal breaks."""
         with self._work:
@@ -226,6 +240,11 @@ class Journal:
             # What a disk that fails now does not take into the database stays in the log beside it.
             with contextlib.suppress(apsw.Error):
                 each.close()
+
+    def size(self) -> int:
+        """Bytes on disk, with the log beside the database."""
+        found = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(each.stat().st_size for each in found if each.exists())
 
     def statistics(self) -> dict[str, int]:
         """Counts since it was opened; `busy_us` is the time spent in transactions, `refusals` those that failed."""
@@ -280,7 +299,7 @@ class Journal:
                     return
                 batch = Batch(tuple(self._tail), dict(self._cached), tuple(self._folds.values()), tuple(self._erasures))
                 last = (self._seq, self._hash)
-                final = self._closing
+                final, compacting, self._compacting = self._closing, self._compacting, []
             began = time.monotonic_ns()
             refused = self._commit(lambda: self._commits.write(batch, last, final))  # noqa: B023
             refused = refused or self._commit(self._commits.wipe)
@@ -292,6 +311,8 @@ class Journal:
             if not refused and (worse := self._commit(lambda: self._commits.keep(final))):  # noqa: B023
                 with self._work:
                     self._settle(Batch(), last, worse)
+            if compacting:
+                self._compacted(compacting, refused or self._commit(self._commits.compact))
             if final and not self._pending():
                 return
 
@@ -304,14 +325,14 @@ class Journal:
             self._work.wait(left)
         pause = RETRY_S if self._full else LINGER_S
         due = time.monotonic() + pause
-        while not self._closing and not self._waiters and not self._broken:
+        while not self._closing and not self._waiters and not self._compacting and not self._broken:
             if (left := due - time.monotonic()) <= 0:
                 break
             self._work.wait(left)
         return not self._broken and (self._pending() or self._commits.lag(self._durable) is not None)
 
     def _pending(self) -> bool:
-        return bool(self._tail or self._cached or self._folds or self._erasures)
+        return bool(self._tail or self._cached or self._folds or self._erasures or self._compacting)
 
     def _commit(self, step: Callable[[], None]) -> JournalFull | JournalBroken | None:
         try:
@@ -357,6 +378,12 @@ class Journal:
         self._waiters = [waiter for waiter in self._waiters if waiter.seq > self._durable]
         self._tell(told, None)
 
+    def _compacted(self, told: list[_Waiter], refused: JournalFull | JournalBroken | None) -> None:
+        with self._work:
+            if isinstance(refused, JournalBroken):
+                self._break(refused)
+            self._tell(told, (lambda: type(refused)(refused.reason, refused.hint)) if refused else None)
+
     def _failed(self, why: JournalBroken) -> None:
         with self._work:
             self._break(why)
@@ -366,7 +393,7 @@ class Journal:
             self._watch(why)
         self._broken = self._broken or why
         self._work.notify()
-        told, self._waiters = self._waiters, []
+        told, self._waiters, self._compacting = self._waiters + self._compacting, [], []
         self._tell(told, lambda: JournalBroken(why.reason, why.hint, why.code))
 
     def _tell(self, told: list[_Waiter], error: Callable[[], Exception] | None) -> None:

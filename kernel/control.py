@@ -22,7 +22,7 @@ from agentos.events.service import Events
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
-from agentos.kernel import provenance, standing, views
+from agentos.kernel import provenance, pruning, standing, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.ledger import Past
 from agentos.manifest import suggest
@@ -188,6 +188,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         shown = pb.ShowRunResponse(run=self._view(past))
         shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
         shown.run.outside.extend(provenance.outside(calls, kernel.catalog))
+        if request.with_source and (seen := kernel.ledger.program(past.began.digest)):
+            shown.source.content, shown.source.manifest = seen.content, seen.manifest
         return shown
 
     async def ForgetRun(self, request: pb.ForgetRunRequest, context: Context) -> pb.ForgetRunResponse:
@@ -196,6 +198,25 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             await _abort(context, Fault(error_pb2.CODE_INVALID, "this run is not over", "agentos cancel ends it"))
         await _done(ledger.durable(ledger.forget(past.began.run)), context)
         return pb.ForgetRunResponse(run=past.began.run)
+
+    async def PruneRuns(self, request: pb.PruneRunsRequest, context: Context) -> AsyncIterator[pb.PruneRunsResponse]:
+        ledger = self._kernel.ledger
+        try:
+            chosen = pruning.old(await pruning.over(ledger), request.before_us, request.program, request.keep)
+            size = ledger.journal.size()
+            told = pb.PruneRunsResponse(
+                chosen=len(chosen), programs=len({each.path for each in chosen}), size_before=size, size=size,
+                first_us=chosen[0].ended_us if chosen else 0, last_us=chosen[-1].ended_us if chosen else 0,
+            )  # fmt: skip
+            yield told
+            if not request.only_say:
+                async for forgotten in pruning.prune(ledger, chosen):
+                    told.forgotten = forgotten
+                    yield told
+            told.size, told.done = ledger.journal.size(), True
+            yield told
+        except (JournalFull, JournalBroken) as wrong:
+            await _abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel

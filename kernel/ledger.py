@@ -78,14 +78,18 @@ class Ledger:
         self._kept = self.journal.head[0]
         self.journal.keep(FOLD, msgspec.msgpack.encode(self._all))
 
-    def forget(self, run: str) -> int:
-        """Erase what a run that is over was given, did and said; that it was, and what it was allowed, stays."""
+    def forget(self, *runs: str) -> int:
+        """Erase what runs that are over were given, did and said; that they were, and what they were allowed, stays."""
+        seq = [self._forget(run) for run in runs][-1]
+        self.keep()
+        return seq
+
+    def _forget(self, run: str) -> int:
         grants = {made.grant for made, _ in self.calls(run) if made.grant}
         uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         seq = self.journal.append(history.entry(forgotten), erase=(run, CALL_KINDS + RUN_KINDS))
         self._fold(forgotten, seq)
-        self.keep()
         return seq
 
     async def durable(self, seq: int) -> None:

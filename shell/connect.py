@@ -48,6 +48,13 @@ class Kernel:
         except grpc.RpcError as error:
             raise failure(error) from None
 
+    def stream(self, method: Callable[..., Iterator[Response]], request: Message, seconds: float) -> Iterator[Response]:
+        """One call and each of its answers. Raises Failure like `call`."""
+        try:
+            yield from method(request, metadata=self._metadata, timeout=seconds)
+        except grpc.RpcError as error:
+            raise failure(error) from None
+
     def run(self, request: pb.RunRequest) -> Events:
         """Start a run and follow it."""
         return Events(self.stub.Run(request, metadata=self._metadata))

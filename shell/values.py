@@ -100,6 +100,11 @@ def shown(found: pb.ShowRunResponse) -> dict[str, Value]:
     return run(found.run) | more | {"calls": [call(each) for each in found.calls]}
 
 
+def exported(found: pb.ShowRunResponse) -> dict[str, Value]:
+    """What `export` writes of a run. Its result is a text here: what stands in it is nobody's business by default."""
+    return shown(found) | {"result": found.run.result, "traceback": found.run.traceback}
+
+
 def listed(found: pb.Run) -> dict[str, Value]:
     """One row of `ps --json`."""
     short = {name: value for name, value in run(found).items() if name not in ("output", "result")}

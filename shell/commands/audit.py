@@ -9,9 +9,8 @@ from agentos.shell import homes, start
 from agentos.shell.failure import Exit, Failure, no_kernel
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
-from agentos.shell.terminal import Unanswered, open_terminal
+from agentos.shell.sure import typed
 from agentos.shell.text import printable
-from agentos.v1 import control_pb2 as pb
 
 Kind = Literal["grants", "events", "answers", "refusals", "runs", "programs", "secrets", "capabilities", "home"]
 
@@ -81,7 +80,7 @@ def _accept(common: Common, yes: bool) -> int:
     say(f"What was seen: {seen['reason']}.", "bold")
     say(f"It ends at record {seen['seq']}. If you go on from it, that is recorded for good, and what")
     say("came after it, where there was more, is not: a grant that was revoked since then holds again.")
-    if not (yes or _typed("Go on from it? type yes > ", "yes")):
+    if not (yes or typed("Go on from it? type yes > ", "yes")):
         raise Failure("nothing was accepted", "bring back what is missing, or say yes", Exit.REFUSED, "denied")
     _unlocked(common, "accept")
     if not common.answer({"accepted": True, "seen": seen}):
@@ -103,34 +102,3 @@ def _unlocked(common: Common, verb: str, *options: str) -> dict[str, object]:
             if failed.code not in ("passphrase_needed", "wrong_passphrase"):
                 break
     raise wrong
-
-
-def forget(run: str, /, *, yes: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
-    """Erase what a run was given, did and said, for good; that it was, and what it was allowed, stays on record.
-
-    Parameters
-    ----------
-    run
-        A run that is over, by its id; last is the newest.
-    yes
-        Without the question.
-    """
-    with common.kernel() as kernel:
-        known = kernel.call(kernel.stub.ShowRun, pb.ShowRunRequest(run=run)).run
-        say(f"{known.id}, a run of {known.program}: its input, output, result and {known.calls} calls will be erased.")
-        if not (yes or _typed(f"Erase them for good? type {known.id} > ", known.id)):
-            raise Failure("nothing was erased", "", Exit.REFUSED, "denied")
-        kernel.call(kernel.stub.ForgetRun, pb.ForgetRunRequest(run=known.id))
-    if not common.answer({"forgotten": known.id}):
-        say(f"{known.id} is forgotten")
-    return 0
-
-
-def _typed(question: str, wanted: str) -> bool:
-    terminal = open_terminal()
-    if terminal is None:
-        raise Failure("nobody is at a terminal to be asked", "say --yes, if you are sure", Exit.REFUSED, "denied")
-    try:
-        return terminal.line(question) == wanted
-    except Unanswered:
-        return False

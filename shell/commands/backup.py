@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 from agentos.shell import homes, start
 from agentos.shell.failure import Exit, Failure, no_kernel
-from agentos.shell.paint import say, width_of
+from agentos.shell.paint import say
+from agentos.shell.progress import bar
 from agentos.shell.render import when
 from agentos.shell.session import DEFAULTS, Common
 from agentos.shell.text import size
 
-BAR = 30
 LOCKED = ("passphrase_needed", "wrong_passphrase")
 
 
@@ -68,7 +65,7 @@ def _unlocked(verb: str, home: str, file: str, locks: tuple[str, ...]) -> dict[s
     wrong = Failure("it is locked")
     for secret in homes.secrets(locks):
         try:
-            with _bar(verb) as progress:
+            with bar(verb) as progress:
                 return start.home_says(
                     verb, "--home", home, "--file", os.path.abspath(file), secret=secret, progress=progress
                 )
@@ -78,25 +75,6 @@ def _unlocked(verb: str, home: str, file: str, locks: tuple[str, ...]) -> dict[s
             if failed.code not in LOCKED:
                 break
     raise wrong
-
-
-@contextmanager
-def _bar(verb: str) -> Iterator[start.Progress]:
-    """How far it has come, on a terminal; gone when it is done."""
-    shown = width_of(sys.stderr) > 0
-
-    def draw(done: int, of: int) -> None:
-        full = done * BAR // max(of, 1)
-        if shown:
-            sys.stderr.write(f"\r  {verb} {'█' * full}{'░' * (BAR - full)} {done * 100 // max(of, 1)} %")
-            sys.stderr.flush()
-
-    try:
-        yield draw
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _fields(said: dict[str, object]) -> dict[str, object]:

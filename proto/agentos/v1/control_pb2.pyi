@@ -1495,16 +1495,20 @@ class ShowRunRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_FIELD_NUMBER: _builtins.int
+    WITH_SOURCE_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """Its id, or "last"."""
+    with_source: _builtins.bool
+    """With what the program consists of."""
     def __init__(
         self,
         *,
         run: _builtins.str = ...,
+        with_source: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run", "with_source", b"with_source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1517,22 +1521,28 @@ class ShowRunResponse(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     CALLS_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run: ...
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___Call]: ...
     @_builtins.property
     def program(self) -> Global___Program: ...
+    @_builtins.property
+    def source(self) -> Global___Source:
+        """As it ran; empty if it was not asked for, or was too large to be kept."""
+
     def __init__(
         self,
         *,
         run: Global___Run | None = ...,
         calls: _abc.Iterable[Global___Call] | None = ...,
         program: Global___Program | None = ...,
+        source: Global___Source | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program", "run", b"run"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "program", b"program", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1576,6 +1586,82 @@ class ForgetRunResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForgetRunResponse: _TypeAlias = ForgetRunResponse  # noqa: Y015
+
+@_typing.final
+class PruneRunsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_US_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    KEEP_FIELD_NUMBER: _builtins.int
+    ONLY_SAY_FIELD_NUMBER: _builtins.int
+    before_us: _builtins.int
+    """Unix microseconds: only runs that ended before that."""
+    program: _builtins.str
+    """Only of this program, by its name or path; empty means of all."""
+    keep: _builtins.int
+    """So many runs of each program stay, the newest."""
+    only_say: _builtins.bool
+    """Say what would be forgotten, and forget nothing."""
+    def __init__(
+        self,
+        *,
+        before_us: _builtins.int = ...,
+        program: _builtins.str = ...,
+        keep: _builtins.int = ...,
+        only_say: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_us", b"before_us", "keep", b"keep", "only_say", b"only_say", "program", b"program"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneRunsRequest: _TypeAlias = PruneRunsRequest  # noqa: Y015
+
+@_typing.final
+class PruneRunsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    PROGRAMS_FIELD_NUMBER: _builtins.int
+    FIRST_US_FIELD_NUMBER: _builtins.int
+    LAST_US_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_FIELD_NUMBER: _builtins.int
+    SIZE_BEFORE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    chosen: _builtins.int
+    """How many runs are chosen, of how many programs, and when the first and the last of them ended."""
+    programs: _builtins.int
+    first_us: _builtins.int
+    last_us: _builtins.int
+    forgotten: _builtins.int
+    """How many of them are forgotten by now."""
+    size_before: _builtins.int
+    """Bytes of the database on disk, before and by now."""
+    size: _builtins.int
+    done: _builtins.bool
+    """Of the last response: all is done, and what was free is given back."""
+    def __init__(
+        self,
+        *,
+        chosen: _builtins.int = ...,
+        programs: _builtins.int = ...,
+        first_us: _builtins.int = ...,
+        last_us: _builtins.int = ...,
+        forgotten: _builtins.int = ...,
+        size_before: _builtins.int = ...,
+        size: _builtins.int = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "done", b"done", "first_us", b"first_us", "forgotten", b"forgotten", "last_us", b"last_us", "programs", b"programs", "size", b"size", "size_before", b"size_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneRunsResponse: _TypeAlias = PruneRunsResponse  # noqa: Y015
 
 @_typing.final
 class SuggestManifestRequest(_message.Message):

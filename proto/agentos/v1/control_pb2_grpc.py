@@ -99,6 +99,11 @@ class ControlServiceStub:
                 request_serializer=agentos_dot_v1_dot_control__pb2.ForgetRunRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_control__pb2.ForgetRunResponse.FromString,
                 _registered_method=True)
+        self.PruneRuns = channel.unary_stream(
+                '/agentos.v1.ControlService/PruneRuns',
+                request_serializer=agentos_dot_v1_dot_control__pb2.PruneRunsRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.PruneRunsResponse.FromString,
+                _registered_method=True)
         self.SuggestManifest = channel.unary_unary(
                 '/agentos.v1.ControlService/SuggestManifest',
                 request_serializer=agentos_dot_v1_dot_control__pb2.SuggestManifestRequest.SerializeToString,
@@ -248,6 +253,14 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PruneRuns(self, request, context):
+        """Forgets the runs that are old enough, and gives their room back to the disk. The first response says what is
+        chosen, later ones how far it is; runs are never taken that are not over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SuggestManifest(self, request, context):
         """The manifest that a run turned out to need, as a block to paste.
         """
@@ -388,6 +401,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ForgetRun,
                     request_deserializer=agentos_dot_v1_dot_control__pb2.ForgetRunRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_control__pb2.ForgetRunResponse.SerializeToString,
+            ),
+            'PruneRuns': grpc.unary_stream_rpc_method_handler(
+                    servicer.PruneRuns,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.PruneRunsRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.PruneRunsResponse.SerializeToString,
             ),
             'SuggestManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.SuggestManifest,
@@ -796,6 +814,33 @@ class ControlService:
             '/agentos.v1.ControlService/ForgetRun',
             agentos_dot_v1_dot_control__pb2.ForgetRunRequest.SerializeToString,
             agentos_dot_v1_dot_control__pb2.ForgetRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/agentos.v1.ControlService/PruneRuns',
+            agentos_dot_v1_dot_control__pb2.PruneRunsRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.PruneRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,10 @@ class ControlServiceStub:
     ShowRun: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]
     ForgetRun: _grpc.UnaryUnaryMultiCallable[_control_pb2.ForgetRunRequest, _control_pb2.ForgetRunResponse]
     """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
+    PruneRuns: _grpc.UnaryStreamMultiCallable[_control_pb2.PruneRunsRequest, _control_pb2.PruneRunsResponse]
+    """Forgets the runs that are old enough, and gives their room back to the disk. The first response says what is
+    chosen, later ones how far it is; runs are never taken that are not over.
+    """
     SuggestManifest: _grpc.UnaryUnaryMultiCallable[_control_pb2.SuggestManifestRequest, _control_pb2.SuggestManifestResponse]
     """The manifest that a run turned out to need, as a block to paste."""
     Inbox: _grpc.UnaryUnaryMultiCallable[_control_pb2.InboxRequest, _control_pb2.InboxResponse]
@@ -108,6 +112,10 @@ class ControlServiceAsyncStub(ControlServiceStub):
     ShowRun: _aio.UnaryUnaryMultiCallable[_control_pb2.ShowRunRequest, _control_pb2.ShowRunResponse]  # type: ignore[assignment]
     ForgetRun: _aio.UnaryUnaryMultiCallable[_control_pb2.ForgetRunRequest, _control_pb2.ForgetRunResponse]  # type: ignore[assignment]
     """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
+    PruneRuns: _aio.UnaryStreamMultiCallable[_control_pb2.PruneRunsRequest, _control_pb2.PruneRunsResponse]  # type: ignore[assignment]
+    """Forgets the runs that are old enough, and gives their room back to the disk. The first response says what is
+    chosen, later ones how far it is; runs are never taken that are not over.
+    """
     SuggestManifest: _aio.UnaryUnaryMultiCallable[_control_pb2.SuggestManifestRequest, _control_pb2.SuggestManifestResponse]  # type: ignore[assignment]
     """The manifest that a run turned out to need, as a block to paste."""
     Inbox: _aio.UnaryUnaryMultiCallable[_control_pb2.InboxRequest, _control_pb2.InboxResponse]  # type: ignore[assignment]
@@ -231,6 +239,16 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ForgetRunResponse, _abc.Awaitable[_control_pb2.ForgetRunResponse]]:
         """Erases what a run that is over was given, did and said, for good. That it was, and what it was allowed, stays."""
+
+    @_abc_1.abstractmethod
+    def PruneRuns(
+        self,
+        request: _control_pb2.PruneRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.PruneRunsResponse], _abc.AsyncIterator[_control_pb2.PruneRunsResponse]]:
+        """Forgets the runs that are old enough, and gives their room back to the disk. The first response says what is
+        chosen, later ones how far it is; runs are never taken that are not over.
+        """
 
     @_abc_1.abstractmethod
     def SuggestManifest(

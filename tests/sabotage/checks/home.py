@@ -9,6 +9,7 @@ HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journ
 HEADS, FOLDS = "home/test_heads.py", "home/test_folds.py"
 VERIFY = "audit/test_verify.py"
 MIGRATION, ERASING = "home/test_migration.py", "home/test_erasing.py"
+PRUNING = "kernel/test_pruning.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
 
 CHECKS = (
@@ -159,4 +160,19 @@ CHECKS = (
     out(11, "another passphrase voids the old one", "home",
         'self.slots = [slot for slot in self.slots if slot.kind != "passphrase"]', "self.slots = list(self.slots)",
         f"{WAYS}::test_another_passphrase_takes_the_place_of_the_old_one"),
+    # ---- what goes, and what of it may be seen
+    out(7, "a run that is under way is not pruned", "kernel",
+        "            ended[of.run] = Over(of.run, of.program, of.path, record.ended_us)\n",
+        "            pass\n        if isinstance(record, history.RunBegan):\n"
+        "            ended[record.run] = Over(record.run, record.program, record.path, 0)\n",
+        f"{PRUNING}::test_runs_that_are_over_are_found_and_those_under_way_are_not"),
+    out(7, "the newest runs stay", "kernel",
+        "of_one[: max(len(of_one) - keep, 0)]", "of_one",
+        f"{PRUNING}::test_what_is_chosen_is_old_of_that_program_and_not_among_its_newest"),
+    out(11, "what was pruned is off the disk", "home",
+        '        self._db.execute("VACUUM")\n', "",
+        f"{PRUNING}::test_the_room_of_what_is_gone_is_given_back_while_others_record"),
+    never(11, "a run is written out without what is the person's", "shell",
+        "isinstance(value, str) and value and not (name in OURS and WORD.fullmatch(value))",
+        "shell/test_keeping.py::test_a_run_is_written_out_without_a_word_of_the_persons"),
 )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Old runs are forgotten, oldest first; what is not over, and what still counts, stays."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentos.home.history import RunBegan
+from agentos.home.journal import Journal
+from agentos.home.records import RunEnded
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.pruning import AT_ONCE, Over, old, over, prune
+from agentos.v1 import control_pb2 as pb
+from tests.kernel.cases import at, grant, made, settled
+from tests.kernel.test_forgetting import ended, opened
+
+RUNS = st.lists(
+    st.builds(Over, st.uuids().map(str), st.sampled_from("ab"), st.sampled_from(["/a", "/b"]), st.integers(0, 50)),
+    max_size=20,
+)
+
+
+def began(run: str, program: str = "prog") -> RunBegan:
+    return RunBegan(run, program, f"/home/me/{program}.py", "d", "/home/me", "/home/me", (), '"said"', 1)
+
+
+@given(RUNS, st.integers(0, 50), st.sampled_from(["", "a", "/b", "c"]), st.integers(0, 5))
+def test_what_is_chosen_is_old_of_that_program_and_not_among_its_newest(
+    runs: list[Over], before: int, program: str, keep: int
+) -> None:
+    found = old(runs, before, program, keep)
+    assert [each.ended_us for each in found] == sorted(each.ended_us for each in found)
+    for each in found:
+        assert each.ended_us < before
+        assert program in ("", each.program, each.path)
+    asked = [each for each in runs if program in ("", each.program, each.path)]
+    for path in {each.path for each in asked}:
+        stays = sorted(each.ended_us for each in asked if each.path == path and each not in found)
+        assert len(stays) >= min(keep, sum(each.path == path for each in asked))
+        # What stays is the newest: nothing older than what goes, but for what is not old enough.
+        goes = [each.ended_us for each in found if each.path == path]
+        assert not goes or len([each for each in stays if each < max(goes)]) == 0
+
+
+async def gone(ledger: Ledger, runs: list[Over]) -> list[int]:
+    return [count async for count in prune(ledger, runs)]
+
+
+async def test_runs_that_are_over_are_found_and_those_under_way_are_not(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(began("r1"), ended("r1"), began("r2"), began("r3", "other"), ended("r3"))
+    assert [(each.run, each.program) for each in await over(ledger)] == [("r1", "prog"), ("r3", "other")]
+    ledger.forget("r1")
+    assert [each.run for each in await over(ledger)] == ["r3"]
+    await journal.close()
+
+
+async def test_what_is_pruned_is_gone_and_what_it_used_counts_on(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(grant("g1", "files.write", at("/x/**"), pb.CHOICE_VERSION, uses=9))
+    for number in range(1, 2 * AT_ONCE + 4):
+        run = f"r{number}"
+        ledger.record(began(run))
+        if number < 5:
+            ledger.record(made(1, "g1", run), settled(1, run))
+        ledger.record(ended(run))
+    chosen = old(await over(ledger), 5, "", 3)
+    assert len(chosen) == 2 * AT_ONCE
+    assert await gone(ledger, chosen) == [AT_ONCE, 2 * AT_ONCE]
+    assert [each.run for each in await over(ledger)] == [f"r{2 * AT_ONCE + n}" for n in (1, 2, 3)]
+    assert ledger.table.held["g1"].uses == 4
+    await journal.close()
+    for folds in (True, False):
+        journal = opened(tmp_path, folds=folds)
+        again = Ledger(journal)
+        assert again.table.held["g1"].uses == 4
+        assert again.past("r1") is None
+        assert again.next_id("r") == f"r{2 * AT_ONCE + 4}"
+        await journal.close()
+
+
+async def test_the_room_of_what_is_gone_is_given_back_while_others_record(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    for number in range(1, 200):
+        loud = RunEnded(f"r{number}", pb.RUN_STATUS_DONE, "", "x" * 20_000, False, 0, 0, 2, 3, 4)
+        ledger.record(began(f"r{number}"), loud)
+    await ledger.durable(journal.head[0])
+    before = journal.size()
+    working, steps = asyncio.create_task(gone(ledger, await over(ledger))), 0
+    while not working.done():
+        await ledger.durable(ledger.record(began(f"r{1000 + steps}")))
+        steps += 1
+    await working
+    assert steps > 1
+    assert before > 4_000_000
+    assert journal.size() < before / 4
+    await journal.close()
+    assert b"x" * 50 not in (tmp_path / "db").read_bytes()
+    journal = opened(tmp_path, folds=False)  # the whole chain is checked
+    assert {entry.run for entry in journal.entries(kinds=("run.began",))} == {f"r{1000 + n}" for n in range(steps)}
+    await journal.close()
+
+
+async def test_a_journal_that_is_closed_gives_no_room_back(tmp_path: Path) -> None:
+    journal: Journal = opened(tmp_path)
+    await journal.close()
+    with pytest.raises(Exception, match="closed"):
+        await journal.compact()
+
+
+async def test_room_that_was_asked_back_when_it_closed_was_given(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    asked = asyncio.create_task(journal.compact())
+    await asyncio.sleep(0)
+    await journal.close()
+    await asked
