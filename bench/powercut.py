@@ -57,7 +57,7 @@ class Story:
 
     def append(self, journal: Journal, run: str, bodies: list[bytes], forget: str = "") -> int:
         made = [("call" if run else "forgotten", run or forget, body) for body in bodies]
-        seq = journal.append(*made, erase=(forget, KINDS) if forget else None)
+        seq = journal.append(*made, erase=[(forget, KINDS)] if forget else ())
         self.bodies += [(made_run, body) for _, made_run, body in made]
         assert seq == len(self.bodies)
         self.ends.add(seq)

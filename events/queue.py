@@ -104,6 +104,11 @@ class Queue(msgspec.Struct):
         found = [path for path, each in self.programs.items() if each.armed.program == name]
         return found[0] if len(found) == 1 else ""
 
+    def holds(self, event: str) -> bool:
+        """Whether what an event said is still wanted: it waits, is with a run, or was given up."""
+        waiting = (each for of_program in self.owed.values() for each in of_program.values())
+        return any(each.event == event for each in (*waiting, *self.runs.values(), *self.dead.values()))
+
     # ---- the fold
 
     def fold(self, record: object, seq: int) -> None:
@@ -195,7 +200,10 @@ class Queue(msgspec.Struct):
             del self.owed[owed.path]
 
     def _delivered(self, record: Delivered) -> None:
-        owed = self.owed[self.triggers[record.trigger].path][f"{record.trigger} {record.event}"]
+        held = self.triggers.get(record.trigger)
+        owed = self.owed.get(held.path, {}).get(f"{record.trigger} {record.event}") if held else None
+        if owed is None:  # the event was erased since, with the run that had it
+            return
         self._drop(owed)
         owed.run, owed.tries = record.run, owed.tries + 1
         self.runs[record.run] = owed

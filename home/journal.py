@@ -132,10 +132,10 @@ class Journal:
         with self._lock:
             return self._seq, self._hash
 
-    def append(self, *made: tuple[str, str, bytes], erase: tuple[str, Sequence[str]] | None = None) -> int:
+    def append(self, *made: tuple[str, str, bytes], erase: Sequence[tuple[str, Sequence[str]]] = ()) -> int:
         """Append (kind, run, body)… as one unit and return the last one's sequence number. Never waits.
 
-        In the same transaction the content of earlier records is erased: `erase` says of which run and which kinds.
+        In the same transaction the content of earlier records is erased: `erase` says of which runs and which kinds.
         """
         for _, _, body in made:
             if len(body) > MAX_RECORD:
@@ -153,8 +153,8 @@ class Journal:
                 self._seq += 1
                 self._hash = chained(self._hash, self._seq, at_ms, kind, run, commitment(salt, body))
                 self._tail.append((Entry(self._seq, kind, run, at_ms, body), salt, self._hash))
-            if erase:
-                self._erasures.append(Erasure(erase[0], tuple(erase[1]), self._seq - len(made)))
+            for of, kinds in erase:
+                self._erasures.append(Erasure(of, tuple(kinds), self._seq - len(made)))
             self._queued += size
             return self._seq
 

@@ -88,7 +88,10 @@ class Ledger:
         grants = {made.grant for made, _ in self.calls(run) if made.grant}
         uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
-        seq = self.journal.append(history.entry(forgotten), erase=(run, CALL_KINDS + RUN_KINDS))
+        past = self.past(run)
+        event = past.began.event if past else ""
+        of_event = [(event, ("event",))] if event and not self.queue.holds(event) else []
+        seq = self.journal.append(history.entry(forgotten), erase=[(run, CALL_KINDS + RUN_KINDS), *of_event])
         self._fold(forgotten, seq)
         return seq
 

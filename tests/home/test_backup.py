@@ -240,7 +240,7 @@ def test_what_was_erased_is_in_no_backup(place: Path, tmp_path: Path) -> None:
     async def forget() -> None:
         held = home.unlock(place)
         journal = Journal.open(held.database, held.keys.database, held.witness())
-        await journal.durable(journal.append(("forgotten", "r1", b"{}"), erase=("r1", ("call",))))
+        await journal.durable(journal.append(("forgotten", "r1", b"{}"), erase=[("r1", ("call",))]))
         await journal.close()
         held.close()
 

@@ -45,7 +45,7 @@ async def test_what_was_erased_is_in_no_page_and_the_chain_goes_on(place: Place,
     await filled(place)
     assert SECRET in in_the_clear(place, tmp_path / "before")
     journal = place.open()
-    await journal.durable(journal.append(("forgotten", "r1", b"the sum"), erase=("r1", KINDS)))
+    await journal.durable(journal.append(("forgotten", "r1", b"the sum"), erase=[("r1", KINDS)]))
     raw = in_the_clear(place, tmp_path / "after")
     assert SECRET not in raw
     assert b"others" in raw
@@ -61,7 +61,7 @@ async def test_what_stays_fits_what_was_there_and_nothing_else(place: Place) -> 
     await filled(place)
     salt, body = place.rows("SELECT salt, body FROM journal WHERE seq = 3")[0]
     journal = place.open()
-    await journal.durable(journal.append(("forgotten", "r1", b""), erase=("r1", KINDS)))
+    await journal.durable(journal.append(("forgotten", "r1", b""), erase=[("r1", KINDS)]))
     await journal.close()
     left = place.rows("SELECT salt, body, commitment FROM journal WHERE seq = 3")[0]
     assert left[:2] == (None, None)
@@ -75,7 +75,7 @@ async def test_what_stays_fits_what_was_there_and_nothing_else(place: Place) -> 
 async def test_two_equal_bodies_do_not_look_equal_when_they_are_gone(place: Place) -> None:
     journal = place.open()
     journal.append(("call", "r1", b"yes"), ("call", "r1", b"yes"))
-    journal.append(("forgotten", "r1", b""), erase=("r1", KINDS))
+    journal.append(("forgotten", "r1", b""), erase=[("r1", KINDS)])
     await journal.close()
     found = place.rows("SELECT commitment FROM journal WHERE seq < 3")
     assert len(set(found)) == 2
@@ -84,7 +84,7 @@ async def test_two_equal_bodies_do_not_look_equal_when_they_are_gone(place: Plac
 async def test_what_was_appended_a_moment_ago_is_erased_too_and_what_comes_later_is_not(place: Place) -> None:
     journal = place.open()
     journal.append(("call", "r1", SECRET))
-    seq = journal.append(("forgotten", "r1", b""), erase=("r1", KINDS))
+    seq = journal.append(("forgotten", "r1", b""), erase=[("r1", KINDS)])
     journal.append(("call", "r1", b"later"))
     await journal.durable(seq)
     await journal.durable(journal.head[0])
@@ -97,7 +97,7 @@ async def test_nothing_is_erased_where_the_disk_does_not_take_the_record_of_it(p
     await filled(place)
     journal = place.open()
     journal._writing.pragma("max_page_count", journal._writing.pragma("page_count"))
-    seq = journal.append(("forgotten", "r1", bytes(2 << 20)), erase=("r1", KINDS))
+    seq = journal.append(("forgotten", "r1", bytes(2 << 20)), erase=[("r1", KINDS)])
     with pytest.raises(chain.JournalFull):
         await journal.durable(seq)
     assert len(list(journal.entries(run="r1", kinds=KINDS))) == 20

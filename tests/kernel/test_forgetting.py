@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from agentos.home import history
+from agentos.home.happenings import Armed, Delivered, Happened
 from agentos.home.heads import Signer, Witness
 from agentos.home.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, SecretRemoved, SecretSet
 from agentos.home.journal import Journal
@@ -19,6 +21,7 @@ from tests.kernel.cases import WHO, at, grant, made, settled
 from tests.kernel.person import Person
 
 KEY = bytes(32)
+RULE = json.dumps({"event": "event.report"})
 
 
 def opened(folder: Path, *, folds: bool = True) -> Journal:
@@ -137,3 +140,31 @@ def test_a_run_that_is_under_way_is_not_forgotten(person: Person) -> None:
         person.control.ForgetRun(pb.ForgetRunRequest(run=run), metadata=person.metadata)
     person.control.Cancel(pb.CancelRequest(run=run), metadata=person.metadata)
     assert [event.ended.id for event in waits if event.WhichOneof("event") == "ended"] == [run]
+
+
+def happened(event: str, *to: str) -> Happened:
+    return Happened(event, "event.report", 1, '{"said": "the words"}', to)
+
+
+def delivered(run: str, event: str, trigger: str) -> tuple[RunBegan, Delivered]:
+    return msgspec.structs.replace(began(run), event=event), Delivered(run, event, trigger)
+
+
+async def test_the_event_that_began_a_run_is_forgotten_with_the_last_run_that_wants_it(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(
+        Armed(WHO.path, "prog", WHO.digest, "/", "/", "", (("t1", RULE), ("t2", RULE)), 1),
+        happened("e1", "t1", "t2"), *delivered("r1", "e1", "t1"), ended("r1"), *delivered("r2", "e1", "t2"),
+    )  # fmt: skip
+    await ledger.durable(ledger.forget("r1"))
+    assert [entry.run for entry in journal.entries(kinds=("event",))] == ["e1"]
+    await ledger.durable(ledger.record(ended("r2")))
+    await ledger.durable(ledger.forget("r2"))
+    assert [entry.run for entry in journal.entries(kinds=("event",))] == []
+    await journal.close()
+    for folds in (True, False):
+        journal = opened(tmp_path, folds=folds)
+        again = Ledger(journal).queue
+        assert (again.owed, again.runs, again.running, again.dead, again.waiting) == ({}, {}, {}, {}, 0)
+        await journal.close()
