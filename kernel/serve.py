@@ -68,7 +68,7 @@ class Kernel:
         path = Path(self.catalog, self.ledger.table, self.ledger, reach, powers.unix_ms, forbidden)
         self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets, powers)
         self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
-        self.runs.look = self.dispatch.wake
+        self.runs.roster.look = self.dispatch.wake
         self.refused_shells = 0
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from agentos.v1 import events_pb2 as pb
 
 async def arm(runs: Runs, ledger: Ledger, request: pb.ArmRequest) -> pb.ArmResponse:
     """Arm a program; unless the request is confirmed, say only what that means. Raises Refusal."""
-    manifest, who = runs.read(request.source, request.start_folder, request.home_folder, "", (0, 0))
+    manifest, who = runs.intake.read(request.source, request.start_folder, request.home_folder, "", (0, 0))
     armed = arming.armed(ledger.queue, manifest, request, who.digest, ledger.next_id, runs.now_ms())
     said = pb.ArmResponse(program=runs.questions.program(manifest, who))
     asking = [line for line in said.program.lines if prompts.asks(line)]
@@ -20,6 +20,6 @@ async def arm(runs: Runs, ledger: Ledger, request: pb.ArmRequest) -> pb.ArmRespo
     elif request.confirmed:
         if request.grant_manifest and asking:
             await ledger.durable(runs.desk.grant_lines(asking, who))
-        await ledger.durable(ledger.record(*runs.unseen(request.source, who), armed))
+        await ledger.durable(ledger.record(*runs.intake.unseen(request.source, who), armed))
         said.program.CopyFrom(runs.questions.program(manifest, who))
     return said

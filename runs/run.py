@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 from agentos.home.history import Pinned, RunBegan
 from agentos.kernel.cells.pool import Cell, CellLimits
@@ -143,3 +144,12 @@ class Run:
                 self._wall.cancel()
                 self._wall = None
                 self._wall_left -= loop.time() - self._wall_from
+
+
+class Roster:
+    """The runs in memory."""
+
+    def __init__(self) -> None:
+        self.active: dict[str, Run] = {}
+        # Told of a program (by path) when one of its runs ends or begins to wait for the person.
+        self.look: Callable[[str], None] = lambda path: None

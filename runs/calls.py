@@ -1,0 +1,94 @@
+"""What the path of a call needs of the run that calls: who it is, whom to ask, what became of a lost call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.message import Message
+
+from agentos.home.history import CallAgain, CallUnknown
+from agentos.home.records import Fault
+from agentos.home.refusal import Refusal
+from agentos.kernel import own, views
+from agentos.kernel.call import Call
+from agentos.kernel.decide import Ask
+from agentos.kernel.ledger import Ledger
+from agentos.kernel.own import Parted, Powers
+from agentos.kernel.path import Actor
+from agentos.kernel.replay import Recorded
+from agentos.runs.questions import Questions
+from agentos.runs.run import Roster, Run
+
+
+class Calls:
+    def __init__(self, roster: Roster, ledger: Ledger, questions: Questions, powers: Powers) -> None:
+        self._roster = roster
+        self._ledger = ledger
+        self._questions = questions
+        self._powers = powers
+
+    def actor(self, run: Run) -> Actor:
+        async def ask(asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
+            try:
+                run.asking = True
+                self._roster.look(run.who.path)
+                return await self._questions.ask(run, actor, asking)
+            except Refusal:  # the desk is full: as good as nobody there, and a refusal to record, not the run's end
+                return None
+            finally:
+                run.asking = False
+
+        async def read_line(text: str) -> str | None:
+            return await self._read_line(run, text)
+
+        began_ms = self._powers.monotonic_ms() - max(self._powers.unix_ms() - run.began.queued_us // 1000, 0)
+
+        async def own_call(call: Call, asked_ms: int) -> Message:
+            return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
+
+        async def settled(call: Call) -> Recorded:
+            return await self._unknown(run, call, actor.alone)
+
+        def refused(call: Call, fault: Fault) -> None:
+            run.tell(refused=views.refused(call, fault))
+
+        actor = Actor(
+            run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
+            run.printed, refused, run.stop, past=run.past,
+            declined=self._ledger.answered(run.id) if run.past else set(),
+        )  # fmt: skip
+        return actor
+
+    async def _unknown(self, run: Run, call: Call, alone: bool) -> Recorded:
+        """Put to the person what nobody can tell; the run is away until then."""
+        known = self._ledger.recorded(run.id)[call.seq]
+        if known.settled or known.cleared:  # since it came back
+            return await self.spend(run.id, call.seq, known)
+        if (run.id, call.seq) not in self._ledger.unknown:
+            await self._ledger.durable(self._ledger.record(CallUnknown(run.id, call.seq, self._powers.unix_ms())))
+        run.tell(
+            notice=f"nobody can tell whether call {call.seq} happened; say so with: agentos settle {run.id} {call.seq}"
+        )
+        if alone:
+            raise Parted(own.FAR_MS)
+        run.clock(False)
+        while (run.id, call.seq) in self._ledger.unknown:
+            run.woken.clear()
+            await run.woken.wait()
+        run.clock(True)
+        return await self.spend(run.id, call.seq, self._ledger.recorded(run.id)[call.seq])
+
+    async def spend(self, run_id: str, seq: int, past: Recorded) -> Recorded:
+        """What the person cleared is made once more, and only once: cut off again, it is unknown again."""
+        if past.cleared and not past.settled:
+            await self._ledger.durable(self._ledger.record(CallAgain(run_id, seq, spent=True)))
+        return past
+
+    async def _read_line(self, run: Run, text: str) -> str | None:
+        if not run.request.interactive:
+            return None
+        run.clock(False)
+        run.tell(input_wanted=text)
+        line = await run.typed.get()
+        run.clock(True)
+        return line
