@@ -5,7 +5,9 @@ its power is played again from its beginning in a new cell, and each call that i
 on record: it is not decided on again, not made again, and costs no disk. Where the record ends, the run goes on.
 
 A call that differs from the one on record under its number is a divergence: the program, or what runs it, is no longer
-a function of what we know. Going on could repeat what was done, so the run ends, and both calls are shown.
+a function of what we know. Going on could repeat what was done, so the run ends, and both calls are shown. So does one
+whose program returns before it has asked for all that is on record; what a limit or the person ends may well have asked
+for less.
 
 What is on record without an answer was cut off: `Cut`. What then may be done is said by its action (`again`).
 """

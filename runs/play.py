@@ -184,7 +184,11 @@ class Play:
                 cell.kill()
             return error(Fault(error_pb2.CODE_UNAVAILABLE, "it goes on in another cell, if at all"))
 
-        return await cell.run(invoke)
+        ending = await cell.run(invoke)
+        if ending.how == "returned" and actor.past and not run.stopped:
+            run.diverged = Diverged(actor.past[min(actor.past)].made, "the end of the program")
+            run.stop("diverged")
+        return ending
 
     async def _end(
         self, run: Run, status: pb.RunStatus.ValueType, fault: Fault | None, end: outcome.GuestEnd, began_us: int

@@ -307,6 +307,34 @@ def test_a_program_that_goes_another_way_is_stopped_and_both_calls_are_shown(pla
         assert place.lines() == ["one"]
 
 
+def test_a_program_that_returns_before_it_asked_for_all_that_is_on_record_went_another_way(place: Place) -> None:
+    run = cut_off(place)
+    never_asked = CallMade(run, 9_999, "files.write", '{"path": "b"}', (), "0" * 64, pb.CALL_DECISION_ALLOWED, 0)
+    asyncio.run(recorded(place.home, never_asked))
+    with place.up() as person:
+        ended = end_of(person, run)
+        assert (ended.status, ended.error.detail) == (pb.RUN_STATUS_FAILED, "diverged")
+        assert "call 9999 was files.write" in ended.error.reason
+        assert "and is the end of the program now" in ended.error.reason
+        assert ended.result == ""
+
+
+def test_a_run_that_a_limit_ends_while_it_is_played_again_is_said_to_have_met_it(place: Place) -> None:
+    limits = 'wall = "2s"'
+    with place.up() as person:
+        source = person.source(
+            "import time\n" + TWICE.replace("time.sleep(0.05)", "time.sleep(0.3)"), GRANTS, limits=limits
+        )
+        stream = person.start(source, ask=pb.ASK_WAIT, grant_manifest=True)
+        run = next(event.accepted.run for event in stream if event.HasField("accepted"))
+        assert eventually(lambda: place.lines() == ["one"])
+        kill(person)
+    never_asked = CallMade(run, 9_999, "files.write", '{"path": "b"}', (), "0" * 64, pb.CALL_DECISION_ALLOWED, 0)
+    asyncio.run(recorded(place.home, never_asked))
+    with place.up() as person:
+        assert end_of(person, run).status == pb.RUN_STATUS_LIMIT
+
+
 def test_a_run_is_not_played_again_in_another_guest_than_it_began_in(place: Place) -> None:
     run = cut_off(place)
     asyncio.run(recorded(place.home, Pinned(run, "0" * 64, "0" * 64)))
