@@ -67,6 +67,23 @@ class RunParked(msgspec.Struct, frozen=True, tag="run.parked"):
     until_ms: int
 
 
+class RunContinued(msgspec.Struct, frozen=True, tag="run.continued"):
+    """A generation of a run ended and the next began, in this one record: neither is without the other.
+
+    The calls up to `seq` were the ones before's, `output` is what the one that ended had printed, `outside` where it
+    had read from.
+    """
+
+    run: str
+    generation: int
+    seq: int
+    state: str
+    at_ms: int
+    output: str = ""
+    output_cut: bool = False
+    outside: tuple[str, ...] = ()
+
+
 class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
     """What a run is a function of, beside its input and replies: the digests of component and code object."""
 
@@ -132,7 +149,7 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
 Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
-    | CallUnknown | CallAgain | RunParked | Armed | Disarmed | Switched | Happened | Delivered | Replayed
+    | CallUnknown | CallAgain | RunParked | RunContinued | Armed | Disarmed | Switched | Happened | Delivered | Replayed
 )  # fmt: skip
 
 

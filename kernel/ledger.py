@@ -20,10 +20,10 @@ from agentos.kernel.grants import Table
 from agentos.kernel.replay import Recorded
 
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
-RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.ended")
+RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.continued", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 3"
+FOLD = "ledger 4"
 KEEP_EVERY = 5_000
 
 
@@ -32,6 +32,7 @@ class Past(msgspec.Struct):
 
     began: history.RunBegan
     pinned: history.Pinned | None = None
+    continued: history.RunContinued | None = None
     end: RunEnded | None = None
 
 
@@ -45,6 +46,8 @@ class Folded(msgspec.Struct):
     # Runs that are not over, and until when those are away that left memory.
     open: dict[str, int] = {}
     unknown: set[tuple[str, int]] = set()
+    # Where in the journal the newest generation of a run began, of those that began anew.
+    since: dict[str, int] = {}
     folders: dict[str, history.CapabilityAdded] = {}
     secrets: dict[str, history.SecretSet] = {}
     ids: dict[str, int] = {}
@@ -61,6 +64,7 @@ class Ledger:
         self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
         self.folders, self.secrets, self._ids = self._all.folders, self._all.secrets, self._all.ids
         self.open, self.unknown, self.queue = self._all.open, self._all.unknown, self._all.queue
+        self._since = self._all.since
         for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body), entry.seq)
 
@@ -85,7 +89,8 @@ class Ledger:
         return seq
 
     def _forget(self, run: str) -> int:
-        grants = {made.grant for made, _ in self.calls(run) if made.grant}
+        calls = (history.decode(entry.body) for entry in self.journal.entries(run=run, kinds=("call",)))
+        grants = {made.grant for made in calls if isinstance(made, CallMade) and made.grant}
         uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         past = self.past(run)
@@ -105,20 +110,21 @@ class Ledger:
 
     def past(self, run: str) -> Past | None:
         """All of a run but its calls; None where there was no such run."""
-        past = None
-        for entry in self.journal.entries(run=run, kinds=RUN_KINDS):
+        began = next(self.journal.entries(run=run, kinds=("run.began",)), None)
+        past = _told(None, history.decode(began.body)) if began else None
+        for entry in self.journal.entries(run=run, kinds=RUN_KINDS, after=self._since.get(run, 1) - 1):
             past = _told(past, history.decode(entry.body))
         return past
 
     def calls(self, run: str) -> Iterator[tuple[CallMade, CallSettled | None]]:
-        """The calls of a run in order, each with how it settled."""
+        """The calls of a run in order, each with how it settled; of its newest generation alone."""
         found = self.recorded(run)
         return ((found[seq].made, found[seq].settled) for seq in sorted(found))
 
     def recorded(self, run: str) -> dict[int, Recorded]:
-        """All that a run has done, by the number of each call."""
+        """All that a run has done, by the number of each call; what generations before did is over."""
         found: dict[int, Recorded] = {}
-        for entry in self.journal.entries(run=run, kinds=CALL_KINDS):
+        for entry in self.journal.entries(run=run, kinds=CALL_KINDS, after=self._since.get(run, 0)):
             record = history.decode(entry.body)
             if isinstance(record, CallMade):
                 found[record.seq] = Recorded(record)
@@ -167,12 +173,17 @@ class Ledger:
         elif isinstance(record, history.Forgotten):
             self._forgotten(record)
         else:
-            self._waiting(record)
+            self._waiting(record, seq)
             self._kept_by_name(record)
 
-    def _waiting(self, record: history.Record) -> None:
+    def _waiting(self, record: history.Record, seq: int) -> None:
         if isinstance(record, history.RunParked) and record.run in self.open:
             self.open[record.run] = record.until_ms
+        elif isinstance(record, history.RunContinued):
+            self._since[record.run] = seq
+            if record.run in self.recent:
+                kept = msgspec.structs.replace(record, state="", output="", outside=())
+                self.recent[record.run].continued = kept
         elif isinstance(record, history.CallUnknown):
             self.unknown.add((record.run, record.seq))
         elif isinstance(record, CallSettled | history.CallAgain) and (record.run, record.seq) in self.unknown:
@@ -192,6 +203,7 @@ class Ledger:
         self._seen(record.run)
         self.recent.pop(record.run, None)
         self.open.pop(record.run, None)
+        self._since.pop(record.run, None)
         self.queue.forget(record.run)
         self.table.end(record.run)
         for each, uses, last_used_ms in record.uses:
@@ -205,7 +217,9 @@ def _told(past: Past | None, record: history.Record) -> Past | None:
     """What is known of a run after one more record of it."""
     if isinstance(record, history.RunBegan):
         return Past(record)
-    if past and isinstance(record, history.Pinned):
+    if past and isinstance(record, history.RunContinued):
+        past.continued, past.pinned = record, None
+    elif past and isinstance(record, history.Pinned):
         past.pinned = record
     elif past and isinstance(record, RunEnded):
         past.end = record

@@ -94,18 +94,19 @@ class Loader:
         return (self._script(request, found), cell) if found and cell else None
 
     @asynccontextmanager
-    async def load(self, request: control_pb2.RunRequest) -> AsyncIterator[Loaded]:
+    async def load(self, request: control_pb2.RunRequest, state: str = "") -> AsyncIterator[Loaded]:
         """Everything a run needs before its cell is taken; its cells stay while it runs. Raises Refusal."""
         if request.source.content.startswith(WASM):
             async with self._foreign.lent(request.source.content) as (cells, digest):
-                told = {**_told(request), "input": msgspec.Raw(request.input.encode() or b"null")}
+                told = {**_told(request, ""), "input": msgspec.Raw(request.input.encode() or b"null")}
+                told |= {"state": msgspec.Raw(state.encode())} if state else {}
                 run = msgspec.json.encode({"run": told}).decode()
                 yield Loaded(cells, digest, "", run)
         else:
-            yield self._script(request, await self._code(request.source))
+            yield self._script(request, await self._code(request.source), state)
 
-    def _script(self, request: control_pb2.RunRequest, code: Code) -> Loaded:
-        whole = guest.to_run(_told(request), code.letters, _text(request.source).encode())
+    def _script(self, request: control_pb2.RunRequest, code: Code, state: str = "") -> Loaded:
+        whole = guest.to_run(_told(request, state), code.letters, _text(request.source).encode())
         return Loaded(self._open(), self.guest_digest, code.digest, whole)
 
     def _key(self, source: control_pb2.Source) -> str:
@@ -148,9 +149,10 @@ def _text(source: control_pb2.Source) -> str:
     return source.content.decode("utf-8-sig")  # as Python itself reads it
 
 
-def _told(request: control_pb2.RunRequest) -> dict[str, str | list[str]]:
-    """What a program is told; its input is JSON."""
-    return {
+def _told(request: control_pb2.RunRequest, state: str) -> dict[str, str | list[str]]:
+    """What a program is told; its input is JSON, and its state where it was carried here."""
+    carried: dict[str, str | list[str]] = {"state": state} if state else {}
+    return carried | {
         "name": _name(request.source),
         "arguments": list(request.arguments),
         "input": request.input,

@@ -16,8 +16,10 @@ from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted, Powers
 from agentos.kernel.path import Actor
 from agentos.kernel.replay import Recorded
+from agentos.runs import generations
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
+from agentos.v1 import own_pb2
 
 
 class Calls:
@@ -44,6 +46,10 @@ class Calls:
         began_ms = self._powers.monotonic_ms() - max(self._powers.unix_ms() - run.began.queued_us // 1000, 0)
 
         async def own_call(call: Call, asked_ms: int) -> Message:
+            if isinstance(call.request, own_pb2.RunContinueWithRequest):
+                raise generations.end(call.request, actor.alone)
+            if isinstance(call.request, own_pb2.RunLeftRequest):
+                return generations.left(run, actor)
             return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
 
         async def settled(call: Call) -> Recorded:
@@ -55,7 +61,8 @@ class Calls:
         actor = Actor(
             run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
             run.printed, refused, run.stop, past=run.past,
-            declined=self._ledger.answered(run.id) if run.past else set(),
+            declined=self._ledger.answered(run.id) if run.past or run.continued else set(),
+            seq=run.first, outside=dict.fromkeys(run.continued.outside if run.continued else ()),
         )  # fmt: skip
         return actor
 

@@ -23,7 +23,18 @@ LIMIT = error_pb2.CODE_LIMIT
 STOPPED = {
     "cancelled": (pb.RUN_STATUS_CANCELLED, Fault(error_pb2.CODE_UNAVAILABLE, "cancelled")),
     "wall": (pb.RUN_STATUS_LIMIT, Fault(LIMIT, "it ran longer than its wall limit", "raise limits = { wall = … }")),
-    "calls": (pb.RUN_STATUS_LIMIT, Fault(LIMIT, "it went on calling beyond its limit", "raise limits = { calls = … }")),
+    "calls": (
+        pb.RUN_STATUS_LIMIT,
+        Fault(
+            LIMIT,
+            "it went on calling beyond its limit",
+            "raise limits = { calls = … }, or begin anew: run.continue_with",
+        ),
+    ),
+    "kept": (
+        pb.RUN_STATUS_LIMIT,
+        Fault(LIMIT, "as many of its calls are on record as are kept", "begin anew in time: run.continue_with(state)"),
+    ),
     "journal": (
         pb.RUN_STATUS_FAILED,
         Fault(error_pb2.CODE_UNAVAILABLE, "nothing could be recorded", "make room on the disk", "disk_full"),

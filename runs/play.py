@@ -25,9 +25,10 @@ from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.replay import Diverged
 from agentos.kernel.wire import error
-from agentos.runs import outcome, prompts
+from agentos.runs import generations, outcome, prompts
 from agentos.runs.calls import Calls
 from agentos.runs.desk import Desk
+from agentos.runs.generations import Continued
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
 from agentos.v1 import control_pb2 as pb
@@ -121,7 +122,9 @@ class Play:
                 await asyncio.sleep(no_cell)
                 continue
             run.clock(False)
-            if run.parted and not run.stopped:
+            if run.continuing is not None and not run.stopped:
+                await generations.begin(run, self._ledger, self._powers.unix_ms())
+            elif run.parted and not run.stopped:
                 await self._away(run)
             elif ending.how != "lost" or run.stopped:
                 return ending
@@ -151,7 +154,7 @@ class Play:
     async def _in_cell(self, run: Run) -> Ending:
         if run.cell:
             return await self._execute(run, run.cell)
-        async with self._loader.load(run.request) as loaded:
+        async with self._loader.load(run.request, run.continued.state if run.continued else "") as loaded:
             if run.began_with not in (None, Pinned(run.id, loaded.component, loaded.code)):
                 reason = "it began with another guest, and cannot be played again in this one"
                 raise Refusal(error_pb2.CODE_UNAVAILABLE, reason, "run it anew", "pinned")
@@ -172,7 +175,9 @@ class Play:
 
         async def invoke(request: str) -> str:
             try:
-                return await self._path.invoke(actor, request)
+                answer = await self._path.invoke(actor, request)
+                generations.watch(run, actor)
+                return answer
             except (JournalFull, JournalBroken):
                 run.stop("journal")
                 return error(Fault(error_pb2.CODE_UNAVAILABLE, "nothing can be recorded now", "", "disk_full"))
@@ -181,6 +186,12 @@ class Play:
                 run.stop("diverged")
             except Parted as wait:
                 run.parted = wait
+                cell.kill()
+            except Continued as new:
+                if actor.past:
+                    run.diverged = Diverged(actor.past[min(actor.past)].made, "the end of its generation")
+                    run.stop("diverged")
+                run.continuing = new.state
                 cell.kill()
             return error(Fault(error_pb2.CODE_UNAVAILABLE, "it goes on in another cell, if at all"))
 
@@ -209,5 +220,5 @@ class Play:
             run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
         del self._roster.active[run.id]
         self._roster.look(run.who.path)
-        run.tell(ended=views.run(run.began, ended))
+        run.tell(ended=views.run(run.began, ended, run.continued.generation if run.continued else 0))
         run.feed.end()

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from agentos.home.history import Pinned, RunBegan
+from agentos.home.history import Pinned, RunBegan, RunContinued
 from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
 from agentos.kernel.own import Parted
@@ -75,6 +75,11 @@ class Run:
         # Set once it has waited for a person, or is over.
         self.rested = asyncio.Event()
         self.diverged: Diverged | None = None
+        # How the generation under way began, if it is not the first, and the state for the next, if it is over.
+        self.continued: RunContinued | None = None
+        self.continuing: str | None = None
+        self.warned = False
+        self.since_s = time.monotonic()
         self.output = bytearray()
         self.output_cut = False
         self.actor: Actor | None = None
@@ -102,6 +107,17 @@ class Run:
         """Play it from its beginning, in another cell: what it did is on record, and what it printed was told."""
         self.put_back()
         self.past, self.output, self.output_cut = past, bytearray(), False
+
+    @property
+    def first(self) -> int:
+        """The number of the last call of the generations before."""
+        return self.continued.seq if self.continued else 0
+
+    def renew(self) -> None:
+        """The next generation begins: nothing of the one before is played again, and its limits begin anew."""
+        self.rewind({})
+        self.told, self.warned, self.began_with = 0, False, None
+        self._wall_left = self.manifest.limits.wall_ms / 1000
 
     def follow(self) -> Feed:
         """A feed of what happens from now on, after all that was printed. Whoever followed before hears no more."""

@@ -137,7 +137,7 @@ class Runs:
                 return
             try:
                 run = self.active[run_id] = self.intake.again(past.began)
-                run.began_with = past.pinned
+                run.began_with, run.continued = past.pinned, past.continued
             except Refusal as refusal:
                 await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
                 return

@@ -107,6 +107,8 @@ def run(found: pb.ShowRunResponse) -> None:
     out.print(Text(f"{shown.id} {quoted(shown.program)} "), Text(status.upper(), f"bold {_STATUS.get(status, '')}"))
     out.print(Text(f"  program  {quoted(shown.path)}\n  version  {shown.digest}"))
     out.print(Text(f"  took     {_timings(shown.timings_us)}"))
+    if shown.continued:
+        out.print(Text(f"  anew     it began anew {shown.continued} times; the calls are those since the last"))
     if shown.error.reason:
         out.print(Text(f"  error    {quoted(shown.error.reason, 400)}"))
     if shown.error.hint:

@@ -16,7 +16,7 @@ import marshal
 import sys
 import warnings
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -28,6 +28,8 @@ Answer = dict[str, Any]
 
 REPLY = 6 * 1024 * 1024
 WORDS = 1000
+# What a `main` may ask for by the names of its parameters.
+GIVEN = ("input", "state")
 
 
 def compiled(source: str, name: str) -> Answer:
@@ -69,19 +71,20 @@ def run(pair: str, source: str, invoke: Callable[[str], str]) -> str:
     wire.program(name)
     invoke("")
     try:
-        answer = {"status": "done", "result": _result(loaded, main, told.get("input"))}
+        answer = {"status": "done", "result": _result(loaded, main, told)}
     except BaseException as error:
         answer = _ended(error, main)
     return _closed(answer)
 
 
-def _result(code: CodeType, main: ModuleType, given: str) -> object:
+def _result(code: CodeType, main: ModuleType, told: Mapping[str, str]) -> object:
     names = main.__dict__
     try:
         exec(code, names)
         function = names.get("main")
-        if callable(function) and _wants_input(function):
-            value = function(json.loads(given) if given else None)
+        wanted = _wanted(function) if callable(function) else []
+        if callable(function) and wanted:
+            value = function(*(json.loads(told[name]) if told.get(name) else None for name in wanted))
             value = asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
         else:
             value = names.get("result")
@@ -94,17 +97,19 @@ async def _awaited(value: Any) -> object:
     return await value
 
 
-def _wants_input(function: Any) -> bool:
-    """Whether its first positional parameters include a required one called `input`."""
+def _wanted(function: Any) -> list[str]:
+    """What `main` gets: `input`, `state`, or both in its order, where these are its first parameters and required."""
     if type(function) is FunctionType:
         code, optional = function.__code__, len(function.__defaults__ or ())
-        return "input" in code.co_varnames[: code.co_argcount - optional]
-    try:
-        wanted = inspect.signature(function).parameters.get("input")
-    except (TypeError, ValueError):
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return wanted is not None and wanted.kind in positional and wanted.default is inspect.Parameter.empty
+        required = list(code.co_varnames[: code.co_argcount - optional])
+    else:
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return []
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        required = [each.name for each in parameters if each.kind in positional and each.default is each.empty]
+    return [name for name in required if name in GIVEN] if "input" in required or required == ["state"] else []
 
 
 _registered = 0

@@ -27,6 +27,7 @@ HTTP = "Cookies Headers HTTPError Page Response Session delete get head page pat
 BY_HAND = {
     "files": ("agentos.sdk.whole", ("read_bytes", "read_text")),
     "net": ("agentos.sdk.http", tuple(HTTP.split())),
+    "run": ("agentos.sdk.generation", ("continue_with",)),
 }
 
 

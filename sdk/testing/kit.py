@@ -201,7 +201,12 @@ def _run(path: Path, given: Any) -> Run:
     try:
         exec(compile(path.read_bytes(), path.name, "exec"), space)  # noqa: S102
         main = space.get("main")
-        result = _called(main, given) if callable(main) and _wants_input(main) else space.get("result")
+        wanted = _wanted(main) if callable(main) else []
+        result = (
+            _called(main, [given if name == "input" else None for name in wanted])
+            if main and wanted
+            else space.get("result")
+        )
         json.dumps(result, allow_nan=False)
     except BaseException as error:  # noqa: BLE001  (whatever a program raises is how it ended)
         status = _status(error)
@@ -209,21 +214,17 @@ def _run(path: Path, given: Any) -> Run:
     return Run("done", result)
 
 
-def _wants_input(main: Callable[..., Any]) -> bool:
-    asked = inspect.signature(main).parameters.get("input")
-    return (
-        asked is not None
-        and asked.default is asked.empty
-        and asked.kind
-        in (
-            asked.POSITIONAL_ONLY,
-            asked.POSITIONAL_OR_KEYWORD,
-        )
-    )
+def _wanted(main: Callable[..., Any]) -> list[str]:
+    """What `main` gets: `input`, `state` (none, as in its first generation), or both in its order."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(main).parameters.values()
+    required = [each.name for each in parameters if each.kind in positional and each.default is each.empty]
+    found = "input" in required or required == ["state"]
+    return [name for name in required if name in ("input", "state")] if found else []
 
 
-def _called(main: Callable[..., Any], given: Any) -> Any:
-    answer = main(given)
+def _called(main: Callable[..., Any], given: list[Any]) -> Any:
+    answer = main(*given)
     return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from agentos.shell import main
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import Told, eventually, make_home
+from tests.kernel.person import Person, Told, eventually, make_home
 from tests.kernel.test_replay import Place, kill
 
 PAGE = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
-[PROGRAM] = [text for kind, text in BLOCKS if kind == "python"]
+[PROGRAM, ENDLESS] = [text for kind, text in BLOCKS if kind == "python"]
 [LISTING] = [text.strip() for kind, text in BLOCKS if kind == "sh"]
 SETTLING = [line for kind, text in BLOCKS if kind == "text" for line in text.splitlines()]
 
@@ -42,3 +42,13 @@ def test_its_program_goes_on_after_a_kill_and_its_commands_are_there(
         for line in SETTLING:
             assert main.run(shlex.split(line)[1:]) != 0
             assert "no such call waits to be settled" in "".join(capsys.readouterr())
+
+
+def test_its_program_that_goes_on_for_ever_begins_anew_and_is_cancelled(person: Person) -> None:
+    source = person.source(ENDLESS)
+    stream = person.start(source, input='{"every": 0}', ask=pb.ASK_WAIT, grant_manifest=True)
+    run = next(event.accepted.run for event in stream if event.HasField("accepted"))
+    seen = person.folder / "seen.txt"
+    assert eventually(lambda: seen.exists() and seen.read_text().startswith("0\n1\n"))
+    person.cancel(run)
+    assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_CANCELLED)

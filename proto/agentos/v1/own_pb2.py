@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from agentos.v1 import annotations_pb2 as agentos_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61gentos/v1/own.proto\x12\nagentos.v1\x1a\x1c\x61gentos/v1/annotations.proto\"\x11\n\x0f\x43lockNowRequest\"}\n\x10\x43lockNowResponse\x12\x17\n\x07unix_ms\x18\x01 \x01(\x03R\x06unixMs\x12!\n\x0cmonotonic_ms\x18\x02 \x01(\x03R\x0bmonotonicMs\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x19\n\x08offset_s\x18\x04 \x01(\x05R\x07offsetS\"#\n\x11\x43lockSleepRequest\x12\x0e\n\x02ms\x18\x01 \x01(\x03R\x02ms\"\x14\n\x12\x43lockSleepResponse\"*\n\x12RandomBytesRequest\x12\x14\n\x05\x63ount\x18\x01 \x01(\x05R\x05\x63ount\"1\n\x13RandomBytesResponse\x12\x1a\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"0\n\x16\x43onsoleReadLineRequest\x12\x16\n\x06prompt\x18\x01 \x01(\tR\x06prompt\"G\n\x17\x43onsoleReadLineResponse\x12\x1a\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04text\x12\x10\n\x03\x65nd\x18\x02 \x01(\x08R\x03\x65nd2\xce\x01\n\x0c\x43lockService\x12Z\n\x03Now\x12\x1b.agentos.v1.ClockNowRequest\x1a\x1c.agentos.v1.ClockNowResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x0eread the clock(\x01\x12V\n\x05Sleep\x12\x1d.agentos.v1.ClockSleepRequest\x1a\x1e.agentos.v1.ClockSleepResponse\"\x0e\xaa\xbb\x18\n\x08\x01\x1a\x04wait(\x01\x1a\n\xba\xbb\x18\x06\n\x04time2\x8a\x01\n\rRandomService\x12\x65\n\x05\x42ytes\x12\x1e.agentos.v1.RandomBytesRequest\x1a\x1f.agentos.v1.RandomBytesResponse\"\x1b\xaa\xbb\x18\x17\x08\x01\x1a\x11\x64raw random bytes(\x01\x1a\x12\xba\xbb\x18\x0e\n\x0crandom bytes2\xce\x01\n\x0e\x43onsoleService\x12v\n\x08ReadLine\x12\".agentos.v1.ConsoleReadLineRequest\x1a#.agentos.v1.ConsoleReadLineResponse\"!\xaa\xbb\x18\x1d\x08\x01\x1a\x17\x61sk for a line of input(\x01\x1a\x44\xba\xbb\x18@\n>the run\'s output, and lines typed by the person who started itb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61gentos/v1/own.proto\x12\nagentos.v1\x1a\x1c\x61gentos/v1/annotations.proto\"\x11\n\x0f\x43lockNowRequest\"}\n\x10\x43lockNowResponse\x12\x17\n\x07unix_ms\x18\x01 \x01(\x03R\x06unixMs\x12!\n\x0cmonotonic_ms\x18\x02 \x01(\x03R\x0bmonotonicMs\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x19\n\x08offset_s\x18\x04 \x01(\x05R\x07offsetS\"#\n\x11\x43lockSleepRequest\x12\x0e\n\x02ms\x18\x01 \x01(\x03R\x02ms\"\x14\n\x12\x43lockSleepResponse\"*\n\x12RandomBytesRequest\x12\x14\n\x05\x63ount\x18\x01 \x01(\x05R\x05\x63ount\"1\n\x13RandomBytesResponse\x12\x1a\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"0\n\x16\x43onsoleReadLineRequest\x12\x16\n\x06prompt\x18\x01 \x01(\tR\x06prompt\"G\n\x17\x43onsoleReadLineResponse\x12\x1a\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04text\x12\x10\n\x03\x65nd\x18\x02 \x01(\x08R\x03\x65nd\"6\n\x16RunContinueWithRequest\x12\x1c\n\x05state\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x05state\"\x19\n\x17RunContinueWithResponse\"\x10\n\x0eRunLeftRequest\"A\n\x0fRunLeftResponse\x12\x14\n\x05\x63\x61lls\x18\x01 \x01(\x05R\x05\x63\x61lls\x12\x18\n\x07records\x18\x02 \x01(\x05R\x07records2\xce\x01\n\x0c\x43lockService\x12Z\n\x03Now\x12\x1b.agentos.v1.ClockNowRequest\x1a\x1c.agentos.v1.ClockNowResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x0eread the clock(\x01\x12V\n\x05Sleep\x12\x1d.agentos.v1.ClockSleepRequest\x1a\x1e.agentos.v1.ClockSleepResponse\"\x0e\xaa\xbb\x18\n\x08\x01\x1a\x04wait(\x01\x1a\n\xba\xbb\x18\x06\n\x04time2\x8a\x01\n\rRandomService\x12\x65\n\x05\x42ytes\x12\x1e.agentos.v1.RandomBytesRequest\x1a\x1f.agentos.v1.RandomBytesResponse\"\x1b\xaa\xbb\x18\x17\x08\x01\x1a\x11\x64raw random bytes(\x01\x1a\x12\xba\xbb\x18\x0e\n\x0crandom bytes2\xce\x01\n\x0e\x43onsoleService\x12v\n\x08ReadLine\x12\".agentos.v1.ConsoleReadLineRequest\x1a#.agentos.v1.ConsoleReadLineResponse\"!\xaa\xbb\x18\x1d\x08\x01\x1a\x17\x61sk for a line of input(\x01\x1a\x44\xba\xbb\x18@\n>the run\'s output, and lines typed by the person who started it2\xb2\x02\n\nRunService\x12|\n\x0c\x43ontinueWith\x12\".agentos.v1.RunContinueWithRequest\x1a#.agentos.v1.RunContinueWithResponse\"#\xaa\xbb\x18\x1f\x08\x02\x1a\x17\x62\x65gin anew with a state(\x01\x38\x01\x12\x66\n\x04Left\x12\x1a.agentos.v1.RunLeftRequest\x1a\x1b.agentos.v1.RunLeftResponse\"%\xaa\xbb\x18!\x08\x01\x1a\x1b\x61sk how many calls are left(\x01\x1a>\xba\xbb\x18:\n8the run itself: begin anew with what is to be rememberedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RANDOMBYTESRESPONSE'].fields_by_name['data']._serialized_options = b'\262\273\030\002 \001'
   _globals['_CONSOLEREADLINERESPONSE'].fields_by_name['text']._loaded_options = None
   _globals['_CONSOLEREADLINERESPONSE'].fields_by_name['text']._serialized_options = b'\262\273\030\002 \001'
+  _globals['_RUNCONTINUEWITHREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_RUNCONTINUEWITHREQUEST'].fields_by_name['state']._serialized_options = b'\262\273\030\002 \001'
   _globals['_CLOCKSERVICE']._loaded_options = None
   _globals['_CLOCKSERVICE']._serialized_options = b'\272\273\030\006\n\004time'
   _globals['_CLOCKSERVICE'].methods_by_name['Now']._loaded_options = None
@@ -50,6 +52,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSOLESERVICE']._serialized_options = b'\272\273\030@\n>the run\'s output, and lines typed by the person who started it'
   _globals['_CONSOLESERVICE'].methods_by_name['ReadLine']._loaded_options = None
   _globals['_CONSOLESERVICE'].methods_by_name['ReadLine']._serialized_options = b'\252\273\030\035\010\001\032\027ask for a line of input(\001'
+  _globals['_RUNSERVICE']._loaded_options = None
+  _globals['_RUNSERVICE']._serialized_options = b'\272\273\030:\n8the run itself: begin anew with what is to be remembered'
+  _globals['_RUNSERVICE'].methods_by_name['ContinueWith']._loaded_options = None
+  _globals['_RUNSERVICE'].methods_by_name['ContinueWith']._serialized_options = b'\252\273\030\037\010\002\032\027begin anew with a state(\0018\001'
+  _globals['_RUNSERVICE'].methods_by_name['Left']._loaded_options = None
+  _globals['_RUNSERVICE'].methods_by_name['Left']._serialized_options = b'\252\273\030!\010\001\032\033ask how many calls are left(\001'
   _globals['_CLOCKNOWREQUEST']._serialized_start=66
   _globals['_CLOCKNOWREQUEST']._serialized_end=83
   _globals['_CLOCKNOWRESPONSE']._serialized_start=85
@@ -66,10 +74,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSOLEREADLINEREQUEST']._serialized_end=414
   _globals['_CONSOLEREADLINERESPONSE']._serialized_start=416
   _globals['_CONSOLEREADLINERESPONSE']._serialized_end=487
-  _globals['_CLOCKSERVICE']._serialized_start=490
-  _globals['_CLOCKSERVICE']._serialized_end=696
-  _globals['_RANDOMSERVICE']._serialized_start=699
-  _globals['_RANDOMSERVICE']._serialized_end=837
-  _globals['_CONSOLESERVICE']._serialized_start=840
-  _globals['_CONSOLESERVICE']._serialized_end=1046
+  _globals['_RUNCONTINUEWITHREQUEST']._serialized_start=489
+  _globals['_RUNCONTINUEWITHREQUEST']._serialized_end=543
+  _globals['_RUNCONTINUEWITHRESPONSE']._serialized_start=545
+  _globals['_RUNCONTINUEWITHRESPONSE']._serialized_end=570
+  _globals['_RUNLEFTREQUEST']._serialized_start=572
+  _globals['_RUNLEFTREQUEST']._serialized_end=588
+  _globals['_RUNLEFTRESPONSE']._serialized_start=590
+  _globals['_RUNLEFTRESPONSE']._serialized_end=655
+  _globals['_CLOCKSERVICE']._serialized_start=658
+  _globals['_CLOCKSERVICE']._serialized_end=864
+  _globals['_RANDOMSERVICE']._serialized_start=867
+  _globals['_RANDOMSERVICE']._serialized_end=1005
+  _globals['_CONSOLESERVICE']._serialized_start=1008
+  _globals['_CONSOLESERVICE']._serialized_end=1214
+  _globals['_RUNSERVICE']._serialized_start=1217
+  _globals['_RUNSERVICE']._serialized_end=1523
 # @@protoc_insertion_point(module_scope)

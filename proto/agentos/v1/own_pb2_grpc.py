@@ -285,3 +285,121 @@ class ConsoleService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class RunServiceStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ContinueWith = channel.unary_unary(
+                '/agentos.v1.RunService/ContinueWith',
+                request_serializer=agentos_dot_v1_dot_own__pb2.RunContinueWithRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.RunContinueWithResponse.FromString,
+                _registered_method=True)
+        self.Left = channel.unary_unary(
+                '/agentos.v1.RunService/Left',
+                request_serializer=agentos_dot_v1_dot_own__pb2.RunLeftRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.RunLeftResponse.FromString,
+                _registered_method=True)
+
+
+class RunServiceServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def ContinueWith(self, request, context):
+        """Ends this generation of the run and begins the next, which is played from the program's beginning with this state:
+        `main(input, state)` gets it. What is on record of this one is not played again. There is no answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Left(self, request, context):
+        """How much this generation may still do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_RunServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ContinueWith': grpc.unary_unary_rpc_method_handler(
+                    servicer.ContinueWith,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.RunContinueWithRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.RunContinueWithResponse.SerializeToString,
+            ),
+            'Left': grpc.unary_unary_rpc_method_handler(
+                    servicer.Left,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.RunLeftRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.RunLeftResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'agentos.v1.RunService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('agentos.v1.RunService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class RunService:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def ContinueWith(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.RunService/ContinueWith',
+            agentos_dot_v1_dot_own__pb2.RunContinueWithRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.RunContinueWithResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Left(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.RunService/Left',
+            agentos_dot_v1_dot_own__pb2.RunLeftRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.RunLeftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

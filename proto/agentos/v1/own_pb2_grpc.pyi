@@ -109,3 +109,46 @@ class ConsoleServiceServicer(metaclass=_abc_1.ABCMeta):
         """One line typed by the person. Unavailable where nobody is at a terminal."""
 
 def add_ConsoleServiceServicer_to_server(servicer: ConsoleServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class RunServiceStub:
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> RunServiceAsyncStub: ...
+    ContinueWith: _grpc.UnaryUnaryMultiCallable[_own_pb2.RunContinueWithRequest, _own_pb2.RunContinueWithResponse]
+    """Ends this generation of the run and begins the next, which is played from the program's beginning with this state:
+    `main(input, state)` gets it. What is on record of this one is not played again. There is no answer.
+    """
+    Left: _grpc.UnaryUnaryMultiCallable[_own_pb2.RunLeftRequest, _own_pb2.RunLeftResponse]
+    """How much this generation may still do."""
+
+@_typing.type_check_only
+class RunServiceAsyncStub(RunServiceStub):
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ContinueWith: _aio.UnaryUnaryMultiCallable[_own_pb2.RunContinueWithRequest, _own_pb2.RunContinueWithResponse]  # type: ignore[assignment]
+    """Ends this generation of the run and begins the next, which is played from the program's beginning with this state:
+    `main(input, state)` gets it. What is on record of this one is not played again. There is no answer.
+    """
+    Left: _aio.UnaryUnaryMultiCallable[_own_pb2.RunLeftRequest, _own_pb2.RunLeftResponse]  # type: ignore[assignment]
+    """How much this generation may still do."""
+
+class RunServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def ContinueWith(
+        self,
+        request: _own_pb2.RunContinueWithRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.RunContinueWithResponse, _abc.Awaitable[_own_pb2.RunContinueWithResponse]]:
+        """Ends this generation of the run and begins the next, which is played from the program's beginning with this state:
+        `main(input, state)` gets it. What is on record of this one is not played again. There is no answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Left(
+        self,
+        request: _own_pb2.RunLeftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.RunLeftResponse, _abc.Awaitable[_own_pb2.RunLeftResponse]]:
+        """How much this generation may still do."""
+
+def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

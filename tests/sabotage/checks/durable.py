@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.mutation import never, out
 
 RECALLED, CUT = "kernel/test_recalled.py", "kernel/test_cut.py"
+GENERATIONS = "kernel/test_generations.py"
 MARKS = "files/test_marks.py"
 
 CHECKS = (
@@ -14,6 +15,16 @@ CHECKS = (
     never(3, "who returns without asking for all that is on record went another way", "runs",
         'ending.how == "returned" and actor.past and not run.stopped',
         "kernel/test_replay.py::test_a_program_that_returns_before_it_asked_for_all_that_is_on_record_went_another_way"),
+    out(3, "of the generations before nothing is played again", "kernel",
+        "kinds=CALL_KINDS, after=self._since.get(run, 0)", "kinds=CALL_KINDS",
+        f"{GENERATIONS}::test_each_generation_gets_the_state_of_the_one_before_and_nothing_of_it_is_played_again"),
+    never(14, "a generation ends at what is kept of one", "runs", "found.records == 0",
+        f"{GENERATIONS}::test_a_generation_ends_at_as_many_calls_as_are_kept_on_record"),
+    never(14, "a carried state has a size", "runs", "len(request.state.encode()) > MAX_STATE",
+        f"{GENERATIONS}::test_a_state_that_cannot_be_carried_is_a_typed_error"),
+    out(14, "a run begins anew at most once a second", "runs",
+        "max(AT_LEAST_S - (time.monotonic() - run.since_s), 0)", "0",
+        f"{GENERATIONS}::test_a_run_that_begins_anew_for_ever_is_cancelled_by_its_name"),
     never(3, "what was refused stays refused when it is played again", "kernel",
         "made.decision == pb.CALL_DECISION_REFUSED",
         f"{RECALLED}::test_what_was_refused_stays_refused_though_it_is_allowed_by_now"),
