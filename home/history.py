@@ -42,6 +42,10 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
     terminal: tuple[int, int] = (0, 0)
     # The event that started it; empty where a person did.
     event: str = ""
+    # Of a child: the programs above it, nearest first, the most its limits may be, and where its parent had read from.
+    above: tuple[str, ...] = ()
+    within: tuple[int, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 class CallUnknown(msgspec.Struct, frozen=True, tag="call.unknown"):

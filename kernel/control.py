@@ -268,7 +268,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         if request.id not in table.held and request.id not in table.denials:
             await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
         ids = standing.subtree(table, request.id) if request.id in table.held else (request.id,)
-        under_way = [f"{call.run}:{call.seq}" for call in table.under_way(ids)]
+        under_way = [f"{call.run}:{call.seq}" for call in standing.under_way(table, ids)]
         await _done(ledger.durable(ledger.record(Revoked(ids))), context)
         return pb.RevokeResponse(ids=ids, under_way=under_way)
 

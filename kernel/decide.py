@@ -9,6 +9,7 @@ no rule settles is denied. So the order below *is* the policy:
     never_again      the person said: never ask again
     granted          a live grant covers it; GOVERN, SPEND and `ask = "always"` want one minted for this very call
     budget           a grant would cover it, but what it may use up is used up
+    lent             a child has what its parent gave it: no question widens that
     open_question    the person can be asked
 
 What is decided on is the canonical target, never the text that the program wrote. Nothing here waits, reads a
@@ -24,7 +25,7 @@ import msgspec
 
 from agentos.home.records import Bounds, Denial, Fault, Reasons
 from agentos.kernel.call import Call
-from agentos.kernel.grants import Held, Standing, bound_values
+from agentos.kernel.grants import Held, Standing, bound_values, root
 from agentos.manifest.lines import Manifest, ManifestLine
 from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import annotations_pb2 as notes
@@ -125,8 +126,11 @@ def granted(case: Case) -> Verdict | None:
     for held in case.held:
         if _fits(case, held, once) and not _overspent(case, held):
             grant = held.grant
-            secrets = tuple(("secret", name) for name in named_secrets(case.call.rule, grant.bounds))
-            return Allow(grant.id, (("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}"), *secrets))
+            lender = f", granted to its parent {grant.origin} as {grant.parent}" if grant.parent else ""
+            named = ("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}{lender}")
+            return Allow(
+                grant.id, named + tuple(("secret", name) for name in named_secrets(case.call.rule, grant.bounds))
+            )
     return None
 
 
@@ -135,9 +139,20 @@ def budget(case: Case) -> Verdict | None:
         over = _overspent(case, held) if _fits(case, held, only_once(case)) else ""
         if over:
             hint = f"raise the bound of {held.grant.action} in the manifest"
-            reasons = (("grant", f"{held.grant.id}: {over}"), ("effect", "none"), ("to allow", hint))
-            return Deny(Fault(pb.CODE_LIMIT, over, hint, "quota"), reasons)
+            return Deny(
+                Fault(pb.CODE_LIMIT, over, hint, "quota"),
+                (("grant", f"{held.grant.id}: {over}"), ("effect", "none"), ("to allow", hint)),
+            )
     return None
+
+
+def lent(case: Case) -> Verdict | None:
+    hint = f'its parent can give of its own: children.spawn(…, grants={{"{case.call.rule.name}": …}})'
+    return (
+        _deny("its parent did not give it that", hint, (("grant", "none of its parent's"), ("to allow", hint)))
+        if case.who.above
+        else None
+    )
 
 
 def open_question(case: Case) -> Verdict | None:
@@ -154,6 +169,7 @@ RULES: tuple[Callable[[Case], Verdict | None], ...] = (
     never_again,
     granted,
     budget,
+    lent,
     open_question,
 )
 
@@ -237,13 +253,13 @@ def _fits(case: Case, held: Held, once: str) -> bool:
 
 def _overspent(case: Case, held: Held) -> str:
     """What bound the call would break under this grant, for a person; empty if none."""
-    for field in case.call.rule.fields:
+    for each, field in ((each, field) for each in (held, *held.above) for field in case.call.rule.fields):
         if field.matcher not in (matchers.BUDGET, matchers.MAXIMUM):
             continue
-        limits = [int(value) for value in bound_values(held.grant.bounds, field.bound)]
+        limits = [int(value) for value in bound_values(each.grant.bounds, field.bound)]
         amount = dict(case.call.amounts).get(field.bound, 0)
         if field.matcher == matchers.BUDGET and limits:
-            spent = held.spent.get((case.who.run, field.bound), 0)
+            spent = each.spent.get((root(case.who.run), field.bound), 0)
             if spent + amount > min(limits):
                 return f"{field.bound}: {spent + amount} of {min(limits)} a run"
         if field.matcher == matchers.MAXIMUM and limits and amount > min(limits):

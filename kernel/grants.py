@@ -10,12 +10,14 @@ What only a run could use, and what it spent, is forgotten when that run ends: a
 matter, however long a program's history is. The list of grants for the person keeps all.
 
 A grant lives while its terms hold, it has uses left, and its parent lives: revoking one takes the subtree without
-visiting it, and at the next call.
+visiting it, and at the next call. Derived grants are those of a child run, which has no others. What it uses is used of
+each grant above too, and counted against budgets as the uses of the one run at the root of the tree, whose name its own
+begins with. They are gone when the child is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from os.path import realpath
 
 import msgspec
@@ -27,17 +29,21 @@ OF_ONE_RUN, OF_NO_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN), ""
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Who calls: the run, its program's lineage (path) and version (digest), and the terminal of `run --dev`."""
+    """Who calls: the run, its program's lineage (path) and version (digest), and the terminal of `run --dev`.
+
+    `above` are the paths of the programs that started it, nearest first; none where a person or an event did.
+    """
 
     run: str
     program: str
     path: str
     digest: str
     terminal: tuple[int, int] = (0, 0)
+    above: tuple[str, ...] = ()
 
 
 class Held(msgspec.Struct):
-    """A grant and what has been used of it. `spent` is by (run, bound)."""
+    """A grant and what has been used of it. `spent` is by (root, bound); `above` is filled in for a decision."""
 
     grant: Grant
     uses: int = 0
@@ -45,11 +51,19 @@ class Held(msgspec.Struct):
     last_used_ms: int = 0
     revoked: bool = False
     ended: bool = False
+    above: tuple[Held, ...] = ()
 
     @property
     def uses_left(self) -> int:
         """-1 where there is no end."""
         return max(self.grant.uses - self.uses, 0) if self.grant.uses else -1
+
+    def stands(self, now_ms: int) -> bool:
+        """Whether it, and all that it was derived from, is there and not used up, revoked or past its time."""
+        return not (self, *self.above)[-1].grant.parent and not any(
+            each.revoked or each.ended or each.uses_left == 0 or 0 < each.grant.terms.until_ms <= now_ms
+            for each in (self, *self.above)
+        )
 
 
 class Table(msgspec.Struct):
@@ -59,7 +73,8 @@ class Table(msgspec.Struct):
     denials: dict[str, Denial] = {}
     _of_path: dict[str, list[str]] = {}
     _of_run: dict[str, set[str]] = {}
-    _admitted: dict[tuple[str, int], CallMade] = {}
+    # Calls that have not settled.
+    admitted: dict[tuple[str, int], CallMade] = {}
 
     def fold(self, records: Iterable[msgspec.Struct]) -> None:
         """Bring the table up to these records, which are in the journal now."""
@@ -75,30 +90,37 @@ class Table(msgspec.Struct):
                 self._revoke(record)
             elif isinstance(record, CallMade) and record.grant:
                 self._use(record, 1)
-                self._admitted[record.run, record.seq] = record
+                self.admitted[record.run, record.seq] = record
             elif isinstance(record, CallSettled):
-                if (admitted := self._admitted.pop((record.run, record.seq), None)) and record.released:
+                if (admitted := self.admitted.pop((record.run, record.seq), None)) and record.released:
                     self._use(admitted, -1)
             elif isinstance(record, RunEnded):
                 self.end(record.run)
 
     def _use(self, call: CallMade, sign: int) -> None:
-        held = self.held[call.grant]
-        held.uses += sign
-        held.last_used_ms = call.at_ms
-        for bound, amount in call.amounts:
-            spent = held.spent.get((call.run, bound))
-            if spent is not None or sign > 0:  # what is given back after the end was forgotten at the end
-                held.spent[call.run, bound] = (spent or 0) + sign * amount
-                self._of_run.setdefault(call.run, set()).add(call.grant)
+        for held in self.chain(call.grant):
+            held.uses += sign
+            held.last_used_ms = call.at_ms
+            for bound, amount in call.amounts:
+                held.spent[root(call.run), bound] = held.spent.get((root(call.run), bound), 0) + sign * amount
+                self._of_run.setdefault(root(call.run), set()).add(held.grant.id)
+
+    def chain(self, grant: str) -> Iterator[Held]:
+        """A grant, what it was derived from, and so on up, as far as that is there."""
+        while held := self.held.get(grant):
+            yield held
+            grant = held.grant.parent
 
     def end(self, run: str) -> None:
-        """This run is over: what only it could use, and what it spent, matters no more."""
-        for held in map(self.held.__getitem__, self._of_run.pop(run, ())):
+        """This run is over: what only it could use, and what it spent, matters no more; nothing is given back to it."""
+        self.admitted = {key: call for key, call in self.admitted.items() if key[0] != run}
+        for held in [self.held[each] for each in self._of_run.pop(run, ()) if each in self.held]:
             held.spent = {key: amount for key, amount in held.spent.items() if key[0] != run}
             if held.grant.run == run and held.grant.terms.choice in OF_ONE_RUN:
                 self._of_path[held.grant.path].remove(held.grant.id)
                 held.ended = True
+                if held.grant.parent:
+                    del self.held[held.grant.id]
 
     def _revoke(self, record: Revoked) -> None:
         for each in record.ids:
@@ -111,19 +133,16 @@ class Table(msgspec.Struct):
 
         For a call that is made again, its grant counts as it was before it: what it reserved is still reserved.
         """
-        ours = [self.held[each] for each in reversed(self._of_path.get(who.path, ()))]
+        ours = [
+            msgspec.structs.replace(held, above=tuple(self.chain(held.grant.parent))) if held.grant.parent else held
+            for held in map(self.held.__getitem__, reversed(self._of_path.get(who.path, ())))
+        ]
         if again is not None:
             ours = [_before(held, again) if held.grant.id == again.grant else held for held in ours]
-        return [held for held in ours if self.lives(held, who, now_ms)]
+        return [held for held in ours if _holds(held.grant, who) and held.stands(now_ms)]
 
-    def lives(self, held: Held, who: Standing, now_ms: int) -> bool:
-        if held.revoked or held.uses_left == 0 or not _holds(held.grant, who, now_ms):
-            return False
-        parent = self.held.get(held.grant.parent)
-        return not held.grant.parent or (parent is not None and self.lives(parent, who, now_ms))
-
-    def denied(self, path: str) -> list[Denial]:
-        return [denial for denial in self.denials.values() if denial.path == path]
+    def denied(self, *paths: str) -> list[Denial]:
+        return [denial for denial in self.denials.values() if denial.path in paths]
 
     def rewritten(self, written: Iterable[str]) -> tuple[str, ...]:
         """The grants that hold whatever the version, of programs that stand at or below one of these paths.
@@ -131,26 +150,31 @@ class Table(msgspec.Struct):
         They are for what somebody edits at a terminal, by its path alone, and so not for what a run put there.
         """
         above = tuple(f"{path}/" for path in written)
-        ours = map(self.held.__getitem__, self._of_run.get(OF_NO_RUN, ()))
-        held = [(each.grant.id, each.grant.path) for each in ours if not each.revoked]
+        held = [
+            (each.grant.id, each.grant.path)
+            for each in map(self.held.__getitem__, self._of_run.get(OF_NO_RUN, ()))
+            if not each.revoked
+        ]
         return tuple(grant for grant, at in held if any(f"{one}/".startswith(above) for one in (at, realpath(at))))
-
-    def under_way(self, ids: Iterable[str]) -> list[CallMade]:
-        """Calls that were admitted under these grants and have not settled."""
-        return [call for call in self._admitted.values() if call.grant in ids]
 
 
 def _before(held: Held, call: CallMade) -> Held:
-    spent = held.spent | {
-        (call.run, bound): held.spent.get((call.run, bound), 0) - used for bound, used in call.amounts
-    }
-    return msgspec.structs.replace(held, uses=held.uses - 1, spent=spent)
+    reserved = {(root(call.run), bound): used for bound, used in call.amounts}
+    return msgspec.structs.replace(
+        held, uses=held.uses - 1, above=tuple(_before(each, call) for each in held.above),
+        spent={key: amount - reserved.get(key, 0) for key, amount in held.spent.items()},
+    )  # fmt: skip
 
 
-def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:
-    """Whether a grant's terms reach this run at this time."""
+def root(run: str) -> str:
+    """r12 of r12.4.1: who started it all."""
+    return run.partition(".")[0]
+
+
+def _holds(grant: Grant, who: Standing) -> bool:
+    """Whether a grant's terms reach this run. A child has what its parent gave to this very run, and nothing else."""
     terms = grant.terms
-    if grant.path != who.path:
+    if grant.path != who.path or (who.above and grant.run != who.run):
         return False
     if terms.choice == pb.CHOICE_TERMINAL:
         return terms.terminal == who.terminal != (0, 0)
@@ -158,9 +182,7 @@ def _holds(grant: Grant, who: Standing, now_ms: int) -> bool:
         return False
     if terms.choice in OF_ONE_RUN:
         return grant.run == who.run
-    if terms.choice == pb.CHOICE_UNTIL:
-        return now_ms < terms.until_ms
-    return terms.choice == pb.CHOICE_VERSION
+    return terms.choice in (pb.CHOICE_UNTIL, pb.CHOICE_VERSION)
 
 
 def bound_values(bounds: Bounds, name: str) -> tuple[str, ...]:

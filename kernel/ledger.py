@@ -14,9 +14,11 @@ import msgspec
 
 from agentos.events.queue import Queue, numbered
 from agentos.home import history
+from agentos.home.happenings import Armed
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
-from agentos.kernel.grants import Table
+from agentos.kernel.grants import Table, root
+from agentos.kernel.own import JOIN_MS
 from agentos.kernel.replay import Recorded
 
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
@@ -48,6 +50,10 @@ class Folded(msgspec.Struct):
     unknown: set[tuple[str, int]] = set()
     # Where in the journal the newest generation of a run began, of those that began anew.
     since: dict[str, int] = {}
+    # Children that are not over, by parent; and which versions of programs the person approved, by digest and by path.
+    below: dict[str, set[str]] = {}
+    approved: dict[str, str] = {}
+    newest: dict[str, str] = {}
     folders: dict[str, history.CapabilityAdded] = {}
     secrets: dict[str, history.SecretSet] = {}
     ids: dict[str, int] = {}
@@ -64,7 +70,8 @@ class Ledger:
         self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
         self.folders, self.secrets, self._ids = self._all.folders, self._all.secrets, self._all.ids
         self.open, self.unknown, self.queue = self._all.open, self._all.unknown, self._all.queue
-        self._since = self._all.since
+        self._since, self.below = self._all.since, self._all.below
+        self.approved, self.newest = self._all.approved, self._all.newest
         for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body), entry.seq)
 
@@ -91,9 +98,13 @@ class Ledger:
     def _forget(self, run: str) -> int:
         calls = (history.decode(entry.body) for entry in self.journal.entries(run=run, kinds=("call",)))
         grants = {made.grant for made in calls if isinstance(made, CallMade) and made.grant}
-        uses = tuple((each, held.uses, held.last_used_ms) for each, held in self.table.held.items() if each in grants)
-        forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         past = self.past(run)
+        above = past.began.above if past else ()  # what a child used was used of theirs too
+        uses = tuple(
+            (each, held.uses, held.last_used_ms)
+            for each, held in self.table.held.items() if each in grants or held.grant.path in above
+        )  # fmt: skip
+        forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         event = past.began.event if past else ""
         of_event = [(event, ("event",))] if event and not self.queue.holds(event) else []
         seq = self.journal.append(history.entry(forgotten), erase=[(run, CALL_KINDS + RUN_KINDS), *of_event])
@@ -151,6 +162,7 @@ class Ledger:
     def _fold(self, record: history.Record, seq: int) -> None:
         self.table.fold((record,))
         self.queue.fold(record, seq)
+        self._family(record)
         for name in numbered(record):
             self._seen(name)
         if isinstance(record, history.RunBegan):
@@ -175,6 +187,28 @@ class Ledger:
         else:
             self._waiting(record, seq)
             self._kept_by_name(record)
+
+    def _family(self, record: history.Record) -> None:
+        """Which runs have children, and which programs may become one."""
+        if isinstance(record, history.RunBegan) and record.above:
+            self.below.setdefault(parent(record.run), set()).add(record.run)
+        elif isinstance(record, RunEnded | history.Forgotten):
+            above = parent(record.run)
+            self.below.get(above, set()).discard(record.run)
+            if not self.below.get(above):
+                self.below.pop(above, None)
+            if self.open.get(above) == JOIN_MS:
+                self.open[above] = 0  # it may be what it waited for
+        elif isinstance(record, Armed) or (isinstance(record, Grant) and not record.parent):
+            self._approve(record.digest, record.path)
+        elif isinstance(record, history.Pinned) and record.run in self.recent:
+            began = self.recent[record.run].began
+            if not began.above and not began.event:
+                self._approve(began.digest, began.path)
+
+    def _approve(self, digest: str, path: str) -> None:
+        """The person let this version of a program run, or armed it, or granted it something."""
+        self.approved[digest], self.newest[path] = path, digest
 
     def _waiting(self, record: history.Record, seq: int) -> None:
         if isinstance(record, history.RunParked) and record.run in self.open:
@@ -210,7 +244,12 @@ class Ledger:
             self.table.held[each].uses, self.table.held[each].last_used_ms = uses, last_used_ms
 
     def _seen(self, name: str) -> None:
-        self._ids[name[0]] = max(self._ids.get(name[0], 0), int(name[1:]))
+        self._ids[name[0]] = max(self._ids.get(name[0], 0), int(root(name)[1:]))
+
+
+def parent(run: str) -> str:
+    """The run that started this one; empty where it was no run."""
+    return run.rpartition(".")[0]
 
 
 def _told(past: Past | None, record: history.Record) -> Past | None:

@@ -18,8 +18,8 @@ from agentos.v1 import error_pb2, own_pb2
 YEAR_MS = 366 * 86_400_000
 MAX_RANDOM = 65_536
 A_MOMENT_MS = 2_000
-# When a run comes back that waits for the person.
-FAR_MS = 1 << 60
+# When a run comes back that waits for the person, or for a child.
+FAR_MS, JOIN_MS = 1 << 60, 1 << 59
 
 ReadLine = Callable[[str], Awaitable[str | None]]
 

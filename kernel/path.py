@@ -203,7 +203,10 @@ class Path:
     def _case(self, actor: Actor, call: Call, again: CallMade | None = None) -> Case:
         if call.rule.inherent:
             return Case(call, actor.who, actor.manifest, [], [], self._catalog, self._forbidden)
-        held, denials = self._table.live(actor.who, self._now_ms(), again), self._table.denied(actor.who.path)
+        held, denials = (
+            self._table.live(actor.who, self._now_ms(), again),
+            self._table.denied(actor.who.path, *actor.who.above),
+        )
         return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
 
     def _admit(self, actor: Actor, call: Call) -> Authorized | Fault | tuple[Call, Ask]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from agentos.home.records import CallMade
 from agentos.kernel.grants import Held, Table
 from agentos.v1 import control_pb2 as pb
 
@@ -13,6 +16,11 @@ def subtree(table: Table, root: str) -> tuple[str, ...]:
         if grant.grant.parent in found:
             found.append(grant.grant.id)
     return tuple(found)
+
+
+def under_way(table: Table, ids: Iterable[str]) -> list[CallMade]:
+    """Calls that were admitted under these grants and have not settled."""
+    return [call for call in table.admitted.values() if call.grant in ids]
 
 
 def state(table: Table, held: Held, now_ms: int) -> pb.GrantState.ValueType:

@@ -67,7 +67,7 @@ def run(began: RunBegan, end: RunEnded | None, continued: int = 0) -> pb.Run:
     """A run, under way or ended, that began anew so often."""
     shown = pb.Run(
         id=began.run, program=began.program, path=began.path, digest=began.digest, status=pb.RUN_STATUS_ACTIVE,
-        continued=continued,
+        continued=continued, parent=began.run.rpartition(".")[0],
         timings_us=pb.Timings(queued=began.queued_us),
     )  # fmt: skip
     if end is not None:

@@ -41,7 +41,7 @@ def read(content: bytes, path: str, toml: bytes, toml_path: str, catalog: Catalo
         document, top = Document(_text(toml, toml_path), toml_path), ()
     if document is None:
         return Manifest(stem(path), (), Limits(), False, PurePosixPath(path).name)
-    return _Reader(document, top, catalog, start, home).manifest(stem(path))
+    return Reader(document, top, catalog, start, home).manifest(stem(path))
 
 
 def program_digest(content: bytes, toml: bytes) -> str:
@@ -110,7 +110,7 @@ def stem(path: str) -> str:
 # ---- the table
 
 
-class _Reader:
+class Reader:
     """Reads one table. Every method raises ManifestError with the line of what it cannot take."""
 
     def __init__(self, document: Document, top: Place, catalog: Catalog, start: str, home: str) -> None:
@@ -129,7 +129,7 @@ class _Reader:
         for key in table:
             self._known(key)
         limits = limit_rules.read(self._document, self._table(table, "limits"), (*map(str, self._top), "limits"))
-        lines = tuple(self._lines(self._table(table, "grants")))
+        lines = tuple(self.lines(self._table(table, "grants")))
         if len(lines) > MAX_LINES:
             raise self._wrong((*self._top, "grants"), f"more than {MAX_LINES} grants", "use wider patterns")
         file = PurePosixPath(self._document.file).name
@@ -162,7 +162,7 @@ class _Reader:
 
     # ---- grants
 
-    def _lines(self, grants: Table) -> Iterator[ManifestLine]:
+    def lines(self, grants: Table) -> Iterator[ManifestLine]:
         for action, value, place in self._spelled(grants):
             rule = self._action(action, place)
             entries = value if isinstance(value, list) else [value]

@@ -16,17 +16,21 @@ from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted, Powers
 from agentos.kernel.path import Actor
 from agentos.kernel.replay import Recorded
-from agentos.runs import generations
+from agentos.runs import children, generations
+from agentos.runs.children import Children
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
 from agentos.v1 import own_pb2
 
 
 class Calls:
-    def __init__(self, roster: Roster, ledger: Ledger, questions: Questions, powers: Powers) -> None:
+    def __init__(
+        self, roster: Roster, ledger: Ledger, questions: Questions, children: Children, powers: Powers
+    ) -> None:
         self._roster = roster
         self._ledger = ledger
         self._questions = questions
+        self._children = children
         self._powers = powers
 
     def actor(self, run: Run) -> Actor:
@@ -46,10 +50,9 @@ class Calls:
         began_ms = self._powers.monotonic_ms() - max(self._powers.unix_ms() - run.began.queued_us // 1000, 0)
 
         async def own_call(call: Call, asked_ms: int) -> Message:
-            if isinstance(call.request, own_pb2.RunContinueWithRequest):
-                raise generations.end(call.request, actor.alone)
-            if isinstance(call.request, own_pb2.RunLeftRequest):
-                return generations.left(run, actor)
+            served = await self._of_runs(run, actor, call)
+            if served is not None:
+                return served
             return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
 
         async def settled(call: Call) -> Recorded:
@@ -62,9 +65,31 @@ class Calls:
             run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
             run.printed, refused, run.stop, past=run.past,
             declined=self._ledger.answered(run.id) if run.past or run.continued else set(),
-            seq=run.first, outside=dict.fromkeys(run.continued.outside if run.continued else ()),
+            seq=run.first, outside=dict.fromkeys(self._outside(run)),
         )  # fmt: skip
         return actor
+
+    async def _of_runs(self, run: Run, actor: Actor, call: Call) -> Message | None:
+        """What is served of the run itself and of its children. Raises Failed, Continued or Parted."""
+        request = call.request
+        if isinstance(request, own_pb2.RunContinueWithRequest):
+            raise generations.end(request, actor.alone)
+        if isinstance(request, own_pb2.RunLeftRequest):
+            return generations.left(run, actor)
+        if isinstance(request, own_pb2.ChildrenSpawnRequest):
+            return own_pb2.ChildrenSpawnResponse(run=self._children.spawn(run, actor, call.seq, request))
+        if isinstance(request, own_pb2.ChildrenJoinRequest):
+            return await self._children.join(run, actor, request)
+        if isinstance(request, own_pb2.ChildrenCancelRequest):
+            await self._children.cancel(run, request)
+            return own_pb2.ChildrenCancelResponse()
+        return None
+
+    def _outside(self, run: Run) -> list[str]:
+        """Where a run had read from before it asks for anything: what its parent, and generations before, had."""
+        carried = run.continued.outside if run.continued else ()
+        before = children.joined([(each.made, each.settled) for each in run.past.values()])
+        return [*run.began.outside, *carried, *before]
 
     async def _unknown(self, run: Run, call: Call, alone: bool) -> Recorded:
         """Put to the person what nobody can tell; the run is away until then."""

@@ -10,7 +10,7 @@ from agentos.kernel.grants import Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.programs import check_bytes
-from agentos.manifest.lines import Manifest
+from agentos.manifest.lines import Limits, Manifest
 from agentos.manifest.reading import program_digest, read
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import ManifestError
@@ -66,6 +66,10 @@ class Intake:
             arguments=began.arguments, input=began.input, ask=ask,
         )  # fmt: skip
         manifest, who = self.read(source, began.start_folder, began.home_folder, began.run, began.terminal)
+        if began.above:
+            limits = Limits(*map(min, msgspec.structs.astuple(manifest.limits), began.within))
+            manifest = msgspec.structs.replace(manifest, limits=limits)
+            who = msgspec.structs.replace(who, above=began.above)
         return Run(began, request, manifest, who)
 
 

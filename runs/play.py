@@ -139,6 +139,8 @@ class Play:
         """Wait without a cell; where nobody follows, without anything in memory at all. Raises Away then."""
         run.put_back()
         parted, run.parted = run.parted, None
+        if run.joins and run.joins not in self._ledger.open:
+            run.woken.set()
         until_ms = parted.until_ms if parted else 0
         back_ms = 0 if parted and parted.asks else until_ms
         if not run.woken.is_set():  # what it waits for may have come just now, and is on record before this would be
@@ -215,10 +217,12 @@ class Play:
             not run.manifest.present and actor is not None and actor.calls > 0,
         )  # fmt: skip
         try:
+            await self._roster.ends(run.id)
             await self._ledger.durable(self._ledger.record(ended))
         except (JournalFull, JournalBroken) as broken:
             run.tell(notice=f"the end of this run could not be recorded: {broken.reason}")
         del self._roster.active[run.id]
         self._roster.look(run.who.path)
+        self._roster.over(run.id)
         run.tell(ended=views.run(run.began, ended, run.continued.generation if run.continued else 0))
         run.feed.end()

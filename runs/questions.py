@@ -109,7 +109,7 @@ class Questions:
 
     async def ask(self, run: Run, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
         """One question for the calls of a request; the digests that were put, None where nobody can be asked."""
-        if run.request.ask == pb.ASK_DENY:
+        if run.request.ask == pb.ASK_DENY or run.who.above:
             return None
         source = run.request.source.content.decode(errors="replace")
         name = PurePosixPath(run.who.path).name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from agentos.home.history import Pinned, RunBegan, RunContinued
 from agentos.kernel.cells.pool import Cell, CellLimits
@@ -79,6 +79,8 @@ class Run:
         self.continued: RunContinued | None = None
         self.continuing: str | None = None
         self.warned = False
+        # The child that it waits for, away from its cell.
+        self.joins = ""
         self.since_s = time.monotonic()
         self.output = bytearray()
         self.output_cut = False
@@ -169,3 +171,10 @@ class Roster:
         self.active: dict[str, Run] = {}
         # Told of a program (by path) when one of its runs ends or begins to wait for the person.
         self.look: Callable[[str], None] = lambda path: None
+        # Asked to end what a run started, before its own end is recorded, and told of that end.
+        self.ends: Callable[[str], Awaitable[None]] = _nothing
+        self.over: Callable[[str], None] = lambda run: None
+
+
+async def _nothing(run: str) -> None:
+    pass

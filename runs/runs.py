@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
 from agentos.events.waking import Waking
 from agentos.home.happenings import Delivered
 from agentos.home.history import CallAgain, RunBegan
-from agentos.home.records import CallSettled, Fault, RunEnded
+from agentos.home.records import CallSettled, Fault, Grant, RunEnded
 from agentos.home.refusal import Refusal
 from agentos.kernel import own
-from agentos.kernel.ledger import Ledger
+from agentos.kernel.ledger import Ledger, parent
 from agentos.kernel.own import Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
@@ -29,6 +29,7 @@ from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
 from agentos.runs import outcome
 from agentos.runs.calls import Calls
+from agentos.runs.children import Children
 from agentos.runs.desk import Desk
 from agentos.runs.intake import Intake, check_input
 from agentos.runs.play import Play
@@ -54,7 +55,9 @@ class Runs:
         self.now_ms = powers.unix_ms
         self._ledger = ledger
         self._waking = Waking(powers.unix_ms, self.wake)
-        calls = Calls(self.roster, ledger, self.questions, powers)
+        self._children = Children(ledger, catalog, self._begin, self.end, powers.unix_ms)
+        self.roster.ends, self.roster.over = self._children.end_below, self._over_is
+        calls = Calls(self.roster, ledger, self.questions, self._children, powers)
         self._play = Play(self.roster, ledger, desk, self.questions, calls, path, loader, self._waking, powers)
         self._coming = asyncio.Semaphore(COMING_BACK)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,8 +96,12 @@ class Runs:
     # ---- for an event
 
     def deliver(self, began: RunBegan, delivered: Delivered) -> None:
-        """Begin a run that nobody follows, both records in one unit."""
-        self._ledger.record(began, delivered)
+        """Begin a run that an event started, both records in one unit."""
+        self._begin(began, (delivered,))
+
+    def _begin(self, began: RunBegan, also: Sequence[Delivered | Grant]) -> None:
+        """Begin a run that nobody follows."""
+        self._ledger.record(began, *also)
         try:
             run = self.active[began.run] = self.intake.again(began)
         except Refusal as refusal:
@@ -118,7 +125,9 @@ class Runs:
     def resume(self) -> None:
         """Go on with all that was not over when the kernel ended; those that wait come back at their time."""
         for run_id, until_ms in list(self._ledger.open.items()):
-            if until_ms > self.now_ms():
+            if parent(run_id) and parent(run_id) not in self._ledger.open:
+                self._spawn(self.end_away(run_id))
+            elif until_ms > self.now_ms():
                 self._waking.at(until_ms, run_id)
             else:
                 self._spawn(self._come_back(run_id))
@@ -163,9 +172,29 @@ class Runs:
     # ---- end
 
     def cancel(self, run: Run) -> None:
+        """End a run in memory, and what it started: at once what is in memory too, the rest as its end is recorded."""
         run.stop("cancelled")
+        for child in self._ledger.below.get(run.id, ()):
+            if child in self.active and not self.active[child].stopped:
+                self.cancel(self.active[child])
         run.typed.put_nowait(None)
         self.desk.void_all(run.id)
+
+    async def end(self, run_id: str) -> None:
+        """Cancel a run wherever it is; one that is over stays as it is."""
+        if run_id in self.active:
+            self.cancel(self.active[run_id])
+        elif run_id in self._ledger.open:
+            await self.end_away(run_id)
+
+    def _over_is(self, run_id: str) -> None:
+        """A run is over: whoever joins it goes on."""
+        above = parent(run_id)
+        self._children.over(run_id)
+        if above in self.active and self.active[above].joins == run_id:
+            self.active[above].woken.set()
+        elif above and above not in self.active and self._ledger.open.get(above) == 0:
+            self.wake(above)
 
     async def end_away(self, run_id: str) -> None:
         """Cancel a run that is not in memory."""
@@ -176,8 +205,10 @@ class Runs:
 
     async def _over(self, began: RunBegan, status: pb.RunStatus.ValueType, fault: Fault) -> None:
         ended = RunEnded(began.run, int(status), "", "", False, 0, 0, 0, 0, time.time_ns() // 1000, fault)
+        await self._children.end_below(began.run)
         await self._ledger.durable(self._ledger.record(ended))
         self.roster.look(began.path)
+        self._over_is(began.run)
 
     async def close(self) -> None:
         """Cancel what somebody follows, let go of all else, to be resumed; wait until that is done."""

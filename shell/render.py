@@ -83,12 +83,27 @@ def took(run: pb.Run) -> str:
 
 def runs(found: Iterable[pb.Run]) -> None:
     rows: list[list[Cell]] = []
-    for run in found:
+    for run in tree(found):
         status = values.status(run)
         refused: Cell = (str(run.refused), "yellow") if run.refused else ""
         began = when(run.timings_us.queued // 1000)
-        rows.append([run.id, run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused])
+        rows.append(
+            [branch(run.id), run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused]
+        )
     table(["RUN", "PROGRAM", "STATUS", "BEGAN", "TOOK", "CALLS", "REFUSED"], rows, "no run yet: agentos run PROGRAM")
+
+
+def tree(found: Iterable[pb.Run]) -> list[pb.Run]:
+    """Each run before its children, and those in the order in which they were started."""
+    listed = list(found)
+    places = {run.id.partition(".")[0]: at for at, run in reversed(list(enumerate(listed)))}
+    return sorted(listed, key=lambda run: (places[run.id.partition(".")[0]], [int(n) for n in run.id[1:].split(".")]))
+
+
+def branch(run: str) -> str:
+    """The name of a run, set in below its parent's."""
+    depth = run.count(".")
+    return f"{'  ' * (depth - 1)}└ {run}" if depth else run
 
 
 def unknown(found: Iterable[pb.Unknown]) -> None:

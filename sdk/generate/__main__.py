@@ -25,6 +25,7 @@ BIN = Path(sys.executable).parent
 # Conveniences written by hand that a module offers beside what is generated, or in its place where it has their name.
 HTTP = "Cookies Headers HTTPError Page Response Session delete get head page patch post put request"
 BY_HAND = {
+    "children": ("agentos.sdk.child", ("Child", "spawn")),
     "files": ("agentos.sdk.whole", ("read_bytes", "read_text")),
     "net": ("agentos.sdk.http", tuple(HTTP.split())),
     "run": ("agentos.sdk.generation", ("continue_with",)),

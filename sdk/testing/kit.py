@@ -18,7 +18,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FileDescriptor
 
 from agentos.sdk import requests, wire
-from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval
+from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval, Unavailable
 from agentos.sdk.testing.manifest import asked_by, named
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Random
@@ -161,6 +161,8 @@ class Kit:
         asked = self._rules.read(action, args, self._start, self._home)
         bounds = self._rules.admit(asked, self._start, self._home)
         capability, _, name = action.partition(".")
+        if capability not in self._served:
+            raise Unavailable(f"nothing stands in for {capability} here", "give it: Kit(serve={…})")
         reply = getattr(self._served[capability], name)(asked.request, bounds)
         return json_format.MessageToDict(reply, preserving_proto_field_name=True)
 

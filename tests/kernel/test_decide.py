@@ -19,7 +19,7 @@ WITHIN = {"path": "notes/a.md"}
 
 def test_the_order_of_the_rules_is_the_policy() -> None:
     names = [rule.__name__ for rule in RULES]
-    assert names == ["inherent", "unreachable", "ceiling", "never_again", "granted", "budget", "open_question"]
+    assert names == ["inherent", "unreachable", "ceiling", "never_again", "granted", "budget", "lent", "open_question"]
 
 
 def test_the_kernels_own_calls_need_no_grant(catalog: Catalog) -> None:

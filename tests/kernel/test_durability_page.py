@@ -15,7 +15,7 @@ from tests.kernel.test_replay import Place, kill
 
 PAGE = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
-[PROGRAM, ENDLESS] = [text for kind, text in BLOCKS if kind == "python"]
+[PROGRAM, ENDLESS, TREE] = [text for kind, text in BLOCKS if kind == "python"]
 [LISTING] = [text.strip() for kind, text in BLOCKS if kind == "sh"]
 SETTLING = [line for kind, text in BLOCKS if kind == "text" for line in text.splitlines()]
 
@@ -52,3 +52,14 @@ def test_its_program_that_goes_on_for_ever_begins_anew_and_is_cancelled(person: 
     assert eventually(lambda: seen.exists() and seen.read_text().startswith("0\n1\n"))
     person.cancel(run)
     assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_CANCELLED)
+
+
+def test_its_program_that_starts_others_adds_up_what_they_answer(person: Person) -> None:
+    (person.folder / "notes").mkdir()
+    (person.folder / "notes" / "a.txt").write_text("two words")
+    (person.folder / "notes" / "b.txt").write_text("and three more")
+    counts = "def main(input):\n    return len(open(input).read().split())\n"
+    reads = '"files.read" = { path = ["notes/**"] }'
+    assert person.run(counts, reads, name="count.py", input='"notes/a.txt"').result == 2
+    assert person.run(TREE).result == 5
+    assert (person.folder / "summary.txt").read_text() == "5 words\n"

@@ -60,7 +60,8 @@ async def test_what_only_a_run_could_use_is_not_looked_at_when_it_is_over(journa
     assert ledger.table.held["g0"].spent == {("r1", "bytes"): 14}
     ledger.record(settled(1), ended("r1"), settled(2, released=True))
     assert ledger.table.held["g0"].spent == {}
-    assert ledger.table.held["g0"].uses == 1
+    assert ledger.table.held["g0"].uses == 2, "nothing is given back after the end"
+    assert not ledger.table.admitted
     assert len(ledger.table.held) == 50
     assert [held.grant.id for held in ledger.table.live(WHO, 0)] == ["g0"]
     assert Ledger(journal).table.held["g0"].spent == {}

@@ -1081,6 +1081,7 @@ class Run(_message.Message):
     OUTSIDE_FIELD_NUMBER: _builtins.int
     UNTIL_MS_FIELD_NUMBER: _builtins.int
     CONTINUED_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     program: _builtins.str
     path: _builtins.str
@@ -1100,6 +1101,8 @@ class Run(_message.Message):
     """Until when it waits; 0 where that is not known."""
     continued: _builtins.int
     """How often it began anew with a state."""
+    parent: _builtins.str
+    """The run that started it; empty where a person or an event did."""
     @_builtins.property
     def error(self) -> _error_pb2.Error: ...
     @_builtins.property
@@ -1128,10 +1131,11 @@ class Run(_message.Message):
         outside: _abc.Iterable[_builtins.str] | None = ...,
         until_ms: _builtins.int = ...,
         continued: _builtins.int = ...,
+        parent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "timings_us", b"timings_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "continued", b"continued", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback", "until_ms", b"until_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "continued", b"continued", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "parent", b"parent", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback", "until_ms", b"until_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -403,3 +403,164 @@ class RunService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ChildrenServiceStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Spawn = channel.unary_unary(
+                '/agentos.v1.ChildrenService/Spawn',
+                request_serializer=agentos_dot_v1_dot_own__pb2.ChildrenSpawnRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenSpawnResponse.FromString,
+                _registered_method=True)
+        self.Join = channel.unary_unary(
+                '/agentos.v1.ChildrenService/Join',
+                request_serializer=agentos_dot_v1_dot_own__pb2.ChildrenJoinRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenJoinResponse.FromString,
+                _registered_method=True)
+        self.Cancel = channel.unary_unary(
+                '/agentos.v1.ChildrenService/Cancel',
+                request_serializer=agentos_dot_v1_dot_own__pb2.ChildrenCancelRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenCancelResponse.FromString,
+                _registered_method=True)
+
+
+class ChildrenServiceServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def Spawn(self, request, context):
+        """Starts a program that the person allowed before, as a child of this run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Join(self, request, context):
+        """Waits until a child of this run is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Cancel(self, request, context):
+        """Ends a child of this run and all below it. One that is over stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ChildrenServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Spawn': grpc.unary_unary_rpc_method_handler(
+                    servicer.Spawn,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenSpawnRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.ChildrenSpawnResponse.SerializeToString,
+            ),
+            'Join': grpc.unary_unary_rpc_method_handler(
+                    servicer.Join,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenJoinRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.ChildrenJoinResponse.SerializeToString,
+            ),
+            'Cancel': grpc.unary_unary_rpc_method_handler(
+                    servicer.Cancel,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.ChildrenCancelRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.ChildrenCancelResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'agentos.v1.ChildrenService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('agentos.v1.ChildrenService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ChildrenService:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Spawn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ChildrenService/Spawn',
+            agentos_dot_v1_dot_own__pb2.ChildrenSpawnRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.ChildrenSpawnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Join(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ChildrenService/Join',
+            agentos_dot_v1_dot_own__pb2.ChildrenJoinRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.ChildrenJoinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Cancel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ChildrenService/Cancel',
+            agentos_dot_v1_dot_own__pb2.ChildrenCancelRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.ChildrenCancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

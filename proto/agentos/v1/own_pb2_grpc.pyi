@@ -152,3 +152,52 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         """How much this generation may still do."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ChildrenServiceStub:
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ChildrenServiceAsyncStub: ...
+    Spawn: _grpc.UnaryUnaryMultiCallable[_own_pb2.ChildrenSpawnRequest, _own_pb2.ChildrenSpawnResponse]
+    """Starts a program that the person allowed before, as a child of this run."""
+    Join: _grpc.UnaryUnaryMultiCallable[_own_pb2.ChildrenJoinRequest, _own_pb2.ChildrenJoinResponse]
+    """Waits until a child of this run is over."""
+    Cancel: _grpc.UnaryUnaryMultiCallable[_own_pb2.ChildrenCancelRequest, _own_pb2.ChildrenCancelResponse]
+    """Ends a child of this run and all below it. One that is over stays as it is."""
+
+@_typing.type_check_only
+class ChildrenServiceAsyncStub(ChildrenServiceStub):
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Spawn: _aio.UnaryUnaryMultiCallable[_own_pb2.ChildrenSpawnRequest, _own_pb2.ChildrenSpawnResponse]  # type: ignore[assignment]
+    """Starts a program that the person allowed before, as a child of this run."""
+    Join: _aio.UnaryUnaryMultiCallable[_own_pb2.ChildrenJoinRequest, _own_pb2.ChildrenJoinResponse]  # type: ignore[assignment]
+    """Waits until a child of this run is over."""
+    Cancel: _aio.UnaryUnaryMultiCallable[_own_pb2.ChildrenCancelRequest, _own_pb2.ChildrenCancelResponse]  # type: ignore[assignment]
+    """Ends a child of this run and all below it. One that is over stays as it is."""
+
+class ChildrenServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def Spawn(
+        self,
+        request: _own_pb2.ChildrenSpawnRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.ChildrenSpawnResponse, _abc.Awaitable[_own_pb2.ChildrenSpawnResponse]]:
+        """Starts a program that the person allowed before, as a child of this run."""
+
+    @_abc_1.abstractmethod
+    def Join(
+        self,
+        request: _own_pb2.ChildrenJoinRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.ChildrenJoinResponse, _abc.Awaitable[_own_pb2.ChildrenJoinResponse]]:
+        """Waits until a child of this run is over."""
+
+    @_abc_1.abstractmethod
+    def Cancel(
+        self,
+        request: _own_pb2.ChildrenCancelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.ChildrenCancelResponse, _abc.Awaitable[_own_pb2.ChildrenCancelResponse]]:
+        """Ends a child of this run and all below it. One that is over stays as it is."""
+
+def add_ChildrenServiceServicer_to_server(servicer: ChildrenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
