@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 BIN := .venv/bin
 DONE := .venv/.done
 GUEST := guests/python/guest.wasm
-PACKAGES := agentos.kernel agentos.runs agentos.home agentos.audit agentos.events agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
+PACKAGES := agentos.kernel agentos.runs agentos.home agentos.audit agentos.locked agentos.events agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
 .PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults mutate crash
 .DELETE_ON_ERROR:

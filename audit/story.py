@@ -29,7 +29,7 @@ KINDS = {
     "programs": ("program",),
     "secrets": ("secret.set", "secret.removed"),
     "capabilities": ("capability.added", "capability.removed"),
-    "home": ("home.migrated", "home.accepted"),
+    "home": ("home.migrated", "home.accepted", "home.unread"),
 }
 USUALLY = ("grants", "events", "secrets", "capabilities", "home")
 REFUSED = 2
@@ -207,4 +207,7 @@ def _kept(kind: str, record: dict[str, Any]) -> str:
 def _home(kind: str, said: dict[str, Any]) -> str:
     if kind == "home.accepted":
         return f"you accepted this history, though {plain(str(said['reason']))}"
+    if kind == "home.unread":
+        names = ", ".join(plain(each) for each in said["names"])
+        return f"{said['files']} sealed events could not be read, and were put aside in spool/: {names}"
     return f"this home was brought from version {said['from']} to the next, with {said['records']} records"

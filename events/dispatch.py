@@ -130,15 +130,19 @@ class Dispatch:
 
     # ---- what is sent
 
-    async def send(self, name: str, data: str, event: str) -> tuple[str, bool, int]:
-        """Take an event in: its id, whether it was there already, to how many triggers it goes. Raises Refusal."""
+    async def send(self, name: str, data: str, event: str, at_ms: int = 0) -> tuple[str, bool, int]:
+        """Take an event in: its id, whether it was there already, to how many triggers it goes. Raises Refusal.
+
+        `at_ms` is when it came, if that was before: while the home was locked.
+        """
         data = data or "null"
         check(name, data, event)
         event = event or self._book.next_id("e")
         if event in self._queue.seen:
             await self._book.durable(self._queue.seen[event])
             return event, True, 0
-        return event, False, await self._take_in(event, f"event.{name}", data, self._queue.wants(f"event.{name}", data))
+        to = self._queue.wants(f"event.{name}", data)
+        return event, False, await self._take_in(event, f"event.{name}", data, to, at_ms)
 
     async def fire(self, trigger: str) -> str:
         """Start its program now, as if the trigger had been pulled. Raises Refusal."""
@@ -149,10 +153,11 @@ class Dispatch:
         await self._take_in(event, held.rule.event, "null", (trigger,))
         return event
 
-    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...]) -> int:
+    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> int:
         if not self._queue.room(to):
             raise Refusal(error_pb2.CODE_LIMIT, "too many events wait already", "see: agentos events", "queue_full")
-        await self._book.durable(self._book.record(Happened(event, name, self._now_ms(), data, to)))
+        now = self._now_ms()
+        await self._book.durable(self._book.record(Happened(event, name, min(at_ms or now, now), data, to)))
         for path in {self._queue.triggers[each].path for each in to if each in self._queue.triggers}:
             self.wake(path)
         return len(to)

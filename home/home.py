@@ -48,30 +48,36 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("agentos", appauthor=False))
 
 
-class Home:
-    """An unlocked home, held by this process until `close`."""
+class Held:
+    """A home that is this process's until `close`, and nobody else's; locked still."""
 
-    def __init__(self, path: Path, name: str, opened: Keys, lock: int) -> None:
+    def __init__(self, path: Path, name: str, lock: int) -> None:
+        """Not for callers: use `hold`."""
         self.path = path
         self.name = name
-        self.keys = opened
-        self.database = path / "agentos.db"
-        self.images = path / "cache" / "images"
         self.credential = path / "run" / "credential"
         self._lock = lock
-        for each in (self.images.parent, self.images):
-            each.mkdir(mode=0o700, exist_ok=True)
         self.runtime = folder.runtime(path, name)
         self._sweep()
 
-    def witness(self) -> Witness:
-        """What vouches for this home's journal. Raises HomeError where its head can be kept nowhere."""
-        return Witness(Signer(self.name, self.keys.signing), places.place(self.path, self.name))
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """How it is locked: the kinds of its slots."""
+        return tuple(each.kind for each in unlocking.read(self.path).slots)
+
+    def unlocked(self, secret: str = "") -> Home:
+        """The same home, open: what `unlock` says of secrets and errors. `close` that one then, and not this."""
+        opened = keys.derive(unlocking.home_key(unlocking.read(self.path), secret))
+        return unlocking.refusing_disk(lambda: Home(self.path, self.name, opened, self._lock))
 
     def write_credential(self, token: str) -> None:
         """Let the person's shells in: whoever can read this file can answer prompts."""
         unlocking.refusing_disk(lambda: folder.write(self.path / "run" / "at", str(self.runtime)))
         unlocking.refusing_disk(lambda: folder.write(self.credential, token))
+
+    def let_go(self) -> None:
+        """Let the next one in; for whoever left nothing here."""
+        os.close(self._lock)
 
     def close(self) -> None:
         """Leave nothing of this kernel behind, and let the next one in."""
@@ -81,13 +87,29 @@ class Home:
             with contextlib.suppress(OSError):
                 self.runtime.rmdir()
         os.ftruncate(self._lock, 0)
-        os.close(self._lock)
+        self.let_go()
 
     def _sweep(self) -> None:
         # What a killed kernel left: we hold the lock, so nobody listens on these.
         for each in self.runtime.iterdir():
             if stat.S_ISSOCK(each.lstat().st_mode):
                 each.unlink()
+
+
+class Home(Held):
+    """An unlocked home, held by this process until `close`."""
+
+    def __init__(self, path: Path, name: str, opened: Keys, lock: int) -> None:
+        super().__init__(path, name, lock)
+        self.keys = opened
+        self.database = path / "agentos.db"
+        self.images = path / "cache" / "images"
+        for each in (self.images.parent, self.images):
+            each.mkdir(mode=0o700, exist_ok=True)
+
+    def witness(self) -> Witness:
+        """What vouches for this home's journal. Raises HomeError where its head can be kept nowhere."""
+        return Witness(Signer(self.name, self.keys.signing), places.place(self.path, self.name))
 
 
 # Making one.
@@ -144,9 +166,19 @@ def made(path: Path) -> Path:
 def unlock(path: Path, secret: str = "") -> Home:
     """Lock a home for this process and unlock it: without a question where that goes, else with `secret`.
 
-    `secret` is the passphrase or the recovery key, as typed. Raises HomeError: no_home, locked_by_other,
-    passphrase_needed, wrong_passphrase, no_keyring, no_key_file, open_to_others, newer, broken.
+    `secret` is the passphrase, the recovery key, or what is in the key file, as typed. Raises HomeError: no_home,
+    locked_by_other, passphrase_needed, wrong_passphrase, no_keyring, no_key_file, open_to_others, newer, broken.
     """
+    held = hold(path)
+    try:
+        return held.unlocked(secret)
+    except BaseException:
+        held.let_go()
+        raise
+
+
+def hold(path: Path) -> Held:
+    """Lock a home for this process, without opening it. Raises HomeError: no_home, locked_by_other, newer, broken …"""
     found = unlocking.read(path)
     path = Path(os.path.realpath(path))
     folder.private(path)
@@ -156,8 +188,7 @@ def unlock(path: Path, secret: str = "") -> Home:
         )
     lock = unlocking.refusing_disk(lambda: folder.lock(path / "lock"))
     try:
-        opened = keys.derive(unlocking.home_key(found, secret))
-        return unlocking.refusing_disk(lambda: Home(path, found.home, opened, lock))
+        return unlocking.refusing_disk(lambda: Held(path, found.home, lock))
     except BaseException:
         os.close(lock)
         raise

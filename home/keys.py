@@ -58,13 +58,17 @@ class Slot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """The sub-keys of a home, 32 bytes each: database, image cache, servers of this boot, a signing seed, backups."""
+    """The sub-keys of a home, 32 bytes each.
+
+    Of the database, the image cache, the servers of this boot, backups; seeds to sign with, and to seal events for.
+    """
 
     database: bytes
     images: bytes
     boot: bytes
     signing: bytes
     backup: bytes
+    events: bytes
 
     def __repr__(self) -> str:
         return "Keys(…)"
@@ -74,7 +78,7 @@ def derive(home_key: bytes) -> Keys:
     def purpose(name: str) -> bytes:
         return blake2b(f"agentos 1 {name}".encode(), key=home_key, digest_size=KEY_BYTES).digest()
 
-    return Keys(*(purpose(name) for name in ("database", "images", "boot", "signing", "backup")))
+    return Keys(*(purpose(name) for name in ("database", "images", "boot", "signing", "backup", "events")))
 
 
 def wrap(home_key: bytes, wrapping: bytes, kind: str, home: str) -> bytes:
@@ -161,6 +165,15 @@ def key_file_key(slot: Slot) -> bytes:
         return bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
         raise HomeError("broken", f"this is not a key file: {slot.path}", f"bring it back, or {RECOVER}") from None
+
+
+def key_file_text(text: str) -> bytes | None:
+    """The key in what stands in a key file, for a home whose key file is elsewhere; None where it is none."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        return None
+    return key if len(key) == KEY_BYTES else None
 
 
 # Keyring.

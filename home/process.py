@@ -11,8 +11,8 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -21,8 +21,10 @@ from agentos.home.keys import HomeError
 VARIABLE: Final = "AGENTOS_PASSPHRASE"
 MAX_SECRET: Final = 65_536
 REFUSED: Final = 5
+STACK_BYTES: Final = 8 << 20
 _PR_SET_DUMPABLE: Final = 4
 Said = dict[str, object]
+T = TypeVar("T")
 
 
 def harden() -> None:
@@ -30,6 +32,37 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux" and ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
         raise HomeError("walls", "this machine does not keep others from looking into our memory", "agentos doctor")
+
+
+def modest_stacks() -> None:
+    """Whatever the person's own limit is: each thread of a server counts its whole stack against its memory."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if not 0 <= soft <= STACK_BYTES:
+        resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, hard))
+
+
+def run(serving: Coroutine[None, None, T]) -> T:
+    """On the quickest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:  # it has no build for every platform
+        import asyncio
+
+        return asyncio.run(serving)
+    return uvloop.run(serving)
+
+
+def become(module: str, *arguments: str, **descriptors: int | None) -> NoReturn:
+    """Go on as another program in this same process: nothing of our memory is left, no key in it.
+
+    It is given these descriptors, `until_fd` as the option --until-fd.
+    """
+    given: list[str] = []
+    for name, descriptor in descriptors.items():
+        if descriptor is not None:
+            os.set_inheritable(descriptor, True)
+            given.append(f"--{name.replace('_', '-')}={descriptor}")
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments, *given])  # noqa: S606
 
 
 def secret(descriptor: int | None) -> str:

@@ -115,6 +115,6 @@ def insert(db: apsw.Connection, rows: list[tuple[int, int, str, str, bytes, byte
 
 
 OWN = "home."  # kinds of records that the home itself writes: nobody folds them
-MIGRATED, ACCEPTED = OWN + "migrated", OWN + "accepted"
+MIGRATED, ACCEPTED, UNREAD = OWN + "migrated", OWN + "accepted", OWN + "unread"
 STEPS: dict[int, Callable[[apsw.Connection], None]] = {1: _salt}
 VERSION = max(STEPS) + 1

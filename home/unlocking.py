@@ -86,7 +86,7 @@ def _wrapping(slot: Slot, name: str, secret: str) -> bytes | None:
     if slot.kind == "keyring":
         return keys.keyring_key(name)
     if slot.kind == "key-file":
-        return keys.key_file_key(slot)
+        return keys.key_file_text(secret) or keys.key_file_key(slot)
     if slot.kind == "recovery":
         return keys.recovery_key(secret)
     return keys.passphrase_key(slot, secret) if slot.kind == "passphrase" and secret else None

@@ -11,20 +11,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 
 from agentos.home import home, process
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.home import HomeError
 
-STACK_BYTES = 8 << 20
-
 
 def main() -> int:
-    modest_stacks()
+    process.modest_stacks()
     options = _parser().parse_args()
     for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
         if descriptor is not None:
@@ -32,18 +28,15 @@ def main() -> int:
     try:
         process.harden()
         secret = process.secret(options.secret_fd)
-        _serve(Path(os.path.abspath(options.home)) if options.home else home.default_home(), secret, options)
+        path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
+        if _serve(path, secret, options):
+            walls = ["--require-walls"] * options.require_walls
+            again = ["wait", "--home", str(path), "--ready-cells", str(options.ready_cells), *walls]
+            process.become("agentos.locked", *again, until_fd=options.until_fd)
     except (HomeError, JournalBroken, JournalFull) as error:
         code = "disk_full" if isinstance(error, JournalFull) else error.code
         return process.refuse(options.ready_fd, code, error.reason, error.hint)
     return 0
-
-
-def modest_stacks() -> None:
-    """Whatever the person's own limit is: each thread of a server counts its whole stack against its memory."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
-    if not 0 <= soft <= STACK_BYTES:
-        resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, hard))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,27 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(path: Path, secret: str, options: argparse.Namespace) -> None:
+def _serve(path: Path, secret: str, options: argparse.Namespace) -> bool:
+    """Until it ends; whether that is to forget the key."""
     opened = home.unlock(path, secret)
     try:
         from agentos.kernel.serve import Options, serve
 
         # A descriptor of its own: serve closes it when all is well, and ours is still there for what is not.
         told = os.dup(options.ready_fd if options.ready_fd is not None else sys.stdout.fileno())
-        _run(serve(opened, Options(told, options.ready_cells, options.require_walls, options.until_fd)))
+        return process.run(serve(opened, Options(told, options.ready_cells, options.require_walls, options.until_fd)))
     finally:
         opened.close()
-
-
-def _run(serving: Coroutine[None, None, None]) -> None:
-    try:
-        import uvloop
-    except ImportError:  # it has no build for every platform
-        import asyncio
-
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
 
 
 if __name__ == "__main__":

@@ -75,12 +75,12 @@ async def _done(work: Awaitable[T], context: Context) -> T:
     try:
         return await work
     except Refusal as refusal:
-        await _abort(context, refusal.fault)
+        await abort(context, refusal.fault)
     except (JournalFull, JournalBroken) as wrong:
-        await _abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
+        await abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
 
 
-async def _abort(context: Context, fault: Fault) -> NoReturn:
+async def abort(context: Context, fault: Fault) -> NoReturn:
     error = views.fault(fault) or error_pb2.Error()
     trailing = (("agentos-error-bin", error.SerializeToString()),)
     context.set_trailing_metadata(trailing)
@@ -104,8 +104,12 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         )  # fmt: skip
 
     async def Shutdown(self, request: pb.ShutdownRequest, context: Context) -> pb.ShutdownResponse:
+        self._kernel.locking = request.lock
         self._stop.set()
         return pb.ShutdownResponse()
+
+    async def Unlock(self, request: pb.UnlockRequest, context: Context) -> pb.UnlockResponse:
+        return pb.UnlockResponse()  # it is
 
     async def Doctor(self, request: pb.DoctorRequest, context: Context) -> pb.DoctorResponse:
         kernel, home = self._kernel, str(self._kernel.home)
@@ -118,7 +122,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         try:
             shown = self._kernel.runs.explain(request.source, request.start_folder, request.home_folder)
         except Refusal as refusal:
-            await _abort(context, refusal.fault)
+            await abort(context, refusal.fault)
         return pb.ExplainResponse(program=shown)
 
     async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
@@ -126,7 +130,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             run = self._kernel.runs.accept(request)
             feed = run.feed
         except Refusal as refusal:
-            await _abort(context, refusal.fault)
+            await abort(context, refusal.fault)
         try:
             while (event := await feed.next()) is not None:
                 yield event
@@ -195,7 +199,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ForgetRun(self, request: pb.ForgetRunRequest, context: Context) -> pb.ForgetRunResponse:
         ledger, past = self._kernel.ledger, await self._known(request.run, context)
         if past.end is None:
-            await _abort(context, Fault(error_pb2.CODE_INVALID, "this run is not over", "agentos cancel ends it"))
+            await abort(context, Fault(error_pb2.CODE_INVALID, "this run is not over", "agentos cancel ends it"))
         await _done(ledger.durable(ledger.forget(past.began.run)), context)
         return pb.ForgetRunResponse(run=past.began.run)
 
@@ -216,7 +220,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             told.size, told.done = ledger.journal.size(), True
             yield told
         except (JournalFull, JournalBroken) as wrong:
-            await _abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
+            await abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel
@@ -237,13 +241,13 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         ledger = self._kernel.ledger
         past = ledger.past(next(reversed(ledger.recent), "none") if name in ("last", "") else name)
         if past is None:
-            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
+            await abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
         return past
 
     async def _active(self, name: str, context: Context) -> ActiveRun:
         run = self._kernel.runs.active.get(name)
         if run is None:
-            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "no such run is under way", "see: agentos ps"))
+            await abort(context, Fault(error_pb2.CODE_NOT_FOUND, "no such run is under way", "see: agentos ps"))
         return run
 
     # ---- authority
@@ -266,7 +270,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         ledger = self._kernel.ledger
         table = ledger.table
         if request.id not in table.held and request.id not in table.denials:
-            await _abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
+            await abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such grant", "see: agentos grants"))
         ids = standing.subtree(table, request.id) if request.id in table.held else (request.id,)
         under_way = [f"{call.run}:{call.seq}" for call in standing.under_way(table, ids)]
         await _done(ledger.durable(ledger.record(Revoked(ids))), context)

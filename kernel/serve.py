@@ -24,6 +24,7 @@ from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
 from agentos.home.refusal import Refusal
+from agentos.home.spool import Handover
 from agentos.home.vault import Vault
 from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.servers import Servers
@@ -70,6 +71,7 @@ class Kernel:
         self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
         self.runs.roster.look = self.dispatch.wake
         self.refused_shells = 0
+        self.locking = False  # when it stops, the key is to be forgotten
 
     async def close(self) -> None:
         self.dispatch.close()
@@ -130,6 +132,7 @@ class Options(msgspec.Struct, frozen=True):
     ready_cells: int = 2
     require_walls: bool = False
     until_fd: int | None = None
+    token: str = ""  # of the credential; empty: a new one
 
 
 async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) -> None:
@@ -143,8 +146,8 @@ async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) ->
     stop.set()
 
 
-async def serve(home: Home, options: Options) -> None:
-    """Serve a home that is unlocked and locked for us, until told to stop."""
+async def serve(home: Home, options: Options) -> bool:
+    """Serve a home that is unlocked and locked for us, until told to stop; whether the key is to be forgotten then."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
@@ -152,7 +155,7 @@ async def serve(home: Home, options: Options) -> None:
     journal.watch(lambda broken: loop.call_soon_threadsafe(stop.set))
     vault = Vault.open(home.database, home.keys.database)
     kernel = Kernel(home, journal, vault, Images(home.images, home.keys.images), options.ready_cells)
-    token = secrets.token_urlsafe(32)
+    token = options.token or secrets.token_urlsafe(32)
     server = grpc.aio.server(
         interceptors=[Credential(token, kernel.shell_refused)],
         options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
@@ -171,15 +174,19 @@ async def serve(home: Home, options: Options) -> None:
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")
         home.write_credential(token)
-        await server.start()
         kernel.runs.resume()
         kernel.dispatch.resume()
+        sealed = Handover(home, journal, kernel.dispatch.send)
+        if not await sealed.all():  # before anybody can send one that overtakes them
+            waiting.append(asyncio.create_task(sealed.go_on()))
+        await server.start()
         told: dict[str, object] = {"ok": True, "socket": str(socket), "credential": str(home.credential)}
         told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
         os.close(options.ready_fd)
         await stop.wait()
         journal.check()
+        return kernel.locking
     finally:
         for task in waiting:
             task.cancel()

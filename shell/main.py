@@ -51,6 +51,8 @@ COMMANDS = (
     (KERNEL, "restore", "backup:restore", "Make a home of a backup."),
     (KERNEL, "up", "system:up", "Start the kernel."),
     (KERNEL, "down", "system:down", "Stop the kernel."),
+    (KERNEL, "lock", "locking:lock", "Have the kernel forget the key."),
+    (KERNEL, "unlock", "locking:unlock", "Bring a locked kernel its key."),
     (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),
     (KERNEL, "doctor", "system:doctor", "Try every wall of this machine."),
 )

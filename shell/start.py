@@ -30,6 +30,7 @@ SLOW_SECONDS = 1.0
 STOP_SECONDS = 20.0
 # A first start prepares the guest, and the machine may be busy.
 START_SECONDS = 120.0
+MODULES = {"serve": "agentos.kernel", "wait": "agentos.locked"}
 Progress = Callable[[int, int], object]
 
 
@@ -126,10 +127,10 @@ def _start(
     ready, told = os.pipe()
     secrets, given = os.pipe()
     with tempfile.TemporaryFile() as complaints:
-        module = "agentos.kernel" if arguments[0] == "serve" else "agentos.home"
-        command = [sys.executable, "-m", module, *arguments]
+        command = [sys.executable, "-m", MODULES.get(arguments[0], "agentos.home"), *arguments]
+        keyless = arguments[0] == "wait"
         process = subprocess.Popen(
-            [*command, "--ready-fd", str(told), "--secret-fd", str(secrets)],
+            [*command, "--ready-fd", str(told), *([] if keyless else ["--secret-fd", str(secrets)])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
@@ -214,11 +215,15 @@ def _other(home: str, failed: Failure) -> Found:
     return found
 
 
-def up(home: str, ready: int, require_walls: bool, detach: bool) -> Serving:
-    """Start a kernel that stays: with `detach` for good, else as long as we do."""
+def up(home: str, ready: int, require_walls: bool, detach: bool, locked: bool = False) -> Serving:
+    """Start a kernel that stays: with `detach` for good, else as long as we do; with `locked` it waits for the key."""
     found = where(home)
     if found.socket:
         raise no_kernel(f"a kernel is up already for {found.home}", "use that one, or stop it: agentos down")
+    if locked and not found.exists:
+        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
+    if locked:
+        return served(found, ("",), ready, require_walls, detach, "wait")
     return _served_or_made(home, found, True, ready, require_walls, detach)
 
 
@@ -246,8 +251,9 @@ def _served_or_made(
 
 
 def served(
-    found: Found, secrets: Iterable[str], ready: int, require_walls: bool = False, detach: bool = False
-) -> Serving:
+    found: Found, secrets: Iterable[str], ready: int, require_walls: bool = False, detach: bool = False,
+    verb: str = "serve",
+) -> Serving:  # fmt: skip
     """Start a kernel on a home that is there, with the first of these secrets that opens it."""
     closed, pipe = (-1, -1) if detach else os.pipe()
     until = [] if detach else [closed]
@@ -256,7 +262,7 @@ def served(
     wrong = no_kernel("the home is locked", "agentos doctor")
     for secret in secrets:
         try:
-            process, said = _start(["serve", *options], secret, *until)
+            process, said = _start([verb, *options], secret, *until)
         except Failure as failed:
             if failed.code not in ("passphrase_needed", "wrong_passphrase"):
                 raise

@@ -192,9 +192,12 @@ def events(
 
 def _send(kernel: Kernel, common: Common, name: str, data: str, event: str) -> int:
     said = kernel.call(kernel.events.SendEvent, pb.SendEventRequest(name=name, data=data, id=event))
-    if common.answer({"id": said.id, "duplicate": said.duplicate, "triggers": said.triggers}):
+    fields = {"id": said.id, "duplicate": said.duplicate, "triggers": said.triggers, "sealed": said.sealed}
+    if common.answer(fields):
         return 0
-    if said.duplicate:
+    if said.sealed:
+        say(f"{said.id} is on disk, sealed: the home is locked, and takes it in when it is unlocked")
+    elif said.duplicate:
         say(f"{said.id} was sent before, and is not taken in again")
     elif said.triggers:
         say(f"{said.id} starts {said.triggers} of the triggers that are armed")

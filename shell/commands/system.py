@@ -52,6 +52,7 @@ def up(
     detach: Annotated[bool, Flag] = False,
     ready: Annotated[int, Optional] = 4,
     require_walls: Annotated[bool, Flag] = False,
+    locked: Annotated[bool, Flag] = False,
     common: Common = DEFAULTS,
 ) -> int:
     """Start the kernel, and stay with it until Ctrl-C.
@@ -64,11 +65,14 @@ def up(
         How many cells are kept ready.
     require_walls
         Do not start where a wall of this machine is missing.
+    locked
+        Start without the key, and wait for agentos unlock. Events are taken in meanwhile.
     """
     common.here("up")
-    serving = start.up(common.home, ready, require_walls, detach)
+    serving = start.up(common.home, ready, require_walls, detach, locked)
     if not common.answer(serving.fields):
-        say(f"the kernel is up: pid {serving.found.pid}" + ("" if detach else " (Ctrl-C stops it)"))
+        state = "up, and locked" if locked else "up"
+        say(f"the kernel is {state}: pid {serving.found.pid}" + ("" if detach else " (Ctrl-C stops it)"))
     if not detach:
         serving.wait()
     return 0

@@ -123,7 +123,7 @@ def test_a_secret_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_servers_have_modest_stacks_whatever_the_persons_limit_is(tmp_path: Path) -> None:
     code = (
         "import resource as r\n"
-        "from agentos.kernel.__main__ import modest_stacks\n"
+        "from agentos.home.process import modest_stacks\n"
         "hard = r.getrlimit(r.RLIMIT_STACK)[1]\n"
         "for soft in (64 << 20, 1 << 20):\n"
         "    r.setrlimit(r.RLIMIT_STACK, (soft, hard))\n"

@@ -14,6 +14,7 @@ ROOMS = {
     "home": "agentos.home",
     "audit": "agentos.audit",
     "events": "agentos.events",
+    "locked": "agentos.locked",
     "manifest": "agentos.manifest",
     "capabilities": "agentos.capabilities",
     "guests": "agentos.guests",

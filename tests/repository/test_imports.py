@@ -16,7 +16,9 @@ from tests.repository.source import ROOT, imports, modules, tree, within
 KERNEL = "agentos.kernel"
 OTHERS = ("agentos.capabilities", "agentos.guests", "agentos.sdk", "agentos.shell")
 TRUSTED = (KERNEL, "agentos.runs", "agentos.home", "agentos.events", "agentos.manifest")
-BARE = ("kernel", "runs", "home", "audit", "events", "manifest", "capabilities", "guests", "sdk", "shell", "v1")
+BARE = (
+    "kernel", "runs", "home", "audit", "locked", "events", "manifest", "capabilities", "guests", "sdk", "shell", "v1",
+)  # fmt: skip
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = (
     "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
@@ -79,6 +81,12 @@ def test_what_runs_in_another_process_shares_only_the_protos(package: str) -> No
     allowed = {"agentos.guests": ("agentos.sdk",)}
     others = [one for one in OTHERS if one != package and one not in allowed.get(package, ())]
     assert offences(package, *others) == []
+
+
+def test_what_waits_for_the_key_is_imported_by_nobody() -> None:
+    """It goes on as the kernel; the kernel goes on as it by exec, and never runs beside it."""
+    assert [each for room in (*TRUSTED, *OTHERS) for each in offences(room, "agentos.locked")] == []
+    assert offences("agentos.locked", *OTHERS) == []
 
 
 def test_the_auditor_shares_no_code_with_what_it_looks_at() -> None:

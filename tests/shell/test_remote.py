@@ -29,7 +29,11 @@ def copy(source, target):
     target.shutdown(socket.SHUT_WR)
 while True:
     here, there = listening.accept()[0], socket.socket(socket.AF_UNIX)
-    there.connect(far)
+    try:
+        there.connect(far)
+    except OSError:
+        here.close()
+        continue
     for pair in ((here, there), (there, here)):
         threading.Thread(target=copy, args=pair, daemon=True).start()
 """

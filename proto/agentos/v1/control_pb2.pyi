@@ -223,6 +223,10 @@ class StatusResponse(_message.Message):
     CELLS_BUSY_FIELD_NUMBER: _builtins.int
     RUNS_ACTIVE_FIELD_NUMBER: _builtins.int
     PROMPTS_OPEN_FIELD_NUMBER: _builtins.int
+    LOCKED_FIELD_NUMBER: _builtins.int
+    LOCKS_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    EVENTS_SEALED_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     pid: _builtins.int
     home: _builtins.str
@@ -231,6 +235,18 @@ class StatusResponse(_message.Message):
     cells_busy: _builtins.int
     runs_active: _builtins.int
     prompts_open: _builtins.int
+    locked: _builtins.bool
+    """The home's key is not here: it waits for Unlock."""
+    events_sealed: _builtins.int
+    """How many events lie sealed until then."""
+    @_builtins.property
+    def locks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of one that is locked: how its key is kept (keyring, passphrase, key-file, recovery)."""
+
+    @_builtins.property
+    def trouble(self) -> _error_pb2.Error:
+        """Why it was locked again after it had been unlocked, where nobody asked for that."""
+
     def __init__(
         self,
         *,
@@ -242,10 +258,14 @@ class StatusResponse(_message.Message):
         cells_busy: _builtins.int = ...,
         runs_active: _builtins.int = ...,
         prompts_open: _builtins.int = ...,
+        locked: _builtins.bool = ...,
+        locks: _abc.Iterable[_builtins.str] | None = ...,
+        trouble: _error_pb2.Error | None = ...,
+        events_sealed: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trouble", b"trouble"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "home", b"home", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "started_ms", b"started_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "events_sealed", b"events_sealed", "home", b"home", "locked", b"locked", "locks", b"locks", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "started_ms", b"started_ms", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -255,12 +275,17 @@ Global___StatusResponse: _TypeAlias = StatusResponse  # noqa: Y015
 class ShutdownRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    LOCK_FIELD_NUMBER: _builtins.int
+    lock: _builtins.bool
+    """Let go of every run, end every server, forget the key, and wait to be unlocked again."""
     def __init__(
         self,
+        *,
+        lock: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lock", b"lock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,6 +305,41 @@ class ShutdownResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShutdownResponse: _TypeAlias = ShutdownResponse  # noqa: Y015
+
+@_typing.final
+class UnlockRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """The passphrase, the recovery key, or what is in the key file. Empty: what is at hand on the kernel's machine."""
+    def __init__(
+        self,
+        *,
+        secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockRequest: _TypeAlias = UnlockRequest  # noqa: Y015
+
+@_typing.final
+class UnlockResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockResponse: _TypeAlias = UnlockResponse  # noqa: Y015
 
 @_typing.final
 class DoctorRequest(_message.Message):

@@ -159,6 +159,11 @@ class ControlServiceStub:
                 request_serializer=agentos_dot_v1_dot_control__pb2.RemoveCapabilityRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_control__pb2.RemoveCapabilityResponse.FromString,
                 _registered_method=True)
+        self.Unlock = channel.unary_unary(
+                '/agentos.v1.ControlService/Unlock',
+                request_serializer=agentos_dot_v1_dot_control__pb2.UnlockRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_control__pb2.UnlockResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -172,7 +177,7 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Shutdown(self, request, context):
-        """Stops the kernel. Runs that are under way are cancelled.
+        """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,6 +339,15 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Unlock(self, request, context):
+        """Of a kernel that is locked: opens its home. It answers nothing else until then but this, Status, Shutdown and
+        EventsService.SendEvent. That all went well is known when Status says `locked` no more; it says in `trouble` what
+        did not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -461,6 +475,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.RemoveCapability,
                     request_deserializer=agentos_dot_v1_dot_control__pb2.RemoveCapabilityRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_control__pb2.RemoveCapabilityResponse.SerializeToString,
+            ),
+            'Unlock': grpc.unary_unary_rpc_method_handler(
+                    servicer.Unlock,
+                    request_deserializer=agentos_dot_v1_dot_control__pb2.UnlockRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_control__pb2.UnlockResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1138,6 +1157,33 @@ class ControlService:
             '/agentos.v1.ControlService/RemoveCapability',
             agentos_dot_v1_dot_control__pb2.RemoveCapabilityRequest.SerializeToString,
             agentos_dot_v1_dot_control__pb2.RemoveCapabilityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Unlock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.ControlService/Unlock',
+            agentos_dot_v1_dot_control__pb2.UnlockRequest.SerializeToString,
+            agentos_dot_v1_dot_control__pb2.UnlockResponse.FromString,
             options,
             channel_credentials,
             insecure,

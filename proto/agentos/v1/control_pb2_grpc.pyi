@@ -37,7 +37,7 @@ class ControlServiceStub:
     Status: _grpc.UnaryUnaryMultiCallable[_control_pb2.StatusRequest, _control_pb2.StatusResponse]
     """This kernel: who, where, how full."""
     Shutdown: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShutdownRequest, _control_pb2.ShutdownResponse]
-    """Stops the kernel. Runs that are under way are cancelled."""
+    """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
     Doctor: _grpc.UnaryUnaryMultiCallable[_control_pb2.DoctorRequest, _control_pb2.DoctorResponse]
     """Which walls this machine has, each tried; which guest it runs."""
     Explain: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]
@@ -82,6 +82,11 @@ class ControlServiceStub:
     AddCapability: _grpc.UnaryUnaryMultiCallable[_control_pb2.AddCapabilityRequest, _control_pb2.AddCapabilityResponse]
     """Registers a capability from a folder with a capability.toml."""
     RemoveCapability: _grpc.UnaryUnaryMultiCallable[_control_pb2.RemoveCapabilityRequest, _control_pb2.RemoveCapabilityResponse]
+    Unlock: _grpc.UnaryUnaryMultiCallable[_control_pb2.UnlockRequest, _control_pb2.UnlockResponse]
+    """Of a kernel that is locked: opens its home. It answers nothing else until then but this, Status, Shutdown and
+    EventsService.SendEvent. That all went well is known when Status says `locked` no more; it says in `trouble` what
+    did not.
+    """
 
 @_typing.type_check_only
 class ControlServiceAsyncStub(ControlServiceStub):
@@ -89,7 +94,7 @@ class ControlServiceAsyncStub(ControlServiceStub):
     Status: _aio.UnaryUnaryMultiCallable[_control_pb2.StatusRequest, _control_pb2.StatusResponse]  # type: ignore[assignment]
     """This kernel: who, where, how full."""
     Shutdown: _aio.UnaryUnaryMultiCallable[_control_pb2.ShutdownRequest, _control_pb2.ShutdownResponse]  # type: ignore[assignment]
-    """Stops the kernel. Runs that are under way are cancelled."""
+    """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
     Doctor: _aio.UnaryUnaryMultiCallable[_control_pb2.DoctorRequest, _control_pb2.DoctorResponse]  # type: ignore[assignment]
     """Which walls this machine has, each tried; which guest it runs."""
     Explain: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]  # type: ignore[assignment]
@@ -134,6 +139,11 @@ class ControlServiceAsyncStub(ControlServiceStub):
     AddCapability: _aio.UnaryUnaryMultiCallable[_control_pb2.AddCapabilityRequest, _control_pb2.AddCapabilityResponse]  # type: ignore[assignment]
     """Registers a capability from a folder with a capability.toml."""
     RemoveCapability: _aio.UnaryUnaryMultiCallable[_control_pb2.RemoveCapabilityRequest, _control_pb2.RemoveCapabilityResponse]  # type: ignore[assignment]
+    Unlock: _aio.UnaryUnaryMultiCallable[_control_pb2.UnlockRequest, _control_pb2.UnlockResponse]  # type: ignore[assignment]
+    """Of a kernel that is locked: opens its home. It answers nothing else until then but this, Status, Shutdown and
+    EventsService.SendEvent. That all went well is known when Status says `locked` no more; it says in `trouble` what
+    did not.
+    """
 
 class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -150,7 +160,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ShutdownRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ShutdownResponse, _abc.Awaitable[_control_pb2.ShutdownResponse]]:
-        """Stops the kernel. Runs that are under way are cancelled."""
+        """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
 
     @_abc_1.abstractmethod
     def Doctor(
@@ -333,5 +343,16 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.RemoveCapabilityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.RemoveCapabilityResponse, _abc.Awaitable[_control_pb2.RemoveCapabilityResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Unlock(
+        self,
+        request: _control_pb2.UnlockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.UnlockResponse, _abc.Awaitable[_control_pb2.UnlockResponse]]:
+        """Of a kernel that is locked: opens its home. It answers nothing else until then but this, Status, Shutdown and
+        EventsService.SendEvent. That all went well is known when Status says `locked` no more; it says in `trouble` what
+        did not.
+        """
 
 def add_ControlServiceServicer_to_server(servicer: ControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

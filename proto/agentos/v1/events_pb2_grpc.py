@@ -116,7 +116,8 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SendEvent(self, request, context):
-        """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again.
+        """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again. While the
+        home is locked it is sealed for the home's key, and taken in when that is here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class EventsServiceStub:
     Fire: _grpc.UnaryUnaryMultiCallable[_events_pb2.FireRequest, _events_pb2.FireResponse]
     """Starts a program now, as if this trigger had come."""
     SendEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.SendEventRequest, _events_pb2.SendEventResponse]
-    """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again."""
+    """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again. While the
+    home is locked it is sealed for the home's key, and taken in when that is here.
+    """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListEventsRequest, _events_pb2.ListEventsResponse]
     """Events that wait to be delivered, and those that were given up."""
     ReplayEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.ReplayEventRequest, _events_pb2.ReplayEventResponse]
@@ -66,7 +68,9 @@ class EventsServiceAsyncStub(EventsServiceStub):
     Fire: _aio.UnaryUnaryMultiCallable[_events_pb2.FireRequest, _events_pb2.FireResponse]  # type: ignore[assignment]
     """Starts a program now, as if this trigger had come."""
     SendEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.SendEventRequest, _events_pb2.SendEventResponse]  # type: ignore[assignment]
-    """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again."""
+    """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again. While the
+    home is locked it is sealed for the home's key, and taken in when that is here.
+    """
     ListEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListEventsRequest, _events_pb2.ListEventsResponse]  # type: ignore[assignment]
     """Events that wait to be delivered, and those that were given up."""
     ReplayEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.ReplayEventRequest, _events_pb2.ReplayEventResponse]  # type: ignore[assignment]
@@ -121,7 +125,9 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.SendEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.SendEventResponse, _abc.Awaitable[_events_pb2.SendEventResponse]]:
-        """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again."""
+        """Takes an event in. It is on disk when this returns; an id that was taken in already is not taken in again. While the
+        home is locked it is sealed for the home's key, and taken in when that is here.
+        """
 
     @_abc_1.abstractmethod
     def ListEvents(
