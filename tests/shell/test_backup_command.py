@@ -1,45 +1,42 @@
-"""agentos backup and restore: as a person uses them, beside a kernel that is up and on a device that lost its home."""
+"""agentos backup and restore: as a person uses them, beside a kernel that is up, and on another device."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import Shell, environment
 
 
-def test_a_home_is_backed_up_while_it_works_and_goes_on_from_there(homeless: Shell) -> None:
-    path = Path(homeless.environment["AGENTOS_HOME"])
-    assert homeless("init", "--key-file", "key").code == 0
-    assert homeless("up", "--detach", "--ready", "1").code == 0
-    try:
-        program = homeless.write("says.py", "print('before')")
-        assert homeless("run", program).out == "before\n"
-        taken = homeless("backup", "kept.backup", "--json")
-        assert taken.code == 0, taken.err
-        assert isinstance(taken.json, dict)
-        assert taken.json["file"] == str(homeless.folder / "kept.backup")
-        again = homeless("backup", "kept.backup")
-        assert (again.code, "choose a path that is free" in again.err) == (2, True), again.err
-        over = homeless("restore", "kept.backup")
-        assert (over.code, "agentos down" in over.err) == (2, True), over.err
-    finally:
-        assert homeless("down").code == 0
-    over = homeless("restore", "kept.backup")
-    assert (over.code, "move it away first" in over.err) == (2, True), over.err
+def test_a_home_is_backed_up_while_it_works_and_goes_on_from_there(shell: Shell, served: Path, tmp_path: Path) -> None:
+    """On another device: it knows no head of this home. What was compiled for it is brought along, to save time."""
+    program = shell.write("says.py", "print('before')")
+    assert shell("run", program).out == "before\n"
+    taken = shell("backup", "kept.backup", "--json")
+    assert taken.code == 0, taken.err
+    assert isinstance(taken.json, dict)
+    assert taken.json["file"] == str(tmp_path / "kept.backup")
+    again = shell("backup", "kept.backup")
+    assert (again.code, "choose a path that is free" in again.err) == (2, True), again.err
+    over = shell("restore", "kept.backup")
+    assert (over.code, "agentos down" in over.err) == (2, True), over.err
 
-    shutil.rmtree(path)
-    restored = homeless("restore", "kept.backup")
+    other = Shell(tmp_path, environment(tmp_path / "home"))
+    restored = other("restore", "kept.backup")
     assert restored.code == 0, restored.err
     assert "agentos audit accept" in restored.err
-    refused = homeless("ps")
+    over = other("restore", "kept.backup")
+    assert (over.code, "move it away first" in over.err) == (2, True), over.err
+    shutil.copytree(served / "cache", tmp_path / "home" / "cache", copy_function=shutil.copy2)
+    refused = other("ps")
     assert (refused.code, "was restored from a backup" in refused.err) == (5, True), refused.err
-    assert homeless("audit", "accept", "--yes").code == 0
-    shown = homeless("ps", "--json").json
+    assert other("audit", "accept", "--yes").code == 0
+    shown = other("ps", "--json").json
     assert isinstance(shown, list)
-    assert [run["program"] for run in shown] == ["says"]
-    assert "you accepted this history, though this home was restored" in homeless("audit", "--kind", "home").out
-    verified = homeless("audit", "verify")
+    assert shown[0]["program"] == "says"
+    assert other("run", other.write("after.py", "print('after')")).out == "after\n"
+    assert "you accepted this history, though this home was restored" in other("audit", "--kind", "home").out
+    verified = other("audit", "verify")
     assert verified.code == 0, verified.out
 
 
