@@ -69,8 +69,11 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     knows = environment(place / "home") | {"AGENTOS_PASSPHRASE": "correct horse"}
     shell = Server(place, knows)
     assert shell("init", "--passphrase").code == 0
-    assert shell("ps").code == 0
+    assert shell("up", "--detach", "--ready", "1").code == 0
     server = replace(shell, environment=environment(place / "home"))
+    assert server("lock").code == 0  # one that was started with its key can be locked as well
+    assert server.status().locked
+    assert server("down").code == 0
     up = server("up", "--locked", "--detach", "--ready", "1")
     assert up.code == 0, up.err
     assert "up, and locked" in up.err
@@ -126,8 +129,10 @@ def test_a_kernel_that_is_locked_again_has_no_key_in_its_memory(server: Server) 
     held = keys.derive(unlocking.home_key(unlocking.read(server.path), "correct horse"))
     pid = server.status().pid
     assert in_memory(pid, held.database)
+    before = Path(f"/proc/{pid}/auxv").read_bytes()
     assert server("lock").code == 0
     assert server.status().pid == pid
+    assert Path(f"/proc/{pid}/auxv").read_bytes() != before, "it is the same program still: what it freed may be there"
     assert not in_memory(pid, held.database)
     assert not in_memory(pid, b"correct horse")
 
