@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from agentos.home.chain import connect
 from agentos.shell.connect import Kernel
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import events_pb2
-from tests.shell.conftest import Shell, environment, until
+from tests.shell.conftest import SECONDS, Shell, environment, until
 from tests.shell.test_remote import STAND_IN
 
 
@@ -121,6 +122,22 @@ def test_a_wrong_passphrase_opens_nothing_and_the_right_one_does(server: Server)
     assert right.json == {"pid": pid, "state": "unlocked", "events": 0}
     assert server("run", server.write("a.py", "print('on it')")).out == "on it\n"
     assert "not locked" in server("unlock").err
+
+
+def test_unlocked_by_two_at_once_it_is_unlocked_once(server: Server) -> None:
+    whole, pid = knowing(server), server.status().pid
+    both = [begun_quietly(whole, "unlock", "--json") for _ in range(2)]
+    said = [(one.communicate(timeout=SECONDS)[0], one.returncode) for one in both]
+    assert [code for _, code in said] == [0, 0], said
+    assert [json.loads(out)["pid"] for out, _ in said] == [pid, pid]
+    assert not server.status().locked
+
+
+def begun_quietly(server: Server, *line: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        server.command(*line), cwd=server.folder, env=server.environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root looks into the memory of a process that is not dumpable")

@@ -177,7 +177,8 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Shutdown(self, request, context):
-        """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked.
+        """Stops the kernel, or locks it. Runs go on at the next start, or when it is unlocked, but for those
+        that somebody follows in a terminal: these are cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,9 @@ class ControlServiceStub:
     Status: _grpc.UnaryUnaryMultiCallable[_control_pb2.StatusRequest, _control_pb2.StatusResponse]
     """This kernel: who, where, how full."""
     Shutdown: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShutdownRequest, _control_pb2.ShutdownResponse]
-    """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
+    """Stops the kernel, or locks it. Runs go on at the next start, or when it is unlocked, but for those
+    that somebody follows in a terminal: these are cancelled.
+    """
     Doctor: _grpc.UnaryUnaryMultiCallable[_control_pb2.DoctorRequest, _control_pb2.DoctorResponse]
     """Which walls this machine has, each tried; which guest it runs."""
     Explain: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]
@@ -94,7 +96,9 @@ class ControlServiceAsyncStub(ControlServiceStub):
     Status: _aio.UnaryUnaryMultiCallable[_control_pb2.StatusRequest, _control_pb2.StatusResponse]  # type: ignore[assignment]
     """This kernel: who, where, how full."""
     Shutdown: _aio.UnaryUnaryMultiCallable[_control_pb2.ShutdownRequest, _control_pb2.ShutdownResponse]  # type: ignore[assignment]
-    """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
+    """Stops the kernel, or locks it. Runs go on at the next start, or when it is unlocked, but for those
+    that somebody follows in a terminal: these are cancelled.
+    """
     Doctor: _aio.UnaryUnaryMultiCallable[_control_pb2.DoctorRequest, _control_pb2.DoctorResponse]  # type: ignore[assignment]
     """Which walls this machine has, each tried; which guest it runs."""
     Explain: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]  # type: ignore[assignment]
@@ -160,7 +164,9 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ShutdownRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ShutdownResponse, _abc.Awaitable[_control_pb2.ShutdownResponse]]:
-        """Stops the kernel, or locks it. Runs that are under way go on at the next start, or when it is unlocked."""
+        """Stops the kernel, or locks it. Runs go on at the next start, or when it is unlocked, but for those
+        that somebody follows in a terminal: these are cancelled.
+        """
 
     @_abc_1.abstractmethod
     def Doctor(
