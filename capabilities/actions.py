@@ -37,7 +37,7 @@ M = TypeVar("M", bound=Callable[..., object])
 class Boot:
     """What the kernel says at the start. `forbidden` are real paths that are never named; `keeps` are the
     folders that its capability.toml names so, by their names; `settings` those of its settings that were made; `lane`
-    the descriptor of the lane, where there is one."""
+    the descriptor of the lane, where there is one, and `listener` that of a socket that listens."""
 
     socket: str
     key: bytes
@@ -45,6 +45,7 @@ class Boot:
     keeps: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     lane: int = -1
+    listener: int = -1
 
 
 class Capability:
@@ -56,11 +57,14 @@ class Capability:
     async def start(self) -> None:
         """Called once, on the event loop, before the server listens."""
 
-    async def watch(self) -> AsyncIterator[capability_pb2.WatchResponse]:
-        """Events as they happen. Without an override there are none."""
+    async def watch(self, request: capability_pb2.WatchRequest) -> AsyncIterator[capability_pb2.WatchResponse]:
+        """Events as they happen, of those that are wanted. Without an override there are none."""
         none: tuple[capability_pb2.WatchResponse, ...] = ()
         for event in none:
             yield event
+
+    def acknowledged(self, event: str, taken: int) -> None:
+        """What became of an event that `watch` told of: a capability_pb2.Taken. On the event loop."""
 
 
 def quick(method: M) -> M:

@@ -83,7 +83,7 @@ def read_boot(fd: int = 3) -> Boot:
         told = json.loads(pipe.read())
     keeps, settings = told.get("keeps", {}), told.get("settings", {})
     key, lane = bytes.fromhex(told["key"]), told.get("lane", -1)
-    return Boot(told["socket"], key, tuple(told["forbidden"]), keeps, settings, lane)
+    return Boot(told["socket"], key, tuple(told["forbidden"]), keeps, settings, lane, told.get("listener", -1))
 
 
 async def _serve(capability: Capability, boot: Boot) -> None:
@@ -123,6 +123,7 @@ class Door(grpc.GenericRpcHandler):
             OWN + "Health": self._health,
             OWN + "Prepare": actions.prepare,
             OWN + "LookUp": actions.look_up,
+            OWN + "Acknowledge": self._acknowledge,
         }
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method: grpc.unary_unary_rpc_method_handler(partial(self._answer, method)) for method in self._replies
@@ -152,13 +153,18 @@ class Door(grpc.GenericRpcHandler):
     async def _events(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         try:
             self._admit(method, request, call)
-            async for event in self._capability.watch():
+            async for event in self._capability.watch(capability_pb2.WatchRequest.FromString(request)):
                 yield event.SerializeToString()
         except Exception as problem:  # noqa: BLE001 - a method may raise anything, and none of it may leave here
             await _abort(call, problem)
 
     async def _describe(self, request: bytes, context: Context) -> bytes:
         return capability_pb2.DescribeResponse(services=[self._capability.service], lane=self._lane).SerializeToString()
+
+    async def _acknowledge(self, request: bytes, context: Context) -> bytes:
+        asked = capability_pb2.AcknowledgeRequest.FromString(request)
+        self._capability.acknowledged(asked.id, asked.taken)
+        return capability_pb2.AcknowledgeResponse().SerializeToString()
 
     async def _health(self, request: bytes, context: Context) -> bytes:
         return capability_pb2.HealthResponse().SerializeToString()

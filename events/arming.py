@@ -6,7 +6,9 @@ nothing by itself until it is armed anew. A trigger that both versions have keep
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +22,16 @@ from agentos.v1 import error_pb2
 from agentos.v1 import events_pb2 as pb
 from agentos.v1.trigger_pb2 import Filter
 from agentos.v1.trigger_pb2 import Trigger as Shown
+
+HOOK, SECRET_BYTES = "hook.received", 32
+
+
+class Watched(Protocol):
+    """What is known of triggers that a capability tells of."""
+
+    def url(self, trigger: str) -> str: ...
+
+    def trouble(self, trigger: str) -> str: ...
 
 
 def armed(
@@ -39,15 +51,24 @@ def armed(
         raise Refusal(error_pb2.CODE_LIMIT, "too many triggers are armed already", "see: agentos triggers")
     known = {_text(queue.triggers[each].rule): each for each, _ in before.armed.triggers} if before else {}
     texts = dict.fromkeys(_text(rule) for rule in rules)
-    triggers = tuple((known.get(text) or next_id("t"), text) for text in texts)
+    triggers = tuple(_entry(queue, known.get(text, ""), text, next_id) for text in texts)
     return Armed(
         path, manifest.name, digest, request.start_folder, request.home_folder, source.manifest_path, triggers, now_ms
     )
 
 
 def _text(rule: Trigger) -> str:
-    """An entry as JSON; the line on which it stands makes it no other."""
-    return msgspec.structs.replace(rule, where="").text
+    """An entry as JSON; the line on which it stands, and the secret it was given, make it no other."""
+    return msgspec.structs.replace(rule, where="", secret="").text
+
+
+def _entry(queue: Queue, known: str, text: str, next_id: Callable[[str], str]) -> tuple[str, str]:
+    """A trigger's id and entry: of a hook with the secret that it has already, or with a new one."""
+    rule = trigger(text)
+    if rule.event != HOOK:
+        return known or next_id("t"), text
+    secret = queue.triggers[known].rule.secret if known else secrets.token_urlsafe(SECRET_BYTES)
+    return known or next_id("t"), msgspec.structs.replace(rule, secret=secret).text
 
 
 # ---- as messages
@@ -63,11 +84,11 @@ def shown(rule: Trigger) -> Shown:
         event=rule.event, at=rule.at, tz=rule.tz, every_ms=rule.every_ms, debounce_ms=rule.debounce_ms,
         filters=[Filter(field=field, value=value) for field, value in rule.filters], parallel=rule.parallel,
         latest=rule.latest, catch_up=rule.catch_up if rule.is_timer else "", retries=rule.retries,
-        source=rule.where,
+        source=rule.where, headers=rule.headers, id_header=rule.id_header,
     )  # fmt: skip
 
 
-def triggers(queue: Queue, path: str, now_ms: int) -> list[pb.ArmedTrigger]:
+def triggers(queue: Queue, path: str, now_ms: int, watched: Watched) -> list[pb.ArmedTrigger]:
     found = []
     for each, _ in queue.programs[path].armed.triggers:
         held = queue.triggers[each]
@@ -75,15 +96,16 @@ def triggers(queue: Queue, path: str, now_ms: int) -> list[pb.ArmedTrigger]:
         next_ms = schedule.following(held.rule, held.since_ms, now_ms) if going else 0
         found.append(pb.ArmedTrigger(
             id=each, trigger=shown(held.rule), enabled=held.on, last_ms=held.last_ms, next_ms=next_ms,
+            url=watched.url(each), trouble=watched.trouble(each),
         ))  # fmt: skip
     return found
 
 
-def program(queue: Queue, path: str, now_ms: int) -> pb.ArmedProgram:
+def program(queue: Queue, path: str, now_ms: int, watched: Watched) -> pb.ArmedProgram:
     each = queue.programs[path]
     return pb.ArmedProgram(
         program=each.armed.program, path=path, digest=each.armed.digest, armed_ms=each.armed.at_ms,
-        triggers=triggers(queue, path, now_ms), waiting=len(queue.owed.get(path, ())), failures=each.failures,
+        triggers=triggers(queue, path, now_ms, watched), waiting=len(queue.owed.get(path, ())), failures=each.failures,
         runs=sorted(queue.running.get(path, ())), paused=each.paused,
     )  # fmt: skip
 

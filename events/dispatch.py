@@ -76,12 +76,15 @@ class Dispatch:
         # When each timer is looked at next; what the heap says besides is of timers that are no more.
         self._set: dict[str, int] = {}
         self._held_up: set[str] = set()
+        # Told when other triggers are armed, or on.
+        self.changed: Callable[[], None] = lambda: None
         self._closed = False
 
     def resume(self) -> None:
         """Go on with what waited when the last kernel ended, and make up for the times that were missed."""
         for name in [*self._queue.triggers, *self._queue.owed]:
             self.wake(name)
+        self.changed()
 
     def close(self) -> None:
         """Begin nothing any more: runs that end from now on are let go of."""
@@ -138,11 +141,17 @@ class Dispatch:
         data = data or "null"
         check(name, data, event)
         event = event or self._book.next_id("e")
+        to = self._queue.wants(f"event.{name}", data)
+        again = await self.tell(event, f"event.{name}", data, to, at_ms)
+        return event, again, 0 if again else len(to)
+
+    async def tell(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> bool:
+        """Take an event in for these triggers: whether it was there already. On disk when this returns."""
         if event in self._queue.seen:
             await self._book.durable(self._queue.seen[event])
-            return event, True, 0
-        to = self._queue.wants(f"event.{name}", data)
-        return event, False, await self._take_in(event, f"event.{name}", data, to, at_ms)
+            return True
+        await self._take_in(event, name, data, to, at_ms)
+        return False
 
     async def fire(self, trigger: str) -> str:
         """Start its program now, as if the trigger had been pulled. Raises Refusal."""
@@ -153,14 +162,13 @@ class Dispatch:
         await self._take_in(event, held.rule.event, "null", (trigger,))
         return event
 
-    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> int:
+    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> None:
         if not self._queue.room(to):
             raise Refusal(error_pb2.CODE_LIMIT, "too many events wait already", "see: agentos events", "queue_full")
         now = self._now_ms()
         await self._book.durable(self._book.record(Happened(event, name, min(at_ms or now, now), data, to)))
         for path in {self._queue.triggers[each].path for each in to if each in self._queue.triggers}:
             self.wake(path)
-        return len(to)
 
     async def replay(self, event: str) -> int:
         """Deliver again what was given up. Raises Refusal."""
@@ -181,6 +189,7 @@ class Dispatch:
         for each in self.triggers(path) if path else [name]:
             self.wake(each)
         self.wake(path)
+        self.changed()
 
     def triggers(self, path: str) -> list[str]:
         """The triggers of an armed program."""

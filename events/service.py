@@ -28,17 +28,18 @@ class Done(Protocol):
 class Events(events_pb2_grpc.EventsServiceServicer):
     def __init__(
         self, book: Book, dispatch: Dispatch, arm: Callable[[pb.ArmRequest], Awaitable[pb.ArmResponse]], done: Done,
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], int], watched: arming.Watched,
     ) -> None:  # fmt: skip
         self._book, self._queue, self._dispatch, self._now_ms = book, book.queue, dispatch, now_ms
-        self._arm, self._done = arm, done
+        self._arm, self._done, self._watched = arm, done, watched
 
     async def Arm(self, request: pb.ArmRequest, context: Context) -> pb.ArmResponse:
         said = await self._done(self._arm(request), context)
         if request.confirmed:
-            said.triggers.extend(arming.triggers(self._queue, request.source.path, self._now_ms()))
+            said.triggers.extend(arming.triggers(self._queue, request.source.path, self._now_ms(), self._watched))
             for each in said.triggers:
                 self._dispatch.next(each.id)
+            self._dispatch.changed()
         return said
 
     async def Disarm(self, request: pb.DisarmRequest, context: Context) -> pb.DisarmResponse:
@@ -50,10 +51,11 @@ class Events(events_pb2_grpc.EventsServiceServicer):
             raise Refusal(error_pb2.CODE_NOT_FOUND, "no one program of that name is armed", SEE)
         dropped = len(self._queue.owed.get(path, ()))
         await self._book.durable(self._book.record(Disarmed(path, self._now_ms())))
+        self._dispatch.changed()
         return pb.DisarmResponse(path=path, dropped=dropped)
 
     async def ListArmed(self, request: pb.ListArmedRequest, context: Context) -> pb.ListArmedResponse:
-        found = [arming.program(self._queue, path, self._now_ms()) for path in self._queue.programs]
+        found = [arming.program(self._queue, path, self._now_ms(), self._watched) for path in self._queue.programs]
         return pb.ListArmedResponse(programs=found)
 
     async def Switch(self, request: pb.SwitchRequest, context: Context) -> pb.SwitchResponse:

@@ -309,7 +309,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 def events(kernel: Kernel) -> Events:
     """The service of events of this kernel."""
     arming = partial(arm, kernel.runs, kernel.ledger)
-    return Events(kernel.ledger, kernel.dispatch, arming, _done, kernel.runs.now_ms)  # type: ignore[arg-type]  # each generated file has a context of its own
+    return Events(kernel.ledger, kernel.dispatch, arming, _done, kernel.runs.now_ms, kernel.watching)  # type: ignore[arg-type]  # each generated file has a context of its own
 
 
 async def walls() -> list[pb.Wall]:

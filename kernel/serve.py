@@ -19,6 +19,7 @@ import grpc
 import msgspec
 
 from agentos.events.dispatch import Dispatch
+from agentos.events.watching import Watching
 from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
@@ -27,6 +28,7 @@ from agentos.home.refusal import Refusal
 from agentos.home.spool import Handover
 from agentos.home.vault import Vault
 from agentos.kernel.cells.images import Images
+from agentos.kernel.cells.launch import CallFailed, port
 from agentos.kernel.cells.servers import Servers
 from agentos.kernel.control import Control, Credential, events
 from agentos.kernel.ledger import FOLD, Ledger
@@ -70,11 +72,13 @@ class Kernel:
         self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets, powers)
         self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
         self.runs.roster.look = self.dispatch.wake
+        self.watching = Watching(self.ledger.queue, self.dispatch, self.servers, CallFailed, self._port)
         self.refused_shells = 0
         self.locking = False  # when it stops, the key is to be forgotten
 
     async def close(self) -> None:
         self.dispatch.close()
+        await self.watching.close()
         await self.runs.close()
         await self.servers.close()
         await self.loader.close()
@@ -82,6 +86,9 @@ class Kernel:
         with contextlib.suppress(JournalBroken):
             self.ledger.keep()
         await self.ledger.journal.close()
+
+    def _port(self, capability: str) -> int:
+        return port(self.catalog.capabilities[capability])
 
     def shell_refused(self) -> None:
         self.refused_shells += 1

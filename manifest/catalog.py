@@ -81,6 +81,7 @@ class _Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keeps: tuple[str, ...] = ()
     settings: dict[str, Literal["text", "file"]] = {}
     memory: str = ""
+    listens: int = 0
 
 
 def _form(file: Path) -> _Form:
@@ -111,6 +112,8 @@ def _check_form(form: _Form, file: Path) -> None:
         raise CatalogError(f"{file}: folders are absolute or begin with ~/")
     if not all(map(_WORD.match, (*form.keeps, *form.settings))):
         raise CatalogError(f"{file}: keeps and settings are plain names")
+    if form.listens and (form.descriptors or not 1024 <= form.listens <= 65535):
+        raise CatalogError(f"{file}: only what ships with the kernel listens, on a port from 1024 to 65535")
 
 
 def _memory(form: _Form, folder: str) -> int:
@@ -174,8 +177,10 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
     own, alone = not folder, not (form.network or form.folders or form.keeps)
     actions = tuple(_action(name, method, own, alone) for method in service.methods)
     by_name = {action.name: action for action in actions}
-    if not by_name:
-        raise CatalogError(f"{service.full_name} has no action")
+    if not by_name and not option.events:
+        raise CatalogError(f"{service.full_name} has no action and no event")
+    if not all(map(_WORD.match, option.events)) or name in ("timer", "event"):
+        raise CatalogError(f"{service.full_name}: events are plain words, and timer and event are taken")
     for action in actions:
         _check_implied(action, by_name)
     rule = CapabilityRule(
@@ -192,6 +197,8 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
         memory_bytes=_memory(form, folder),
         folder=folder,
         settings=tuple(form.settings.items()),
+        events=tuple(option.events),
+        listens=form.listens,
     )
     return Entry(rule, actions)
 

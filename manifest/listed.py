@@ -12,7 +12,7 @@ def capabilities(catalog: Catalog) -> list[pb.CapabilityInfo]:
     found = []
     for rule in catalog.capabilities.values():
         actions = [catalog.actions[name] for name in rule.actions]
-        own = all(action.own for action in actions)
+        own = not rule.command
         shown = [
             pb.ActionInfo(
                 name=action.name, effect=annotations_pb2.Effect.ValueType(action.effect),

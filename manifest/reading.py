@@ -16,6 +16,7 @@ from agentos.manifest import script, triggers
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.rules import ActionRule, Catalog, nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
+from agentos.manifest.trigger import Trigger
 from agentos.v1 import matchers, patterns
 from agentos.v1.names import BadName
 
@@ -133,9 +134,13 @@ class Reader:
         if len(lines) > MAX_LINES:
             raise self._wrong((*self._top, "grants"), f"more than {MAX_LINES} grants", "use wider patterns")
         file = PurePosixPath(self._document.file).name
-        on = triggers.read(self._document, table["on"], (*self._top, "on")) if "on" in table else ()
+        on = self._on(table["on"]) if "on" in table else ()
         name, texts = self._name(table.get("name", fallback)), tuple(each.text for each in on)
         return Manifest(name, lines, limits, True, file, texts)
+
+    def _on(self, value: object) -> tuple[Trigger, ...]:
+        told = tuple(f"{each.name}.{event}" for each in self._catalog.capabilities.values() for event in each.events)
+        return triggers.read(self._document, value, (*self._top, "on"), told)
 
     def _wrong(self, place: Place, reason: str, hint: str = "") -> ManifestError:
         return self._document.wrong(place, reason, hint)

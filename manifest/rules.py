@@ -91,7 +91,8 @@ class CapabilityRule(msgspec.Struct, frozen=True):
     `folders` is ("granted",) for the roots of live grants, else absolute paths or `~/…`. `keeps` are the names of
     folders that the home keeps for it, `memory_bytes` is all that it may have (0: as much as any server). `folder` is
     where its capability.toml lies; empty for the kernel's own. `settings` are what the kernel's environment may set for
-    it, by name: "text", or "file" that it may then read.
+    it, by name: "text", or "file" that it may then read. `events` are what its server tells of, `listens` the port of
+    loopback on which it is handed what listens there; 0 for none.
     """
 
     name: str
@@ -107,6 +108,8 @@ class CapabilityRule(msgspec.Struct, frozen=True):
     memory_bytes: int = 0
     folder: str = ""
     settings: tuple[tuple[str, str], ...] = ()
+    events: tuple[str, ...] = ()
+    listens: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True):

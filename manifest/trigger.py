@@ -22,6 +22,10 @@ class Trigger(msgspec.Struct, frozen=True):
     catch_up: str = "last"
     retries: int = 2
     where: str = ""
+    # Of a hook. The secret is made when it is armed, and stands in no manifest.
+    headers: tuple[str, ...] = ()
+    id_header: str = ""
+    secret: str = ""
 
     @property
     def text(self) -> str:
@@ -31,6 +35,11 @@ class Trigger(msgspec.Struct, frozen=True):
     @property
     def is_timer(self) -> bool:
         return self.event.startswith("timer.")
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a capability tells of it."""
+        return not self.event.startswith(("timer.", "event."))
 
 
 def trigger(text: str) -> Trigger:

@@ -35,27 +35,32 @@ SETTINGS = {
     "timer.every": ("seconds", "catch_up"),
     "timer.at": ("at", "catch_up"),
     "event": ("filter", "debounce"),
+    "hook.received": ("headers", "id", "filter", "debounce"),
 }
-NEEDED = {"timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",), "event": ()}
+NEEDED = {"timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",)}
 ALWAYS = ("event", "concurrency", "retries")
 EXAMPLES = {
     "timer.cron": '{ event = "timer.cron", at = "0 7 * * *", tz = "Europe/Paris" }',
     "timer.every": '{ event = "timer.every", seconds = 30 }',
     "timer.at": '{ event = "timer.at", at = "2030-01-01T08:00:00+01:00" }',
     "event": '"event.NAME"',
+    "hook.received": '{ event = "hook.received", headers = ["x-github-event"], id = "x-github-delivery" }',
 }
+MOST_HEADERS = 32
+# The name of a header in lower case, as RFC 9110 has a token.
+HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 SENT = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,3}")
 
 
-def read(document: Document, value: object, top: Place) -> tuple[Trigger, ...]:
-    """The entries of `on`. Raises ManifestError."""
+def read(document: Document, value: object, top: Place, told: tuple[str, ...]) -> tuple[Trigger, ...]:
+    """The entries of `on`; `told` is what capabilities tell of. Raises ManifestError."""
     if not isinstance(value, list) or not value:
         raise document.wrong(
             top, "on is empty or not a list", f"leave on out, or write on = [{EXAMPLES['timer.every']}]"
         )
     if len(value) > MOST:
         raise document.wrong(top, f"more than {MOST} entries of on", "let one timer do for several")
-    found = [_Entry(document, each, (*top, i)).trigger() for i, each in enumerate(value)]
+    found = [_Entry(document, each, (*top, i), told).trigger() for i, each in enumerate(value)]
     return _agreed(document, top, value, found)
 
 
@@ -73,8 +78,8 @@ def _agreed(document: Document, top: Place, value: list[object], found: list[Tri
 class _Entry:
     """Reads one entry. Every method raises ManifestError with the line of what it cannot take."""
 
-    def __init__(self, document: Document, entry: object, place: Place) -> None:
-        self._document, self._place = document, place
+    def __init__(self, document: Document, entry: object, place: Place, told: tuple[str, ...]) -> None:
+        self._document, self._place, self._told = document, place, told
         table: dict[str, object] = {}
         if isinstance(entry, dict):
             table = entry
@@ -84,12 +89,13 @@ class _Entry:
             raise document.wrong(place, "an entry of on is a name or a table with event", EXAMPLES["timer.every"])
         self._table = table
         self._event = str(table["event"])
-        self._kind = "event" if self._event.startswith("event.") else self._event
+        self._kind = self._event if self._event in SETTINGS and self._event != "event" else "event"
 
     def trigger(self) -> Trigger:
         self._check()
         read: dict[str, Callable[[], Trigger]] = {
-            "timer.cron": self._cron, "timer.every": self._every, "timer.at": self._moment, "event": self._sent
+            "timer.cron": self._cron, "timer.every": self._every, "timer.at": self._moment, "event": self._sent,
+            "hook.received": self._hook,
         }  # fmt: skip
         parallel, latest = self._concurrency()
         where = f"{PurePosixPath(self._document.file).name}:{self._document.line(self._place)}"
@@ -102,9 +108,10 @@ class _Entry:
         return self._document.wrong((*self._place, *key), reason, hint or f"such as {EXAMPLES[self._kind]}")
 
     def _check(self) -> None:
-        if self._kind not in SETTINGS or (self._kind == "event" and not SENT.fullmatch(self._event[6:])):
-            near = nearest(self._event, ("timer.cron", "timer.every", "timer.at", "event.NAME"))
-            hint = "there are timer.cron, timer.every, timer.at, and event.NAME for what you send yourself"
+        sent = self._event.startswith("event.") and SENT.fullmatch(self._event[6:])
+        if not sent and self._event not in (*NEEDED, *self._told):
+            near = nearest(self._event, (*NEEDED, *self._told, "event.NAME"))
+            hint = f"there are {', '.join((*NEEDED, *self._told))}, and event.NAME for what you send yourself"
             hint = f"did you mean {near}?" if near else hint
             raise self._document.wrong(self._place, f"there is no event {shown(self._event)}", hint)
         known = (*SETTINGS[self._kind], *ALWAYS)
@@ -113,7 +120,7 @@ class _Entry:
                 near = nearest(key, known)
                 hint = f"did you mean {near}?" if near else "it has " + ", ".join(known)
                 raise self._wrong(f"{shown(self._event)} has no setting {shown(key)}", hint, key)
-        for key in NEEDED[self._kind]:
+        for key in NEEDED.get(self._kind, ()):
             if key not in self._table:
                 raise self._wrong(f"{self._kind} needs {key}")
 
@@ -165,6 +172,20 @@ class _Entry:
         debounce_ms = self._span("debounce", 0) if "debounce" in self._table else 0
         return Trigger(self._event, filters=self._filters(), debounce_ms=debounce_ms)
 
+    def _hook(self) -> Trigger:
+        wanted = self._table.get("headers", [])
+        if not isinstance(wanted, list) or len(wanted) > MOST_HEADERS or ("headers" in self._table and not wanted):
+            raise self._wrong(f"headers is a list of 1 to {MOST_HEADERS} names", "", "headers")
+        names = [self._header(each, "headers", i) for i, each in enumerate(wanted)]
+        named = self._header(self._table["id"], "id") if "id" in self._table else ""
+        return msgspec.structs.replace(self._sent(), headers=tuple(sorted(set(names))), id_header=named)
+
+    def _header(self, name: object, *place: str | int) -> str:
+        found = name.lower() if isinstance(name, str) else ""
+        if not HEADER.fullmatch(found):
+            raise self._document.wrong((*self._place, *place), "a header is a name like x-github-event")
+        return found
+
     def _filters(self) -> tuple[tuple[str, str], ...]:
         value = self._table.get("filter", {})
         if not isinstance(value, dict) or ("filter" in self._table and not value):
@@ -189,7 +210,7 @@ class _Entry:
         return many, False
 
     def _retries(self) -> int:
-        value = self._table.get("retries", Trigger.__struct_defaults__[-2])
+        value = self._table.get("retries", Trigger("").retries)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_RETRIES:
             raise self._wrong(f"retries is a whole number from 0 to {MOST_RETRIES}", "leave it out for 2", "retries")
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
@@ -25,6 +25,9 @@ def words(trigger: Trigger) -> str:
     if trigger.event == "timer.at":
         return f"once, at {quoted(trigger.at[:16].replace('T', ' '))} UTC"
     fields = " and ".join(f"{quoted(each.field)} is {quoted(each.value)}" for each in trigger.filters)
+    if not trigger.event.startswith("event."):
+        what = "something is sent to its URL" if trigger.event == "hook.received" else f"{quoted(trigger.event)} comes"
+        return f"when {what}" + (f", where {fields}" if fields else "")
     return f"when you send {quoted(trigger.event.removeprefix('event.'))}" + (f", where {fields}" if fields else "")
 
 
@@ -46,7 +49,7 @@ def starts(program: control.Program, title: str) -> None:
         grid([[f"  {words(each)}", rules(each), (each.source, "dim")] for each in program.triggers])
 
 
-def programs(found: Iterable[pb.ArmedProgram]) -> None:
+def programs(found: Sequence[pb.ArmedProgram]) -> None:
     rows: list[list[Cell]] = []
     for each in found:
         for at, held in enumerate(each.triggers):
@@ -57,6 +60,16 @@ def programs(found: Iterable[pb.ArmedProgram]) -> None:
                 " · ".join(filter(None, waits)) if not at else "",
             ])  # fmt: skip
     table(["ID", "PROGRAM", "STARTS IT", "STATE", "UNDER WAY"], rows, "nothing is armed: agentos arm PROGRAM")
+    hooks(held for each in found for held in each.triggers)
+
+
+def hooks(found: Iterable[pb.ArmedTrigger]) -> None:
+    """Where hooks are called, each on a line of its own, so that it can be copied whole."""
+    for each in found:
+        if each.url:
+            console().print(Text(f"{each.id}  {quoted(each.url)}"), soft_wrap=True)
+        if each.trouble:
+            console().print(Text(f"{each.id}  nothing comes: {quoted(each.trouble)}", "yellow"), soft_wrap=True)
 
 
 def paused(found: Iterable[pb.ArmedProgram]) -> list[str]:
@@ -113,7 +126,14 @@ def program(found: pb.ArmedProgram) -> dict[str, Value]:
 
 def armed(found: pb.ArmedTrigger) -> dict[str, Value]:
     times = {"next": found.next_ms or None, "last": found.last_ms or None}
-    return {"id": found.id, "enabled": found.enabled, **times, **values.trigger(found.trigger)}
+    return {
+        "id": found.id,
+        "enabled": found.enabled,
+        **times,
+        **values.trigger(found.trigger),
+        "url": found.url or None,
+        "trouble": found.trouble or None,
+    }
 
 
 def waiting(found: pb.WaitingEvent) -> dict[str, Value]:

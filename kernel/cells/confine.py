@@ -21,8 +21,8 @@ The profile is one JSON object. `command` is required, all else has the narrowes
 
 A path that does not exist gives nothing. Python itself (its prefix, its libraries, the source tree of an editable
 install) is always readable and executable, and so are the system's shared libraries and time zones. The server keeps
-descriptors 0 to 5 and nothing else: null, output, errors, boot pipe, ready pipe, lane. An unknown key, a wrong type or
-a relative path ends the launcher with status 78 before anything is started.
+descriptors 0 to 6 and nothing else: null, output, errors, boot pipe, ready pipe, lane, and what listens, if it was
+given that. An unknown key, a wrong type or a relative path ends the launcher with status 78 before anything is started.
 
 Missing walls are named on standard error, one line each, `wall missing: NAME: NOTE`. A server that was exec'd must
 call `prctl(PR_SET_DUMPABLE, 0)` itself: an exec makes a process dumpable again.
@@ -43,7 +43,7 @@ from agentos.kernel.cells.landlock import Rule
 from agentos.kernel.cells.syscalls import machine, number
 
 BAD_PROFILE: Final = 78
-_KEPT: Final = range(6)
+_KEPT: Final = range(7)
 _MOST_PROFILE: Final = 1 << 20
 _GIB: Final = 1 << 30
 

@@ -22,7 +22,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,9 @@ STOPS_WITHIN_S = 6.0
 KEPT_OUTPUT = 16_384
 MAX_SOCKET_PATH = 103
 DESCRIBE = "/agentos.v1.CapabilityService/Describe"
-LANE = 5
+WATCH = "/agentos.v1.CapabilityService/Watch"
+ACKNOWLEDGE = "/agentos.v1.CapabilityService/Acknowledge"
+LANE, LISTENER, TOLD = 5, 6, 7
 CHANNEL = (
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
@@ -81,8 +83,9 @@ class Profile(msgspec.Struct, frozen=True):
 class Server:
     """A server from its start to its end. `folders` is what it can reach: "read" or "write" by path."""
 
-    def __init__(self, rule: CapabilityRule, folders: Mapping[str, str]) -> None:
+    def __init__(self, rule: CapabilityRule, folders: Mapping[str, str], listener: socket.socket | None = None) -> None:
         self.rule = rule
+        self._listener = listener
         self.folders = folders
         self.began = time.monotonic()
         self.output = b""
@@ -103,6 +106,7 @@ class Server:
         self._place = Path(tempfile.mkdtemp(prefix=f"{self.rule.name[:12]}-", dir=runtime))
         listens = str(self._place / "s")
         boot: dict[str, object] = {"socket": listens, "key": self._key.hex(), "lane": LANE}
+        boot |= {"listener": LISTENER} if self._listener else {}
         boot |= {"forbidden": forbidden, "keeps": dict(keeps), "settings": settings(self.rule)}
         ready = self._spawn(profile(self.rule, self.folders, str(self._place)), json.dumps(boot).encode())
         try:
@@ -124,8 +128,9 @@ class Server:
         with theirs, tempfile.TemporaryFile(dir=self._place) as told:
             told.write(msgspec.json.encode(walls))
             told.seek(0)
-            given = {1: output_in, 2: output_in, 3: boot_out, 4: ready_in, LANE: theirs.fileno(), 6: told.fileno()}
-            self.pid = spawn([sys.executable, "-I", "-m", "agentos.kernel.cells.confine", "6"], given)
+            given = {1: output_in, 2: output_in, 3: boot_out, 4: ready_in, LANE: theirs.fileno(), TOLD: told.fileno()}
+            given |= {LISTENER: self._listener.fileno()} if self._listener else {}
+            self.pid = spawn([sys.executable, "-I", "-m", "agentos.kernel.cells.confine", str(TOLD)], given)
         for fd in (boot_out, ready_in, output_in):
             os.close(fd)
         with suppress(BrokenPipeError), os.fdopen(boot_in, "wb") as pipe:
@@ -195,6 +200,27 @@ class Server:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    async def watch(self, wanted: capability_pb2.WatchRequest) -> AsyncIterator[capability_pb2.WatchResponse]:
+        """What it tells of, until it ends. Raises CallFailed."""
+        request = wanted.SerializeToString()
+        context = capability_pb2.CallContext(deadline_unix_ms=int((time.time() + READY_WITHIN_S) * 1000))
+        told, mark = self._sealed(WATCH, request, context)
+        sealed = (seal.CONTEXT, told), (seal.SEAL, mark)
+        call: aio.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(WATCH)
+        try:
+            async for raw in call(request, metadata=sealed):
+                yield capability_pb2.WatchResponse.FromString(raw)
+        except aio.AioRpcError as problem:
+            raise failed(self.rule.name, problem) from None
+        except DecodeError:
+            raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} told of nonsense") from None
+
+    async def acknowledge(self, event: str, taken: capability_pb2.Taken.ValueType) -> None:
+        """Say what became of an event. Raises CallFailed."""
+        asked = capability_pb2.AcknowledgeRequest(id=event, taken=taken)
+        context = capability_pb2.CallContext(deadline_unix_ms=int((time.time() + READY_WITHIN_S) * 1000))
+        await self.call(ACKNOWLEDGE, asked.SerializeToString(), context)
 
     def _broke(self) -> None:
         """The way to it broke, or it said what no server says."""
@@ -286,6 +312,12 @@ def settings(rule: CapabilityRule) -> dict[str, str]:
     made = {name: os.environ.get(f"AGENTOS_{rule.name}_{name}".upper(), "") for name, _ in rule.settings}
     made |= {name: os.path.realpath(made[name]) for name, kind in rule.settings if kind == "file" and made[name]}
     return {name: value for name, value in made.items() if value}
+
+
+def port(rule: CapabilityRule) -> int:
+    """Where what is handed to it listens."""
+    made = settings(rule).get("port", "")
+    return int(made) if made.isdecimal() else rule.listens
 
 
 def _files(rule: CapabilityRule) -> list[str]:

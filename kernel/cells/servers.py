@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import time
 from collections.abc import Coroutine, Mapping
@@ -23,7 +24,7 @@ from pathlib import Path
 import msgspec
 from google.protobuf.message import DecodeError
 
-from agentos.kernel.cells.launch import CallFailed, Server
+from agentos.kernel.cells.launch import CallFailed, Server, port
 from agentos.manifest.rules import CapabilityRule, Catalog
 from agentos.v1 import capability_pb2, error_pb2, seal
 
@@ -94,6 +95,8 @@ class Servers:
         self._seats: dict[str, Seat] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alive: set[Server] = set()
+        # Kept while it is watched: who calls while a server is exchanged for another waits, and is not turned away.
+        self._listeners: dict[str, socket.socket] = {}
 
     async def call(self, capability: str, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
         """The reply to a request of this method, /agentos.v1.FilesService/Read. Raises CallFailed.
@@ -157,6 +160,18 @@ class Servers:
         # Only now: who asks for the same while it is widened has to wait for that.
         seat.noted.update(dict.fromkeys(fresh, now))
 
+    async def watcher(self, capability: str) -> Server:
+        """A server of its own, to be watched and then killed by who asked for it. Raises CallFailed."""
+        seat = Seat(self._seat(capability).rule)
+        if seat.rule.listens and capability not in self._listeners:
+            self._listeners[capability] = listening(seat.rule)
+        return await self._start(seat, self._listeners.get(capability))
+
+    def unwatched(self, capability: str) -> None:
+        """Nobody watches it any more: who calls is turned away."""
+        if listener := self._listeners.pop(capability, None):
+            listener.close()
+
     def states(self) -> dict[str, State]:
         return {name: _state(seat) for name, seat in self._seats.items()}
 
@@ -174,6 +189,8 @@ class Servers:
             task.cancel()
         ending = (server.kill() for server in tuple(self._alive))
         await asyncio.gather(*ending, *self._tasks, return_exceptions=True)
+        for capability in list(self._listeners):
+            self.unwatched(capability)
 
     # ---- starting and restarting
 
@@ -216,12 +233,12 @@ class Servers:
         await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
         return await self._start(seat)
 
-    async def _start(self, seat: Seat) -> Server:
+    async def _start(self, seat: Seat, listener: socket.socket | None = None) -> Server:
         keeps = {name: _kept(name) for name in seat.rule.keeps}
         folders = seat.folders(time.monotonic()) | dict.fromkeys(keeps.values(), "write")
         if seat.rule.folders != ("granted",):
             folders |= dict.fromkeys(map(_at_home, seat.rule.folders), "write")
-        server = Server(seat.rule, folders)
+        server = Server(seat.rule, folders, listener)
         self._alive.add(server)
         server.ended.add_done_callback(lambda _: self._alive.discard(server))
         try:
@@ -251,6 +268,15 @@ class Servers:
             return
         known = seat.roots.get(path, ("read", 0.0))[0]
         seat.roots[path] = ("write" if "write" in (how, known) else "read", now)
+
+
+def listening(rule: CapabilityRule) -> socket.socket:
+    """What listens for a server that has no network, on loopback alone. Raises CallFailed."""
+    try:
+        return socket.create_server(("127.0.0.1", port(rule)), backlog=64)
+    except (OSError, OverflowError):
+        reason = f"port {port(rule)} is taken: set AGENTOS_{rule.name.upper()}_PORT to one that is free"
+        raise CallFailed(error_pb2.CODE_UNAVAILABLE, reason) from None
 
 
 def covers(has: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

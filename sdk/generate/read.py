@@ -50,7 +50,7 @@ def modules(image: FileDescriptorSet, by_hand: Container[str] = ()) -> Iterator[
     index = Index(image)
     for file in image.file:
         for service in file.service:
-            if service.options.HasExtension(proto.capability):
+            if service.options.HasExtension(proto.capability) and service.method:
                 full = f".{file.package}.{service.name}"
                 yield _Reader(index, full, service, file.name, by_hand).module
 

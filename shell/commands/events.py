@@ -45,6 +45,7 @@ def arm(
     if not common.answer(shown):
         for each in said.triggers:
             say(f"{each.id}: {armed.words(each.trigger)}")
+        armed.hooks(said.triggers)
         say(f"{said.program.name} is armed: agentos triggers lists it, agentos disarm ends it")
     return 0
 

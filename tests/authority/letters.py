@@ -76,4 +76,4 @@ def write_capability(folder: Path, file: descriptor_pb2.FileDescriptorProto, tom
 
 
 def shipped(*more: Path) -> Catalog:
-    return load([*(REPOSITORY / "capabilities" / name for name in ("files", "net", "pages")), *more])
+    return load([*(REPOSITORY / "capabilities" / name for name in ("files", "hook", "net", "pages")), *more])

@@ -263,6 +263,7 @@ class Capability(_message.Message):
     ABOUT_FIELD_NUMBER: _builtins.int
     NEVER_FIELD_NUMBER: _builtins.int
     GOVERN_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     about: _builtins.str
     """One line for `agentos capabilities` and `agentos explain`."""
     @_builtins.property
@@ -273,16 +274,21 @@ class Capability(_message.Message):
     def govern(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Paths where a change executes or configures something: each call that is not OBSERVE counts as GOVERN there."""
 
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What its server may tell of while it is watched: received. A manifest names it with the capability: hook.received."""
+
     def __init__(
         self,
         *,
         about: _builtins.str = ...,
         never: _abc.Iterable[_builtins.str] | None = ...,
         govern: _abc.Iterable[_builtins.str] | None = ...,
+        events: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "govern", b"govern", "never", b"never"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "events", b"events", "govern", b"govern", "never", b"never"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentos/v1/capability.proto\x12\nagentos.v1\"3\n\x05\x42ound\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values\"2\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"{\n\x06Secret\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n\x05value\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05value\x12\x16\n\x06places\x18\x03 \x03(\tR\x06places\x12\x16\n\x06header\x18\x04 \x01(\tR\x06header\x12\x12\n\x04\x66orm\x18\x05 \x01(\tR\x04\x66orm\"\xa9\x02\n\x0b\x43\x61llContext\x12\x14\n\x05nonce\x18\x01 \x01(\x0cR\x05nonce\x12(\n\x10\x64\x65\x61\x64line_unix_ms\x18\x02 \x01(\x03R\x0e\x64\x65\x61\x64lineUnixMs\x12\'\n\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\x12)\n\x06\x62ounds\x18\x04 \x03(\x0b\x32\x11.agentos.v1.BoundR\x06\x62ounds\x12,\n\x07targets\x18\x05 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\x12\x10\n\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n\x07program\x18\x07 \x01(\tR\x07program\x12,\n\x07secrets\x18\x08 \x03(\x0b\x32\x12.agentos.v1.SecretR\x07secrets\"\x11\n\x0f\x44\x65scribeRequest\"B\n\x10\x44\x65scribeResponse\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\x12\x12\n\x04lane\x18\x02 \x01(\x08R\x04lane\"\x0f\n\rHealthRequest\"\x10\n\x0eHealthResponse\"B\n\x0ePrepareRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\"?\n\x0fPrepareResponse\x12,\n\x07targets\x18\x01 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\"\\\n\rLookUpRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\x12\x19\n\x08since_ms\x18\x03 \x01(\x03R\x07sinceMs\"L\n\x0eLookUpResponse\x12$\n\x04\x66\x61te\x18\x01 \x01(\x0e\x32\x10.agentos.v1.FateR\x04\x66\x61te\x12\x14\n\x05reply\x18\x02 \x01(\x0cR\x05reply\"\x0e\n\x0cWatchRequest\"M\n\rWatchResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07payload\x18\x03 \x01(\tR\x07payload*A\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x11\n\rFATE_HAPPENED\x10\x01\x12\x10\n\x0c\x46\x41TE_DID_NOT\x10\x02\x32\xe0\x02\n\x11\x43\x61pabilityService\x12\x45\n\x08\x44\x65scribe\x12\x1b.agentos.v1.DescribeRequest\x1a\x1c.agentos.v1.DescribeResponse\x12?\n\x06Health\x12\x19.agentos.v1.HealthRequest\x1a\x1a.agentos.v1.HealthResponse\x12\x42\n\x07Prepare\x12\x1a.agentos.v1.PrepareRequest\x1a\x1b.agentos.v1.PrepareResponse\x12?\n\x06LookUp\x12\x19.agentos.v1.LookUpRequest\x1a\x1a.agentos.v1.LookUpResponse\x12>\n\x05Watch\x12\x18.agentos.v1.WatchRequest\x1a\x19.agentos.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentos/v1/capability.proto\x12\nagentos.v1\"3\n\x05\x42ound\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values\"2\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"{\n\x06Secret\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n\x05value\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05value\x12\x16\n\x06places\x18\x03 \x03(\tR\x06places\x12\x16\n\x06header\x18\x04 \x01(\tR\x06header\x12\x12\n\x04\x66orm\x18\x05 \x01(\tR\x04\x66orm\"\xa9\x02\n\x0b\x43\x61llContext\x12\x14\n\x05nonce\x18\x01 \x01(\x0cR\x05nonce\x12(\n\x10\x64\x65\x61\x64line_unix_ms\x18\x02 \x01(\x03R\x0e\x64\x65\x61\x64lineUnixMs\x12\'\n\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\x12)\n\x06\x62ounds\x18\x04 \x03(\x0b\x32\x11.agentos.v1.BoundR\x06\x62ounds\x12,\n\x07targets\x18\x05 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\x12\x10\n\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n\x07program\x18\x07 \x01(\tR\x07program\x12,\n\x07secrets\x18\x08 \x03(\x0b\x32\x12.agentos.v1.SecretR\x07secrets\"\x11\n\x0f\x44\x65scribeRequest\"B\n\x10\x44\x65scribeResponse\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\x12\x12\n\x04lane\x18\x02 \x01(\x08R\x04lane\"\x0f\n\rHealthRequest\"\x10\n\x0eHealthResponse\"B\n\x0ePrepareRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\"?\n\x0fPrepareResponse\x12,\n\x07targets\x18\x01 \x03(\x0b\x32\x12.agentos.v1.TargetR\x07targets\"\\\n\rLookUpRequest\x12\x16\n\x06\x61\x63tion\x18\x01 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07request\x18\x02 \x01(\x0cR\x07request\x12\x19\n\x08since_ms\x18\x03 \x01(\x03R\x07sinceMs\"L\n\x0eLookUpResponse\x12$\n\x04\x66\x61te\x18\x01 \x01(\x0e\x32\x10.agentos.v1.FateR\x04\x66\x61te\x12\x14\n\x05reply\x18\x02 \x01(\x0cR\x05reply\":\n\x0cWatchRequest\x12*\n\x06wanted\x18\x01 \x03(\x0b\x32\x12.agentos.v1.WantedR\x06wanted\"\x8c\x01\n\x06Wanted\x12\x18\n\x07trigger\x18\x01 \x01(\tR\x07trigger\x12\x14\n\x05\x65vent\x18\x02 \x01(\tR\x05\x65vent\x12\x1b\n\x06secret\x18\x03 \x01(\tB\x03\x80\x01\x01R\x06secret\x12\x18\n\x07headers\x18\x04 \x03(\tR\x07headers\x12\x1b\n\tid_header\x18\x05 \x01(\tR\x08idHeader\"g\n\rWatchResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07payload\x18\x03 \x01(\tR\x07payload\x12\x18\n\x07trigger\x18\x04 \x01(\tR\x07trigger\"M\n\x12\x41\x63knowledgeRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\'\n\x05taken\x18\x02 \x01(\x0e\x32\x11.agentos.v1.TakenR\x05taken\"\x15\n\x13\x41\x63knowledgeResponse*A\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x11\n\rFATE_HAPPENED\x10\x01\x12\x10\n\x0c\x46\x41TE_DID_NOT\x10\x02*V\n\x05Taken\x12\x15\n\x11TAKEN_UNSPECIFIED\x10\x00\x12\x0e\n\nTAKEN_KEPT\x10\x01\x12\x13\n\x0fTAKEN_DUPLICATE\x10\x02\x12\x11\n\rTAKEN_NO_ROOM\x10\x03\x32\xb0\x03\n\x11\x43\x61pabilityService\x12\x45\n\x08\x44\x65scribe\x12\x1b.agentos.v1.DescribeRequest\x1a\x1c.agentos.v1.DescribeResponse\x12?\n\x06Health\x12\x19.agentos.v1.HealthRequest\x1a\x1a.agentos.v1.HealthResponse\x12\x42\n\x07Prepare\x12\x1a.agentos.v1.PrepareRequest\x1a\x1b.agentos.v1.PrepareResponse\x12?\n\x06LookUp\x12\x19.agentos.v1.LookUpRequest\x1a\x1a.agentos.v1.LookUpResponse\x12>\n\x05Watch\x12\x18.agentos.v1.WatchRequest\x1a\x19.agentos.v1.WatchResponse0\x01\x12N\n\x0b\x41\x63knowledge\x12\x1e.agentos.v1.AcknowledgeRequest\x1a\x1f.agentos.v1.AcknowledgeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SECRET'].fields_by_name['value']._loaded_options = None
   _globals['_SECRET'].fields_by_name['value']._serialized_options = b'\200\001\001'
-  _globals['_FATE']._serialized_start=1095
-  _globals['_FATE']._serialized_end=1160
+  _globals['_WANTED'].fields_by_name['secret']._loaded_options = None
+  _globals['_WANTED'].fields_by_name['secret']._serialized_options = b'\200\001\001'
+  _globals['_FATE']._serialized_start=1410
+  _globals['_FATE']._serialized_end=1475
+  _globals['_TAKEN']._serialized_start=1477
+  _globals['_TAKEN']._serialized_end=1563
   _globals['_BOUND']._serialized_start=43
   _globals['_BOUND']._serialized_end=94
   _globals['_TARGET']._serialized_start=96
@@ -60,9 +64,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKUPRESPONSE']._serialized_start=922
   _globals['_LOOKUPRESPONSE']._serialized_end=998
   _globals['_WATCHREQUEST']._serialized_start=1000
-  _globals['_WATCHREQUEST']._serialized_end=1014
-  _globals['_WATCHRESPONSE']._serialized_start=1016
-  _globals['_WATCHRESPONSE']._serialized_end=1093
-  _globals['_CAPABILITYSERVICE']._serialized_start=1163
-  _globals['_CAPABILITYSERVICE']._serialized_end=1515
+  _globals['_WATCHREQUEST']._serialized_end=1058
+  _globals['_WANTED']._serialized_start=1061
+  _globals['_WANTED']._serialized_end=1201
+  _globals['_WATCHRESPONSE']._serialized_start=1203
+  _globals['_WATCHRESPONSE']._serialized_end=1306
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1308
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1385
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1387
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1408
+  _globals['_CAPABILITYSERVICE']._serialized_start=1566
+  _globals['_CAPABILITYSERVICE']._serialized_end=1998
 # @@protoc_insertion_point(module_scope)

@@ -51,6 +51,33 @@ FATE_DID_NOT: Fate.ValueType  # 2
 """It did not, and will not any more."""
 Global___Fate: _TypeAlias = Fate  # noqa: Y015
 
+class _Taken:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TakenEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Taken.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAKEN_UNSPECIFIED: _Taken.ValueType  # 0
+    """It is not one that was asked for, or not well formed: telling of it again is of no use."""
+    TAKEN_KEPT: _Taken.ValueType  # 1
+    """On disk."""
+    TAKEN_DUPLICATE: _Taken.ValueType  # 2
+    """It was there already."""
+    TAKEN_NO_ROOM: _Taken.ValueType  # 3
+    """Not now: too much waits, or nothing can be recorded. It may be told of again later."""
+
+class Taken(_Taken, metaclass=_TakenEnumTypeWrapper): ...
+
+TAKEN_UNSPECIFIED: Taken.ValueType  # 0
+"""It is not one that was asked for, or not well formed: telling of it again is of no use."""
+TAKEN_KEPT: Taken.ValueType  # 1
+"""On disk."""
+TAKEN_DUPLICATE: Taken.ValueType  # 2
+"""It was there already."""
+TAKEN_NO_ROOM: Taken.ValueType  # 3
+"""Not now: too much waits, or nothing can be recorded. It may be told of again later."""
+Global___Taken: _TypeAlias = Taken  # noqa: Y015
+
 @_typing.final
 class Bound(_message.Message):
     """One bound of the grant that a call is made under."""
@@ -366,6 +393,122 @@ Global___LookUpResponse: _TypeAlias = LookUpResponse  # noqa: Y015
 class WatchRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    WANTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wanted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Wanted]:
+        """The triggers that are armed and on, and may have what they ask for."""
+
+    def __init__(
+        self,
+        *,
+        wanted: _abc.Iterable[Global___Wanted] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRequest: _TypeAlias = WatchRequest  # noqa: Y015
+
+@_typing.final
+class Wanted(_message.Message):
+    """One trigger that waits for events of this capability."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    ID_HEADER_FIELD_NUMBER: _builtins.int
+    trigger: _builtins.str
+    """Its id, which events repeat that are for it alone."""
+    event: _builtins.str
+    """Which event, without the capability: received."""
+    secret: _builtins.str
+    """What a stranger has to know to send it something; made for this trigger. Empty where the event has no secret."""
+    id_header: _builtins.str
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a request: the headers that are handed on, and the one that names the event; lower case."""
+
+    def __init__(
+        self,
+        *,
+        trigger: _builtins.str = ...,
+        event: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        headers: _abc.Iterable[_builtins.str] | None = ...,
+        id_header: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "headers", b"headers", "id_header", b"id_header", "secret", b"secret", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Wanted: _TypeAlias = Wanted  # noqa: Y015
+
+@_typing.final
+class WatchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The same for the same happening, so that it is delivered once."""
+    name: _builtins.str
+    """Its name without the capability: changed."""
+    payload: _builtins.str
+    """JSON."""
+    trigger: _builtins.str
+    """The trigger it is for; empty: for each that asked for an event of this name."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        payload: _builtins.str = ...,
+        trigger: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "payload", b"payload", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchResponse: _TypeAlias = WatchResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The id of the event."""
+    taken: Global___Taken.ValueType
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        taken: Global___Taken.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeRequest: _TypeAlias = AcknowledgeRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
     def __init__(
         self,
     ) -> None: ...
@@ -375,32 +518,4 @@ class WatchRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___WatchRequest: _TypeAlias = WatchRequest  # noqa: Y015
-
-@_typing.final
-class WatchResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ID_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    PAYLOAD_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """The same for the same happening, so that it is delivered once."""
-    name: _builtins.str
-    """Its name without the capability: changed."""
-    payload: _builtins.str
-    """JSON."""
-    def __init__(
-        self,
-        *,
-        id: _builtins.str = ...,
-        name: _builtins.str = ...,
-        payload: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "payload", b"payload"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___WatchResponse: _TypeAlias = WatchResponse  # noqa: Y015
+Global___AcknowledgeResponse: _TypeAlias = AcknowledgeResponse  # noqa: Y015

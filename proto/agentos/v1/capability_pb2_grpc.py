@@ -59,6 +59,11 @@ class CapabilityServiceStub:
                 request_serializer=agentos_dot_v1_dot_capability__pb2.WatchRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_capability__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.Acknowledge = channel.unary_unary(
+                '/agentos.v1.CapabilityService/Acknowledge',
+                request_serializer=agentos_dot_v1_dot_capability__pb2.AcknowledgeRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_capability__pb2.AcknowledgeResponse.FromString,
+                _registered_method=True)
 
 
 class CapabilityServiceServicer:
@@ -93,7 +98,15 @@ class CapabilityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Events as they happen, until the kernel hangs up. A server without events ends the stream at once.
+        """Events as they happen, until the kernel hangs up. A server without events ends the stream at once. It is asked of a
+        process of its own, which serves no other call, and asked anew, of a new process, when what is wanted changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Acknowledge(self, request, context):
+        """What became of an event that Watch told of: whoever waits for it to be on disk is answered now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,6 +139,11 @@ def add_CapabilityServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=agentos_dot_v1_dot_capability__pb2.WatchRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_capability__pb2.WatchResponse.SerializeToString,
+            ),
+            'Acknowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Acknowledge,
+                    request_deserializer=agentos_dot_v1_dot_capability__pb2.AcknowledgeRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_capability__pb2.AcknowledgeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +281,33 @@ class CapabilityService:
             '/agentos.v1.CapabilityService/Watch',
             agentos_dot_v1_dot_capability__pb2.WatchRequest.SerializeToString,
             agentos_dot_v1_dot_capability__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Acknowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.CapabilityService/Acknowledge',
+            agentos_dot_v1_dot_capability__pb2.AcknowledgeRequest.SerializeToString,
+            agentos_dot_v1_dot_capability__pb2.AcknowledgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,7 +51,11 @@ class CapabilityServiceStub:
     LookUp: _grpc.UnaryUnaryMultiCallable[_capability_pb2.LookUpRequest, _capability_pb2.LookUpResponse]
     """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _grpc.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]
-    """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+    """Events as they happen, until the kernel hangs up. A server without events ends the stream at once. It is asked of a
+    process of its own, which serves no other call, and asked anew, of a new process, when what is wanted changes.
+    """
+    Acknowledge: _grpc.UnaryUnaryMultiCallable[_capability_pb2.AcknowledgeRequest, _capability_pb2.AcknowledgeResponse]
+    """What became of an event that Watch told of: whoever waits for it to be on disk is answered now."""
 
 @_typing.type_check_only
 class CapabilityServiceAsyncStub(CapabilityServiceStub):
@@ -65,7 +69,11 @@ class CapabilityServiceAsyncStub(CapabilityServiceStub):
     LookUp: _aio.UnaryUnaryMultiCallable[_capability_pb2.LookUpRequest, _capability_pb2.LookUpResponse]  # type: ignore[assignment]
     """Says, without effect, whether a call happened whose answer never came: for actions that are AGAIN_LOOK_UP."""
     Watch: _aio.UnaryStreamMultiCallable[_capability_pb2.WatchRequest, _capability_pb2.WatchResponse]  # type: ignore[assignment]
-    """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+    """Events as they happen, until the kernel hangs up. A server without events ends the stream at once. It is asked of a
+    process of its own, which serves no other call, and asked anew, of a new process, when what is wanted changes.
+    """
+    Acknowledge: _aio.UnaryUnaryMultiCallable[_capability_pb2.AcknowledgeRequest, _capability_pb2.AcknowledgeResponse]  # type: ignore[assignment]
+    """What became of an event that Watch told of: whoever waits for it to be on disk is answered now."""
 
 class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -106,6 +114,16 @@ class CapabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _capability_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_capability_pb2.WatchResponse], _abc.AsyncIterator[_capability_pb2.WatchResponse]]:
-        """Events as they happen, until the kernel hangs up. A server without events ends the stream at once."""
+        """Events as they happen, until the kernel hangs up. A server without events ends the stream at once. It is asked of a
+        process of its own, which serves no other call, and asked anew, of a new process, when what is wanted changes.
+        """
+
+    @_abc_1.abstractmethod
+    def Acknowledge(
+        self,
+        request: _capability_pb2.AcknowledgeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capability_pb2.AcknowledgeResponse, _abc.Awaitable[_capability_pb2.AcknowledgeResponse]]:
+        """What became of an event that Watch told of: whoever waits for it to be on disk is answered now."""
 
 def add_CapabilityServiceServicer_to_server(servicer: CapabilityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from agentos.v1 import control_pb2 as agentos_dot_v1_dot_control__pb2
 from agentos.v1 import trigger_pb2 as agentos_dot_v1_dot_trigger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61gentos/v1/events.proto\x12\nagentos.v1\x1a\x18\x61gentos/v1/control.proto\x1a\x18\x61gentos/v1/trigger.proto\"\xc1\x01\n\nArmRequest\x12*\n\x06source\x18\x01 \x01(\x0b\x32\x12.agentos.v1.SourceR\x06source\x12!\n\x0cstart_folder\x18\x02 \x01(\tR\x0bstartFolder\x12\x1f\n\x0bhome_folder\x18\x03 \x01(\tR\nhomeFolder\x12\x1c\n\tconfirmed\x18\x04 \x01(\x08R\tconfirmed\x12%\n\x0egrant_manifest\x18\x05 \x01(\x08R\rgrantManifest\"\x9e\x01\n\x0b\x41rmResponse\x12-\n\x07program\x18\x01 \x01(\x0b\x32\x13.agentos.v1.ProgramR\x07program\x12*\n\x06prompt\x18\x02 \x01(\x0b\x32\x12.agentos.v1.PromptR\x06prompt\x12\x34\n\x08triggers\x18\x03 \x03(\x0b\x32\x18.agentos.v1.ArmedTriggerR\x08triggers\"\x99\x01\n\x0c\x41rmedTrigger\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x07trigger\x18\x02 \x01(\x0b\x32\x13.agentos.v1.TriggerR\x07trigger\x12\x18\n\x07\x65nabled\x18\x03 \x01(\x08R\x07\x65nabled\x12\x17\n\x07next_ms\x18\x04 \x01(\x03R\x06nextMs\x12\x17\n\x07last_ms\x18\x05 \x01(\x03R\x06lastMs\"\x87\x02\n\x0c\x41rmedProgram\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n\x06\x64igest\x18\x03 \x01(\tR\x06\x64igest\x12\x19\n\x08\x61rmed_ms\x18\x04 \x01(\x03R\x07\x61rmedMs\x12\x34\n\x08triggers\x18\x05 \x03(\x0b\x32\x18.agentos.v1.ArmedTriggerR\x08triggers\x12\x18\n\x07waiting\x18\x06 \x01(\x05R\x07waiting\x12\x12\n\x04runs\x18\x07 \x03(\tR\x04runs\x12\x16\n\x06paused\x18\x08 \x01(\tR\x06paused\x12\x1a\n\x08\x66\x61ilures\x18\t \x01(\x05R\x08\x66\x61ilures\")\n\rDisarmRequest\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\">\n\x0e\x44isarmResponse\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n\x07\x64ropped\x18\x02 \x01(\x05R\x07\x64ropped\"\x12\n\x10ListArmedRequest\"I\n\x11ListArmedResponse\x12\x34\n\x08programs\x18\x01 \x03(\x0b\x32\x18.agentos.v1.ArmedProgramR\x08programs\"3\n\rSwitchRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n\x02on\x18\x02 \x01(\x08R\x02on\"\x10\n\x0eSwitchResponse\"\'\n\x0b\x46ireRequest\x12\x18\n\x07trigger\x18\x01 \x01(\tR\x07trigger\"$\n\x0c\x46ireResponse\x12\x14\n\x05\x65vent\x18\x01 \x01(\tR\x05\x65vent\"J\n\x10SendEventRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\tR\x04\x64\x61ta\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\"u\n\x11SendEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tduplicate\x18\x02 \x01(\x08R\tduplicate\x12\x1a\n\x08triggers\x18\x03 \x01(\x05R\x08triggers\x12\x16\n\x06sealed\x18\x04 \x01(\x08R\x06sealed\"\x13\n\x11ListEventsRequest\"v\n\x12ListEventsResponse\x12\x32\n\x07waiting\x18\x01 \x03(\x0b\x32\x18.agentos.v1.WaitingEventR\x07waiting\x12,\n\x04\x64\x65\x61\x64\x18\x02 \x03(\x0b\x32\x18.agentos.v1.WaitingEventR\x04\x64\x65\x61\x64\"\xd2\x01\n\x0cWaitingEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07trigger\x18\x03 \x01(\tR\x07trigger\x12\x18\n\x07program\x18\x04 \x01(\tR\x07program\x12\x12\n\x04path\x18\x05 \x01(\tR\x04path\x12\x13\n\x05\x61t_ms\x18\x06 \x01(\x03R\x04\x61tMs\x12\x10\n\x03run\x18\x07 \x01(\tR\x03run\x12\x14\n\x05tries\x18\x08 \x01(\x05R\x05tries\x12\x19\n\x08\x61\x66ter_ms\x18\t \x01(\x03R\x07\x61\x66terMs\"$\n\x12ReplayEventRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"1\n\x13ReplayEventResponse\x12\x1a\n\x08triggers\x18\x01 \x01(\x05R\x08triggers2\xb5\x04\n\rEventsService\x12\x36\n\x03\x41rm\x12\x16.agentos.v1.ArmRequest\x1a\x17.agentos.v1.ArmResponse\x12?\n\x06\x44isarm\x12\x19.agentos.v1.DisarmRequest\x1a\x1a.agentos.v1.DisarmResponse\x12H\n\tListArmed\x12\x1c.agentos.v1.ListArmedRequest\x1a\x1d.agentos.v1.ListArmedResponse\x12?\n\x06Switch\x12\x19.agentos.v1.SwitchRequest\x1a\x1a.agentos.v1.SwitchResponse\x12\x39\n\x04\x46ire\x12\x17.agentos.v1.FireRequest\x1a\x18.agentos.v1.FireResponse\x12H\n\tSendEvent\x12\x1c.agentos.v1.SendEventRequest\x1a\x1d.agentos.v1.SendEventResponse\x12K\n\nListEvents\x12\x1d.agentos.v1.ListEventsRequest\x1a\x1e.agentos.v1.ListEventsResponse\x12N\n\x0bReplayEvent\x12\x1e.agentos.v1.ReplayEventRequest\x1a\x1f.agentos.v1.ReplayEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61gentos/v1/events.proto\x12\nagentos.v1\x1a\x18\x61gentos/v1/control.proto\x1a\x18\x61gentos/v1/trigger.proto\"\xc1\x01\n\nArmRequest\x12*\n\x06source\x18\x01 \x01(\x0b\x32\x12.agentos.v1.SourceR\x06source\x12!\n\x0cstart_folder\x18\x02 \x01(\tR\x0bstartFolder\x12\x1f\n\x0bhome_folder\x18\x03 \x01(\tR\nhomeFolder\x12\x1c\n\tconfirmed\x18\x04 \x01(\x08R\tconfirmed\x12%\n\x0egrant_manifest\x18\x05 \x01(\x08R\rgrantManifest\"\x9e\x01\n\x0b\x41rmResponse\x12-\n\x07program\x18\x01 \x01(\x0b\x32\x13.agentos.v1.ProgramR\x07program\x12*\n\x06prompt\x18\x02 \x01(\x0b\x32\x12.agentos.v1.PromptR\x06prompt\x12\x34\n\x08triggers\x18\x03 \x03(\x0b\x32\x18.agentos.v1.ArmedTriggerR\x08triggers\"\xc5\x01\n\x0c\x41rmedTrigger\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x07trigger\x18\x02 \x01(\x0b\x32\x13.agentos.v1.TriggerR\x07trigger\x12\x18\n\x07\x65nabled\x18\x03 \x01(\x08R\x07\x65nabled\x12\x17\n\x07next_ms\x18\x04 \x01(\x03R\x06nextMs\x12\x17\n\x07last_ms\x18\x05 \x01(\x03R\x06lastMs\x12\x10\n\x03url\x18\x06 \x01(\tR\x03url\x12\x18\n\x07trouble\x18\x07 \x01(\tR\x07trouble\"\x87\x02\n\x0c\x41rmedProgram\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n\x06\x64igest\x18\x03 \x01(\tR\x06\x64igest\x12\x19\n\x08\x61rmed_ms\x18\x04 \x01(\x03R\x07\x61rmedMs\x12\x34\n\x08triggers\x18\x05 \x03(\x0b\x32\x18.agentos.v1.ArmedTriggerR\x08triggers\x12\x18\n\x07waiting\x18\x06 \x01(\x05R\x07waiting\x12\x12\n\x04runs\x18\x07 \x03(\tR\x04runs\x12\x16\n\x06paused\x18\x08 \x01(\tR\x06paused\x12\x1a\n\x08\x66\x61ilures\x18\t \x01(\x05R\x08\x66\x61ilures\")\n\rDisarmRequest\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\">\n\x0e\x44isarmResponse\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n\x07\x64ropped\x18\x02 \x01(\x05R\x07\x64ropped\"\x12\n\x10ListArmedRequest\"I\n\x11ListArmedResponse\x12\x34\n\x08programs\x18\x01 \x03(\x0b\x32\x18.agentos.v1.ArmedProgramR\x08programs\"3\n\rSwitchRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n\x02on\x18\x02 \x01(\x08R\x02on\"\x10\n\x0eSwitchResponse\"\'\n\x0b\x46ireRequest\x12\x18\n\x07trigger\x18\x01 \x01(\tR\x07trigger\"$\n\x0c\x46ireResponse\x12\x14\n\x05\x65vent\x18\x01 \x01(\tR\x05\x65vent\"J\n\x10SendEventRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\tR\x04\x64\x61ta\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\"u\n\x11SendEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tduplicate\x18\x02 \x01(\x08R\tduplicate\x12\x1a\n\x08triggers\x18\x03 \x01(\x05R\x08triggers\x12\x16\n\x06sealed\x18\x04 \x01(\x08R\x06sealed\"\x13\n\x11ListEventsRequest\"v\n\x12ListEventsResponse\x12\x32\n\x07waiting\x18\x01 \x03(\x0b\x32\x18.agentos.v1.WaitingEventR\x07waiting\x12,\n\x04\x64\x65\x61\x64\x18\x02 \x03(\x0b\x32\x18.agentos.v1.WaitingEventR\x04\x64\x65\x61\x64\"\xd2\x01\n\x0cWaitingEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07trigger\x18\x03 \x01(\tR\x07trigger\x12\x18\n\x07program\x18\x04 \x01(\tR\x07program\x12\x12\n\x04path\x18\x05 \x01(\tR\x04path\x12\x13\n\x05\x61t_ms\x18\x06 \x01(\x03R\x04\x61tMs\x12\x10\n\x03run\x18\x07 \x01(\tR\x03run\x12\x14\n\x05tries\x18\x08 \x01(\x05R\x05tries\x12\x19\n\x08\x61\x66ter_ms\x18\t \x01(\x03R\x07\x61\x66terMs\"$\n\x12ReplayEventRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"1\n\x13ReplayEventResponse\x12\x1a\n\x08triggers\x18\x01 \x01(\x05R\x08triggers2\xb5\x04\n\rEventsService\x12\x36\n\x03\x41rm\x12\x16.agentos.v1.ArmRequest\x1a\x17.agentos.v1.ArmResponse\x12?\n\x06\x44isarm\x12\x19.agentos.v1.DisarmRequest\x1a\x1a.agentos.v1.DisarmResponse\x12H\n\tListArmed\x12\x1c.agentos.v1.ListArmedRequest\x1a\x1d.agentos.v1.ListArmedResponse\x12?\n\x06Switch\x12\x19.agentos.v1.SwitchRequest\x1a\x1a.agentos.v1.SwitchResponse\x12\x39\n\x04\x46ire\x12\x17.agentos.v1.FireRequest\x1a\x18.agentos.v1.FireResponse\x12H\n\tSendEvent\x12\x1c.agentos.v1.SendEventRequest\x1a\x1d.agentos.v1.SendEventResponse\x12K\n\nListEvents\x12\x1d.agentos.v1.ListEventsRequest\x1a\x1e.agentos.v1.ListEventsResponse\x12N\n\x0bReplayEvent\x12\x1e.agentos.v1.ReplayEventRequest\x1a\x1f.agentos.v1.ReplayEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,39 +38,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARMRESPONSE']._serialized_start=288
   _globals['_ARMRESPONSE']._serialized_end=446
   _globals['_ARMEDTRIGGER']._serialized_start=449
-  _globals['_ARMEDTRIGGER']._serialized_end=602
-  _globals['_ARMEDPROGRAM']._serialized_start=605
-  _globals['_ARMEDPROGRAM']._serialized_end=868
-  _globals['_DISARMREQUEST']._serialized_start=870
-  _globals['_DISARMREQUEST']._serialized_end=911
-  _globals['_DISARMRESPONSE']._serialized_start=913
-  _globals['_DISARMRESPONSE']._serialized_end=975
-  _globals['_LISTARMEDREQUEST']._serialized_start=977
-  _globals['_LISTARMEDREQUEST']._serialized_end=995
-  _globals['_LISTARMEDRESPONSE']._serialized_start=997
-  _globals['_LISTARMEDRESPONSE']._serialized_end=1070
-  _globals['_SWITCHREQUEST']._serialized_start=1072
-  _globals['_SWITCHREQUEST']._serialized_end=1123
-  _globals['_SWITCHRESPONSE']._serialized_start=1125
-  _globals['_SWITCHRESPONSE']._serialized_end=1141
-  _globals['_FIREREQUEST']._serialized_start=1143
-  _globals['_FIREREQUEST']._serialized_end=1182
-  _globals['_FIRERESPONSE']._serialized_start=1184
-  _globals['_FIRERESPONSE']._serialized_end=1220
-  _globals['_SENDEVENTREQUEST']._serialized_start=1222
-  _globals['_SENDEVENTREQUEST']._serialized_end=1296
-  _globals['_SENDEVENTRESPONSE']._serialized_start=1298
-  _globals['_SENDEVENTRESPONSE']._serialized_end=1415
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1417
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1436
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1438
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1556
-  _globals['_WAITINGEVENT']._serialized_start=1559
-  _globals['_WAITINGEVENT']._serialized_end=1769
-  _globals['_REPLAYEVENTREQUEST']._serialized_start=1771
-  _globals['_REPLAYEVENTREQUEST']._serialized_end=1807
-  _globals['_REPLAYEVENTRESPONSE']._serialized_start=1809
-  _globals['_REPLAYEVENTRESPONSE']._serialized_end=1858
-  _globals['_EVENTSSERVICE']._serialized_start=1861
-  _globals['_EVENTSSERVICE']._serialized_end=2426
+  _globals['_ARMEDTRIGGER']._serialized_end=646
+  _globals['_ARMEDPROGRAM']._serialized_start=649
+  _globals['_ARMEDPROGRAM']._serialized_end=912
+  _globals['_DISARMREQUEST']._serialized_start=914
+  _globals['_DISARMREQUEST']._serialized_end=955
+  _globals['_DISARMRESPONSE']._serialized_start=957
+  _globals['_DISARMRESPONSE']._serialized_end=1019
+  _globals['_LISTARMEDREQUEST']._serialized_start=1021
+  _globals['_LISTARMEDREQUEST']._serialized_end=1039
+  _globals['_LISTARMEDRESPONSE']._serialized_start=1041
+  _globals['_LISTARMEDRESPONSE']._serialized_end=1114
+  _globals['_SWITCHREQUEST']._serialized_start=1116
+  _globals['_SWITCHREQUEST']._serialized_end=1167
+  _globals['_SWITCHRESPONSE']._serialized_start=1169
+  _globals['_SWITCHRESPONSE']._serialized_end=1185
+  _globals['_FIREREQUEST']._serialized_start=1187
+  _globals['_FIREREQUEST']._serialized_end=1226
+  _globals['_FIRERESPONSE']._serialized_start=1228
+  _globals['_FIRERESPONSE']._serialized_end=1264
+  _globals['_SENDEVENTREQUEST']._serialized_start=1266
+  _globals['_SENDEVENTREQUEST']._serialized_end=1340
+  _globals['_SENDEVENTRESPONSE']._serialized_start=1342
+  _globals['_SENDEVENTRESPONSE']._serialized_end=1459
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1461
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1480
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1482
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1600
+  _globals['_WAITINGEVENT']._serialized_start=1603
+  _globals['_WAITINGEVENT']._serialized_end=1813
+  _globals['_REPLAYEVENTREQUEST']._serialized_start=1815
+  _globals['_REPLAYEVENTREQUEST']._serialized_end=1851
+  _globals['_REPLAYEVENTRESPONSE']._serialized_start=1853
+  _globals['_REPLAYEVENTRESPONSE']._serialized_end=1902
+  _globals['_EVENTSSERVICE']._serialized_start=1905
+  _globals['_EVENTSSERVICE']._serialized_end=2470
 # @@protoc_insertion_point(module_scope)

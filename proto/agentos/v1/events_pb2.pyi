@@ -93,11 +93,17 @@ class ArmedTrigger(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     NEXT_MS_FIELD_NUMBER: _builtins.int
     LAST_MS_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     enabled: _builtins.bool
     next_ms: _builtins.int
     """When it comes next, for a timer; 0 where it does not."""
     last_ms: _builtins.int
+    url: _builtins.str
+    """Where a hook is called; whoever knows it may send events. Empty for what is no hook."""
+    trouble: _builtins.str
+    """Why nothing comes from the capability that tells of it, as it is now; empty where all is well."""
     @_builtins.property
     def trigger(self) -> _trigger_pb2.Trigger: ...
     def __init__(
@@ -108,10 +114,12 @@ class ArmedTrigger(_message.Message):
         enabled: _builtins.bool = ...,
         next_ms: _builtins.int = ...,
         last_ms: _builtins.int = ...,
+        url: _builtins.str = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["trigger", b"trigger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "id", b"id", "last_ms", b"last_ms", "next_ms", b"next_ms", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "id", b"id", "last_ms", b"last_ms", "next_ms", b"next_ms", "trigger", b"trigger", "trouble", b"trouble", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,8 +35,10 @@ class Trigger(_message.Message):
     CATCH_UP_FIELD_NUMBER: _builtins.int
     RETRIES_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    ID_HEADER_FIELD_NUMBER: _builtins.int
     event: _builtins.str
-    """timer.cron, timer.every, timer.at, or event.NAME."""
+    """timer.cron, timer.every, timer.at, event.NAME, or what a capability tells of: hook.received."""
     at: _builtins.str
     """The cron line of timer.cron, the moment of timer.at (ISO, with a zone)."""
     tz: _builtins.str
@@ -50,9 +52,14 @@ class Trigger(_message.Message):
     retries: _builtins.int
     source: _builtins.str
     """Where it stands in the manifest."""
+    id_header: _builtins.str
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filter]:
         """Fields that an event must have to be for this program: each value is JSON."""
+
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of hook.received: the headers that the program gets, and the one that names the event."""
 
     def __init__(
         self,
@@ -68,10 +75,12 @@ class Trigger(_message.Message):
         catch_up: _builtins.str = ...,
         retries: _builtins.int = ...,
         source: _builtins.str = ...,
+        headers: _abc.Iterable[_builtins.str] | None = ...,
+        id_header: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "latest", b"latest", "parallel", b"parallel", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "headers", b"headers", "id_header", b"id_header", "latest", b"latest", "parallel", b"parallel", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.mutation import Mutation, never, out
 
 QUEUE, ARMED, MANIFEST = "events/test_queue.py", "events/test_armed.py", "authority/test_manifest.py"
+HOOKS, TOLD = "events/test_hooks.py", "events/test_told.py"
 
 CHECKS: tuple[Mutation, ...] = (
     # ---- 3: nothing is acknowledged before its record is durable, and each event has one run
@@ -67,7 +68,7 @@ CHECKS: tuple[Mutation, ...] = (
     out(
         7,
         "a question about arming arms nothing",
-        "kernel",
+        "runs",
         "elif request.confirmed:",
         "else:",
         f"{ARMED}::test_arming_wants_an_act_and_a_manifest_that_names_an_event",
@@ -78,6 +79,91 @@ CHECKS: tuple[Mutation, ...] = (
         "events",
         "program.failures >= FAILURES and not program.paused",
         f"{QUEUE}::test_a_program_that_fails_five_times_in_a_row_is_paused_until_the_person_lets_it_go_on",
+    ),
+    # ---- a stranger at a hook
+    out(
+        7,
+        "a hook wants its secret",
+        "capabilities/hook",
+        "if hook is None or not right:",
+        "if hook is None:",
+        f"{HOOKS}::test_an_unknown_url_and_a_wrong_secret_look_alike",
+    ),
+    never(
+        7,
+        "a hook is called by this machine's own name",
+        "capabilities/hook",
+        'request.headers.get("host", "").lower() not in [f"{host}:{self.port}" for host in HOSTS]',
+        f"{HOOKS}::test_a_page_in_a_browser_reaches_no_hook",
+    ),
+    never(
+        7,
+        "a page in a browser calls no hook",
+        "capabilities/hook",
+        "any(name in request.headers for name in FROM_A_PAGE)",
+        f"{HOOKS}::test_a_page_in_a_browser_reaches_no_hook",
+    ),
+    never(
+        7,
+        "a hook takes a POST alone",
+        "capabilities/hook",
+        'request.method != "POST"',
+        f"{HOOKS}::test_only_a_post_is_taken",
+    ),
+    out(
+        3,
+        "what is told to be kept is on disk",
+        "events",
+        "return pb.TAKEN_NO_ROOM",
+        "return pb.TAKEN_KEPT",
+        f"{TOLD}::test_what_cannot_be_recorded_is_not_said_to_be_kept",
+    ),
+    out(
+        3,
+        "a hook answers what the kernel said",
+        "capabilities/hook",
+        "if taken not in KEPT:",
+        "if False:",
+        f"{HOOKS}::test_what_the_kernel_has_no_room_for_is_to_be_sent_again",
+    ),
+    never(
+        14,
+        "the body of what a hook is sent",
+        "capabilities/hook",
+        "size > limits.BODY_BYTES",
+        f"{HOOKS}::test_a_body_that_is_too_large_is_refused_however_it_is_sent",
+    ),
+    never(
+        14,
+        "how much one hook is sent",
+        "capabilities/hook",
+        "not self._buckets.setdefault(trigger, limits.Bucket()).takes()",
+        f"{HOOKS}::test_who_sends_too_much_is_told_to_wait_and_others_are_not",
+    ),
+    out(
+        14,
+        "how long a request takes to arrive",
+        "capabilities/hook",
+        "async with asyncio.timeout(limits.SENT_WITHIN_S):",
+        "async with asyncio.timeout(600):",
+        f"{HOOKS}::test_who_is_slow_is_cut_and_holds_up_nobody",
+    ),
+    # ---- what a capability tells of is hostile
+    out(
+        7,
+        "a server tells of what it was asked for alone",
+        "events",
+        'if not wanted or event.trigger not in ("", *wanted) or not _well_formed(event.id, data):',
+        "if not _well_formed(event.id, data):",
+        f"{TOLD}::test_what_nobody_asked_for_is_not_taken",
+    ),
+    out(
+        14,
+        "what a server tells of is small and well formed",
+        "events",
+        " or not _well_formed(event.id, data):",
+        ":",
+        f"{TOLD}::test_what_is_not_well_formed_is_not_taken",
     ),
     # ---- 14: limits
     out(

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# on = ["hook.recieved"]
+# ///
+print('x')

@@ -1,0 +1,6 @@
+# /// script
+# [tool.agentos]
+# name = "x"
+# on = [{ event = "hook.received", header = ["a"] }]
+# ///
+print('x')
