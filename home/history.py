@@ -105,6 +105,8 @@ class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
     decisions: tuple[tuple[int, int], ...]
     # The digests of the calls behind it, of a call prompt: none of them is asked for again in this run.
     calls: tuple[str, ...] = ()
+    # What was refused to a program that nobody watches, each by program, action and bounds: twice ends the asking.
+    refused: tuple[str, ...] = ()
 
 
 class CapabilityAdded(msgspec.Struct, frozen=True, tag="capability.added"):

@@ -27,6 +27,7 @@ RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
 FOLD = "ledger 4"
 KEEP_EVERY = 5_000
+MOST_REFUSED = 10_000
 
 
 class Past(msgspec.Struct):
@@ -57,6 +58,8 @@ class Folded(msgspec.Struct):
     folders: dict[str, history.CapabilityAdded] = {}
     secrets: dict[str, history.SecretSet] = {}
     ids: dict[str, int] = {}
+    # What the person refused once, of programs that nobody watches; the oldest goes.
+    refused: dict[str, bool] = {}
     queue: Queue = msgspec.field(default_factory=Queue)
 
 
@@ -72,6 +75,7 @@ class Ledger:
         self.open, self.unknown, self.queue = self._all.open, self._all.unknown, self._all.queue
         self._since, self.below = self._all.since, self._all.below
         self.approved, self.newest = self._all.approved, self._all.newest
+        self.refused = self._all.refused
         for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body), entry.seq)
 
@@ -182,6 +186,7 @@ class Ledger:
             self._seen(record.id)
         elif isinstance(record, history.PromptAnswered):
             self._seen(record.prompt)
+            self._refused(record.refused)
         elif isinstance(record, history.Forgotten):
             self._forgotten(record)
         else:
@@ -209,6 +214,14 @@ class Ledger:
     def _approve(self, digest: str, path: str) -> None:
         """The person let this version of a program run, or armed it, or granted it something."""
         self.approved[digest], self.newest[path] = path, digest
+
+    def _refused(self, things: tuple[str, ...]) -> None:
+        """Once, or once more: that is a Denial of its own by now."""
+        for each in things:
+            if not self.refused.pop(each, False):
+                self.refused[each] = True
+            if len(self.refused) > MOST_REFUSED:
+                del self.refused[next(iter(self.refused))]
 
     def _waiting(self, record: history.Record, seq: int) -> None:
         if isinstance(record, history.RunParked) and record.run in self.open:

@@ -8,7 +8,7 @@ offer, mint nothing. The grants are on disk before the answer is acknowledged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,7 +27,11 @@ MAX_OPEN = 100
 YEAR_MS = 366 * 86_400_000
 
 
-class Numbering(Protocol):
+class Memory(Protocol):
+    """What the ledger knows: ids, and what the person refused once."""
+
+    refused: dict[str, bool]
+
     def next_id(self, letter: str) -> str:
         """The next id of a kind: g12, p3. Never given twice in a home."""
         ...
@@ -40,10 +44,21 @@ class Open(msgspec.Struct):
     who: Standing
     calls: tuple[str, ...]
     answer: asyncio.Future[dict[int, int]]
+    # An event began its run: what is refused to it twice is not asked a third time.
+    unattended: bool = False
+
+    def thing(self, line: pb.Line) -> str:
+        """What a line asks for, so that it is known again."""
+        return "\t".join([self.who.path, line.action, *(f"{n}={v}" for n, vs in bounds.read(line.bounds) for v in vs)])
+
+    def refused(self, chosen: Mapping[int, int]) -> tuple[str, ...]:
+        """What this answer refuses to a program that nobody watches."""
+        lines = self.prompt.lines if self.unattended else ()
+        return tuple(self.thing(line) for line in lines if chosen.get(line.number) == pb.CHOICE_NO)
 
 
 class Desk:
-    def __init__(self, ledger: Ledger, ids: Numbering, catalog: Catalog, now_ms: Callable[[], int]) -> None:
+    def __init__(self, ledger: Ledger, ids: Memory, catalog: Catalog, now_ms: Callable[[], int]) -> None:
         self.open: dict[str, Open] = {}
         self._ledger = ledger
         self._ids = ids
@@ -79,7 +94,8 @@ class Desk:
         records = self._mint(waiting, request.decisions)
         chosen = {decision.number: int(decision.choice) for decision in request.decisions}
         told = PromptAnswered(
-            waiting.who.run, request.prompt, request.digest, tuple(chosen.items()), waiting.calls
+            waiting.who.run, request.prompt, request.digest, tuple(chosen.items()), waiting.calls,
+            waiting.refused(chosen),
         )  # fmt: skip
         del self.open[request.prompt]
         decided: dict[int, int] = {}
@@ -112,9 +128,10 @@ class Desk:
 
     def _decided(self, waiting: Open, line: pb.Line, decision: pb.Decision) -> Record | None:
         who = waiting.who
-        if decision.choice == pb.CHOICE_NO:
+        again = waiting.unattended and waiting.thing(line) in self._ids.refused
+        if decision.choice == pb.CHOICE_NO and not again:
             return None
-        if decision.choice == pb.CHOICE_NEVER:
+        if decision.choice in (pb.CHOICE_NO, pb.CHOICE_NEVER):
             shown = bounds.read(line.bounds)
             return Denial(self._ids.next_id("d"), who.run, who.program, who.path, line.action, shown, self._now_ms())
         scope = self._scope(line, decision)

@@ -141,6 +141,7 @@ class Questions:
         program = self.program(run.manifest, run.who)
         prompt = self.lay(run.id, program, lines, run.who, why, review, calls, outside)
         waiting = self._desk.open[prompt.id]
+        waiting.unattended = bool(run.began.event)
         run.tell(prompt=prompt)
         run.clock(False)
         patient = run.request.ask == pb.ASK_WAIT

@@ -11,7 +11,7 @@ import pytest
 from agentos.v1 import control_pb2 as control
 from agentos.v1 import events_pb2 as pb
 from tests.events.conftest import APPEND, TELLS, Armer, killed
-from tests.kernel.person import FOR_VERSION, ONCE, error_of, eventually
+from tests.kernel.person import FOR_VERSION, NO, ONCE, error_of, eventually
 
 
 def test_a_timer_starts_it_and_it_gets_the_event(armer: Armer) -> None:
@@ -90,6 +90,45 @@ def test_a_call_outside_its_grants_waits_in_the_inbox_and_lets_the_next_event_pa
     armer.person.answer(asked, ONCE(asked) or [])
     assert eventually((armer.person.folder / "b.log").exists)
     armer.disarm()
+
+
+def test_what_was_refused_twice_is_not_asked_a_third_time_until_the_person_takes_that_back(armer: Armer) -> None:
+    asks = "def main(input):\n    open(input['data'], 'a').write('x\\n')\n"
+    grants = '"files.write" = [{ path = ["seen.log"] }, { path = ["b.log", "c.log"], ask = "always" }]'
+    armer.arm('{ event = "event.torn", retries = 0 }', asks, grants)
+    for count in (1, 2):
+        refuse(armer, '"b.log"')
+        assert eventually(lambda: len(armer.waiting().dead) == count)  # noqa: B023
+    armer.send("torn", '"b.log"')
+    assert eventually(lambda: len(armer.waiting().dead) == 3)
+    assert not mine(armer)
+    refuse(armer, '"c.log"')  # another thing is asked for as before
+    [denied] = armer.person.grants(denied=True)
+    assert (denied.action, list(denied.bounds[0].values)) == ("files.append", [str(armer.person.folder / "b.log")])
+    armer.person.revoke(denied.id)
+    armer.send("torn", '"b.log"')
+    assert eventually(lambda: len(mine(armer)) == 1)
+    armer.person.answer(mine(armer)[0], ONCE(mine(armer)[0]) or [])
+    assert eventually((armer.person.folder / "b.log").exists)
+    armer.disarm()
+
+
+def refuse(armer: Armer, data: str) -> None:
+    """An event whose run asks, and the person's no."""
+    armer.send("torn", data)
+    assert eventually(lambda: len(mine(armer)) == 1)
+    [asked] = mine(armer)
+    armer.person.answer(asked, NO(asked) or [])
+
+
+def test_a_no_to_who_is_there_is_asked_again(armer: Armer) -> None:
+    """Who sits before it may change their mind: it is the unattended program that is not to nag."""
+    for _ in range(3):
+        told = armer.person.run(
+            "open('b.log', 'a').write('x')", '"files.write" = { path = ["b.log"], ask = "always" }', NO
+        )
+        assert len(told.prompts) >= 1
+    assert not armer.person.grants(denied=True)
 
 
 def mine(armer: Armer) -> list[control.Prompt]:

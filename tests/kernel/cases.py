@@ -66,6 +66,7 @@ class Paper:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self._ids: dict[str, int] = {}
+        self.refused: dict[str, bool] = {}
 
     def record(self, *records: Record) -> int:
         self.records += records

@@ -80,6 +80,14 @@ CHECKS: tuple[Mutation, ...] = (
         "program.failures >= FAILURES and not program.paused",
         f"{QUEUE}::test_a_program_that_fails_five_times_in_a_row_is_paused_until_the_person_lets_it_go_on",
     ),
+    out(
+        7,
+        "what was refused twice is not asked a third time",
+        "runs",
+        "if decision.choice == pb.CHOICE_NO and not again:",
+        "if decision.choice == pb.CHOICE_NO:",
+        f"{ARMED}::test_what_was_refused_twice_is_not_asked_a_third_time_until_the_person_takes_that_back",
+    ),
     # ---- a stranger at a hook
     out(
         7,
