@@ -29,6 +29,8 @@ from agentos.v1 import error_pb2
 AT_ONCE = 64
 AGAIN_MS = 1_000
 MAX_ID = 200
+# What the events of one run may weigh together.
+MAX_BATCH = 3 << 20
 # How ids look that we give: nobody else may name an event like that.
 TAKEN = re.compile(r"[a-z]\d+(@\d+)?")
 SEE = "see: agentos triggers"
@@ -49,8 +51,8 @@ class Book(Ledger, Protocol):
 class Runs(Protocol):
     """What begins a run and knows which are under way."""
 
-    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
-        """Begin a run that nobody follows, both records in one unit."""
+    def deliver(self, began: RunBegan, *delivered: Delivered) -> None:
+        """Begin a run that nobody follows, all records in one unit."""
         ...
 
     def waits(self, run_id: str) -> bool:
@@ -217,16 +219,29 @@ class Dispatch:
         """How many runs of a program are under way and wait for nobody."""
         return sum(not self._runs.waits(run) for run in self._queue.running.get(path, ()))
 
-    def _deliver(self, owed: Owed) -> None:
-        armed, happened = self._queue.programs[owed.path].armed, self._book.at(owed.seq)
-        data = happened.data if isinstance(happened, Happened) else "null"
-        given = msgspec.json.encode(Event(owed.name, owed.event, owed.at_ms, msgspec.Raw(data.encode())))
+    def _deliver(self, batch: list[Owed]) -> None:
+        owed, held = batch[0], self._queue.triggers[batch[0].trigger]
+        armed, told = self._queue.programs[owed.path].armed, self._told(batch)
+        given = msgspec.json.encode(told if held.rule.batch else told[0])
         run = self._book.next_id("r")
         began = RunBegan(
             run, armed.program, armed.path, armed.digest, armed.start_folder, armed.home_folder, (), given.decode(),
             self._now_ms() * 1000, int(pb.ASK_WAIT), armed.manifest_path, event=owed.event,
         )  # fmt: skip
-        self._runs.deliver(began, Delivered(run, owed.event, owed.trigger))
+        self._runs.deliver(began, *(Delivered(run, each.event, each.trigger) for each in batch[: len(told)]))
+
+    def _told(self, batch: list[Owed]) -> list[Event]:
+        """What the first of these said, as many as one run can be given."""
+        told: list[Event] = []
+        size = 0
+        for each in batch:
+            happened = self._book.at(each.seq)
+            data = (happened.data if isinstance(happened, Happened) else "null").encode()
+            size += len(data)
+            if told and size > MAX_BATCH:
+                break
+            told.append(Event(each.name, each.event, each.at_ms, msgspec.Raw(data)))
+        return told
 
 
 def check(name: str, data: str, event: str) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
@@ -80,6 +82,8 @@ class Queue(msgspec.Struct):
     # What waits, by path and key, oldest first; what is with a run, by run; what was given up, by key.
     owed: dict[str, dict[str, Owed]] = {}
     runs: dict[str, Owed] = {}
+    # The other events of a run that got several.
+    beside: dict[str, list[Owed]] = {}
     running: dict[str, set[str]] = {}
     dead: dict[str, Owed] = {}
     seen: dict[str, int] = {}
@@ -107,7 +111,8 @@ class Queue(msgspec.Struct):
     def holds(self, event: str) -> bool:
         """Whether what an event said is still wanted: it waits, is with a run, or was given up."""
         waiting = (each for of_program in self.owed.values() for each in of_program.values())
-        return any(each.event == event for each in (*waiting, *self.runs.values(), *self.dead.values()))
+        beside = (each for of_run in self.beside.values() for each in of_run)
+        return any(each.event == event for each in (*waiting, *self.runs.values(), *beside, *self.dead.values()))
 
     # ---- the fold
 
@@ -176,7 +181,8 @@ class Queue(msgspec.Struct):
             held = self.triggers[each]
             held.last_ms = max(held.last_ms, record.due_ms)
             owed = Owed(record.run, record.name, each, held.path, seq, record.at_ms)
-            owed.after_ms = record.at_ms + held.rule.debounce_ms if held.rule.debounce_ms else 0
+            wait_ms = held.rule.debounce_ms or held.rule.batch_ms
+            owed.after_ms = record.at_ms + wait_ms if wait_ms else 0
             self._in_place_of_others(owed, held.rule)
             self._put(owed)
 
@@ -206,19 +212,24 @@ class Queue(msgspec.Struct):
             return
         self._drop(owed)
         owed.run, owed.tries = record.run, owed.tries + 1
+        if record.run in self.runs:
+            self.beside.setdefault(record.run, []).append(owed)
+            return
         self.runs[record.run] = owed
         self.running.setdefault(owed.path, set()).add(record.run)
 
-    def _taken(self, run: str) -> Owed | None:
+    def _taken(self, run: str) -> list[Owed]:
+        """The events of a run that is over."""
         owed = self.runs.pop(run, None)
         if owed:
             self.running[owed.path].discard(run)
             if not self.running[owed.path]:
                 del self.running[owed.path]
-        return owed
+        return [owed, *self.beside.pop(run, [])] if owed else []
 
     def _ended(self, record: RunEnded) -> None:
-        owed = self._taken(record.run)
+        taken = self._taken(record.run)
+        owed = taken[0] if taken else None
         held = self.triggers.get(owed.trigger) if owed else None
         if not owed or not held or record.status == pb.RUN_STATUS_CANCELLED:
             return
@@ -230,11 +241,12 @@ class Queue(msgspec.Struct):
         if program.failures >= FAILURES and not program.paused:
             program.paused = f"it failed {program.failures} times in a row, last as {owed.run}"
         if record.status != pb.RUN_STATUS_REFUSED and owed.tries <= held.rule.retries:
-            owed.after_ms = record.ended_us // 1000 + min(BACK_OFF_MS * 4 ** (owed.tries - 1), LONGEST_BACK_OFF_MS)
-            self._put(owed)
+            for each in taken:
+                each.after_ms = record.ended_us // 1000 + min(BACK_OFF_MS * 4 ** (owed.tries - 1), LONGEST_BACK_OFF_MS)
+                self._put(each)
             return
-        self.dead[owed.key] = owed
-        if len(self.dead) > MAX_DEAD:
+        self.dead |= {each.key: each for each in taken}
+        while len(self.dead) > MAX_DEAD:
             del self.dead[next(iter(self.dead))]
 
     def _replayed(self, record: Replayed) -> None:
@@ -261,11 +273,36 @@ def _fits(rule: Trigger, data: str) -> bool:
     )
 
 
-def ready(queue: Queue, path: str, busy: int, now_ms: int) -> Owed | None:
-    """The next event that this program gets; none while `busy` of its runs are as many as it may have."""
+def ready(queue: Queue, path: str, busy: int, now_ms: int) -> list[Owed]:
+    """What this program gets next, as one run; nothing while `busy` of its runs are as many as it may have."""
     program = queue.programs.get(path)
     waiting = queue.owed.get(path)
     if program is None or program.paused or not waiting:
-        return None
-    first = next((each for each in waiting.values() if each.after_ms <= now_ms), None)
-    return first if first and busy < queue.triggers[first.trigger].rule.parallel else None
+        return []
+    first = _first(queue, waiting.values(), now_ms)
+    if first is None or busy >= queue.triggers[first.trigger].rule.parallel:
+        return []
+    most = queue.triggers[first.trigger].rule.batch
+    return list(islice((each for each in waiting.values() if _together(first, each)), most)) if most else [first]
+
+
+def _first(queue: Queue, waiting: Iterable[Owed], now_ms: int) -> Owed | None:
+    """The first whose time has come, or the first of a batch that is full."""
+    batches: dict[str, list[Owed]] = {}
+    for each in waiting:
+        if each.after_ms <= now_ms:
+            return each
+        most = queue.triggers[each.trigger].rule.batch
+        if most and not each.tries:
+            batch = batches.setdefault(each.trigger, [])
+            batch.append(each)
+            if len(batch) >= most:
+                return batch[0]
+    return None
+
+
+def _together(first: Owed, other: Owed) -> bool:
+    """Whether two events go to one run: new ones of one trigger, and those again that failed together."""
+    return (first.trigger, first.tries, first.run if first.tries else "") == (
+        other.trigger, other.tries, other.run if other.tries else ""
+    )  # fmt: skip

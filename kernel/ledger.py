@@ -14,7 +14,7 @@ import msgspec
 
 from agentos.events.queue import Queue, numbered
 from agentos.home import history
-from agentos.home.happenings import Armed
+from agentos.home.happenings import Armed, Delivered
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
 from agentos.kernel.grants import Table, root
@@ -109,9 +109,10 @@ class Ledger:
             for each, held in self.table.held.items() if each in grants or held.grant.path in above
         )  # fmt: skip
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
-        event = past.began.event if past else ""
-        of_event = [(event, ("event",))] if event and not self.queue.holds(event) else []
-        seq = self.journal.append(history.entry(forgotten), erase=[(run, CALL_KINDS + RUN_KINDS), *of_event])
+        given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=("event.delivered",)))
+        events = {each.event for each in given if isinstance(each, Delivered)}
+        of_events = [(each, ("event",)) for each in sorted(events) if not self.queue.holds(each)]
+        seq = self.journal.append(history.entry(forgotten), erase=[(run, CALL_KINDS + RUN_KINDS), *of_events])
         self._fold(forgotten, seq)
         return seq
 

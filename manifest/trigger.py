@@ -22,6 +22,9 @@ class Trigger(msgspec.Struct, frozen=True):
     catch_up: str = "last"
     retries: int = 2
     where: str = ""
+    # So many events at most go to one run; the first of them waits so long for others. 0: each has a run of its own.
+    batch: int = 0
+    batch_ms: int = 0
     # Of a hook. The secret is made when it is armed, and stands in no manifest.
     headers: tuple[str, ...] = ()
     id_header: str = ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo, available_timezones
@@ -34,8 +34,8 @@ SETTINGS = {
     "timer.cron": ("at", "tz", "catch_up"),
     "timer.every": ("seconds", "catch_up"),
     "timer.at": ("at", "catch_up"),
-    "event": ("filter", "debounce"),
-    "hook.received": ("headers", "id", "filter", "debounce"),
+    "event": ("filter", "debounce", "batch"),
+    "hook.received": ("headers", "id", "filter", "debounce", "batch"),
 }
 NEEDED = {"timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",)}
 ALWAYS = ("event", "concurrency", "retries")
@@ -47,6 +47,7 @@ EXAMPLES = {
     "hook.received": '{ event = "hook.received", headers = ["x-github-event"], id = "x-github-delivery" }',
 }
 MOST_HEADERS = 32
+MOST_IN_A_BATCH = 1_000
 # The name of a header in lower case, as RFC 9110 has a token.
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 SENT = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,3}")
@@ -72,6 +73,10 @@ def _agreed(document: Document, top: Place, value: list[object], found: list[Tri
         if rule != rules[0]:
             raise document.wrong((*top, i, "concurrency"), "two rules for the runs of one program", "write it once")
     parallel, latest = rules[0] if rules else (1, False)
+    for i, each in enumerate(found):
+        if latest and each.batch:
+            reason = "batch keeps each event, and latest only the last"
+            raise document.wrong((*top, i, "batch"), reason, "take one of them out")
     return tuple(msgspec.structs.replace(each, parallel=parallel, latest=latest) for each in found)
 
 
@@ -170,7 +175,20 @@ class _Entry:
 
     def _sent(self) -> Trigger:
         debounce_ms = self._span("debounce", 0) if "debounce" in self._table else 0
-        return Trigger(self._event, filters=self._filters(), debounce_ms=debounce_ms)
+        batch, batch_ms = self._batch() if "batch" in self._table else (0, 0)
+        return Trigger(self._event, filters=self._filters(), debounce_ms=debounce_ms, batch=batch, batch_ms=batch_ms)
+
+    def _batch(self) -> tuple[int, int]:
+        """How many events, and for how long the first of them waits."""
+        value = self._table["batch"]
+        said: dict[str, object] = value if isinstance(value, dict) and set(value) == {"count", "seconds"} else {}
+        count = said.get("count")
+        if not isinstance(count, int) or isinstance(count, bool) or not 2 <= count <= MOST_IN_A_BATCH:
+            hint = f"batch = {{ count = 20, seconds = 60 }}, of 2 to {MOST_IN_A_BATCH}"
+            raise self._wrong("batch is a number of events and of seconds", hint, "batch")
+        if "debounce" in self._table:
+            raise self._wrong("batch keeps each event, and this keeps only the last", "take one of them out", "batch")
+        return count, self._span("seconds", 0, said)
 
     def _hook(self) -> Trigger:
         wanted = self._table.get("headers", [])
@@ -221,9 +239,9 @@ class _Entry:
             raise self._wrong(f"{key} is a text", "", key)
         return value
 
-    def _span(self, key: str, least: int) -> int:
+    def _span(self, key: str, least: int, table: Mapping[str, object] | None = None) -> int:
         """A span of seconds in milliseconds."""
-        value = self._table[key]
+        value = (table or self._table)[key]
         good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not isinstance(value, int | float) or not good or not least <= value <= MOST_S:
             raise self._wrong(f"{key} is a number from {least} to {MOST_S} seconds", f"such as {key} = 30", key)

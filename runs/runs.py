@@ -95,9 +95,9 @@ class Runs:
 
     # ---- for an event
 
-    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
-        """Begin a run that an event started, both records in one unit."""
-        self._begin(began, (delivered,))
+    def deliver(self, began: RunBegan, *delivered: Delivered) -> None:
+        """Begin a run that an event started, all records in one unit."""
+        self._begin(began, delivered)
 
     def _begin(self, began: RunBegan, also: Sequence[Delivered | Grant]) -> None:
         """Begin a run that nobody follows."""

@@ -37,6 +37,8 @@ def rules(trigger: Trigger) -> str:
     parts = [runs + (", only the newest event waits" if trigger.latest else "")]
     if trigger.debounce_ms:
         parts.append(f"{span(trigger.debounce_ms * 1000)} after the last one")
+    if trigger.batch:
+        parts.append(f"up to {trigger.batch} events a run, {span(trigger.batch_ms * 1000)} after the first")
     if trigger.catch_up:
         parts.append(f"missed times: {trigger.catch_up}")
     return " · ".join([*parts, plural(trigger.retries, "retry", "retries")])

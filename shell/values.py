@@ -164,6 +164,7 @@ def trigger(found: Trigger) -> dict[str, Value]:
         "concurrency": "latest" if found.latest else {"parallel": found.parallel} if found.parallel > 1 else "serial",
         "catch_up": found.catch_up or None,
         "retries": found.retries,
+        "batch": {"count": found.batch, "ms": found.batch_ms} if found.batch else None,
         "headers": list(found.headers),
         "id_header": found.id_header or None,
     }

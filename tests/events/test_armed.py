@@ -92,6 +92,14 @@ def test_a_call_outside_its_grants_waits_in_the_inbox_and_lets_the_next_event_pa
     armer.disarm()
 
 
+def test_a_batch_is_one_run_that_gets_a_list(armer: Armer) -> None:
+    armer.arm('{ event = "event.drip", batch = { count = 3, seconds = 60 } }')
+    sent = [armer.send("drip", str(number)).id for number in range(3)]
+    [told] = map(json.loads, armer.saw(1))
+    assert [(each["id"], each["data"]) for each in told] == [*zip(sent, range(3), strict=True)]
+    armer.disarm()
+
+
 def test_what_was_refused_twice_is_not_asked_a_third_time_until_the_person_takes_that_back(armer: Armer) -> None:
     asks = "def main(input):\n    open(input['data'], 'a').write('x\\n')\n"
     grants = '"files.write" = [{ path = ["seen.log"] }, { path = ["b.log", "c.log"], ask = "always" }]'

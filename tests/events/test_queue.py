@@ -58,9 +58,10 @@ class World:
     def queue(self) -> Queue:
         return self.ledger.queue
 
-    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
-        self.ledger.record(began, delivered)
-        self.begun.append((began.run, json.loads(began.input)["id"]))
+    def deliver(self, began: RunBegan, *delivered: Delivered) -> None:
+        self.ledger.record(began, *delivered)
+        told = json.loads(began.input)
+        self.begun.append((began.run, " ".join(each["id"] for each in told) if isinstance(told, list) else told["id"]))
 
     def waits(self, run_id: str) -> bool:
         return run_id in self.asking
@@ -197,6 +198,44 @@ async def test_debounce_waits_for_quiet_and_delivers_the_last(world: World) -> N
 
 
 # ---- what fails
+
+
+async def test_a_batch_is_full_or_its_first_has_waited(world: World) -> None:
+    world.arm(on(batch=3, batch_ms=10_000))
+    sent = [await world.send() for _ in range(4)]
+    assert world.events == [" ".join(sent[:3])]
+    world.end()
+    world.pass_ms(9_999)
+    assert len(world.begun) == 1
+    world.pass_ms(1)
+    assert world.events[1:] == [sent[3]]
+    world.end()
+    assert (world.queue.waiting, world.queue.beside, world.queue.runs) == (0, {}, {})
+
+
+async def test_a_batch_that_fails_is_tried_again_as_it_was_and_given_up_as_a_whole(world: World) -> None:
+    world.arm(on(batch=2, batch_ms=0, retries=1))
+    first = await world.send()
+    sent = [await world.send() for _ in range(3)]
+    world.end()
+    assert world.events == [first, " ".join(sent[:2])]
+    world.fail()
+    await world.again()
+    world.pass_ms(60_000)
+    world.end(world.begun[-1][0])
+    assert sorted(world.events[2:]) == sorted([sent[2], " ".join(sent[:2])])
+    world.fail(world.begun[-1][0])
+    assert {each.event for each in world.queue.dead.values()} == set(sent[:2])
+    assert await world.dispatch.replay(sent[0]) == 1
+
+
+async def test_a_batch_is_no_larger_than_a_run_can_be_given(world: World) -> None:
+    world.arm(on(batch=10, batch_ms=60_000))
+    large = json.dumps("x" * (dispatch.MAX_BATCH // 4))
+    sent = [await world.send(data=large) for _ in range(4)]
+    world.pass_ms(60_000)
+    world.end()
+    assert world.events == [" ".join(sent[:3]), sent[3]]
 
 
 async def test_a_run_that_fails_is_tried_again_later_each_time_and_then_given_up(world: World) -> None:

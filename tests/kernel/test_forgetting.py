@@ -168,3 +168,19 @@ async def test_the_event_that_began_a_run_is_forgotten_with_the_last_run_that_wa
         again = Ledger(journal).queue
         assert (again.owed, again.runs, again.running, again.dead, again.waiting) == ({}, {}, {}, {}, 0)
         await journal.close()
+
+
+async def test_all_events_of_a_run_that_got_several_are_forgotten_with_it(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(
+        Armed(WHO.path, "prog", WHO.digest, "/", "/", "", (("t1", RULE),), 1), happened("e1", "t1"),
+        happened("e2", "t1"), *delivered("r1", "e1", "t1"), Delivered("r1", "e2", "t1"), ended("r1"),
+    )  # fmt: skip
+    await ledger.durable(ledger.forget("r1"))
+    assert [entry.run for entry in journal.entries(kinds=("event",))] == []
+    await journal.close()
+    journal = opened(tmp_path, folds=False)
+    again = Ledger(journal).queue
+    assert (again.owed, again.runs, again.beside, again.running, again.waiting) == ({}, {}, {}, {}, 0)
+    await journal.close()

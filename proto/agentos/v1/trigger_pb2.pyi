@@ -37,6 +37,8 @@ class Trigger(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
     ID_HEADER_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    BATCH_MS_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     """timer.cron, timer.every, timer.at, event.NAME, or what a capability tells of: hook.received."""
     at: _builtins.str
@@ -53,6 +55,9 @@ class Trigger(_message.Message):
     source: _builtins.str
     """Where it stands in the manifest."""
     id_header: _builtins.str
+    batch: _builtins.int
+    """So many events at most go to one run, whose first waits so long for others; 0: each has a run of its own."""
+    batch_ms: _builtins.int
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filter]:
         """Fields that an event must have to be for this program: each value is JSON."""
@@ -77,10 +82,12 @@ class Trigger(_message.Message):
         source: _builtins.str = ...,
         headers: _abc.Iterable[_builtins.str] | None = ...,
         id_header: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        batch_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "headers", b"headers", "id_header", b"id_header", "latest", b"latest", "parallel", b"parallel", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "batch", b"batch", "batch_ms", b"batch_ms", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "headers", b"headers", "id_header", b"id_header", "latest", b"latest", "parallel", b"parallel", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

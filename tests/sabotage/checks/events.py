@@ -21,8 +21,8 @@ CHECKS: tuple[Mutation, ...] = (
         3,
         "serial is one run at a time",
         "events",
-        "if first and busy < queue.triggers[first.trigger].rule.parallel else None",
-        "if first else None",
+        "if first is None or busy >= queue.triggers[first.trigger].rule.parallel:",
+        "if first is None:",
         f"{QUEUE}::test_serial_is_one_at_a_time_in_order",
     ),
     out(
@@ -87,6 +87,14 @@ CHECKS: tuple[Mutation, ...] = (
         "if decision.choice == pb.CHOICE_NO and not again:",
         "if decision.choice == pb.CHOICE_NO:",
         f"{ARMED}::test_what_was_refused_twice_is_not_asked_a_third_time_until_the_person_takes_that_back",
+    ),
+    out(
+        14,
+        "what a batch weighs",
+        "events",
+        "if told and size > MAX_BATCH:",
+        "if False:",
+        f"{QUEUE}::test_a_batch_is_no_larger_than_a_run_can_be_given",
     ),
     # ---- a stranger at a hook
     out(
