@@ -17,9 +17,11 @@ from pathlib import Path
 from agentos.home import home, process
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.home import HomeError
+from agentos.home.notify import Keeper
 
 
 def main() -> int:
+    keeper = Keeper.taken()
     process.modest_stacks()
     options = _parser().parse_args()
     for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
@@ -29,12 +31,14 @@ def main() -> int:
         process.harden()
         secret = process.secret(options.secret_fd)
         path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
-        if _serve(path, secret, options):
+        if _serve(path, secret, options, keeper):
             walls = ["--require-walls"] * options.require_walls
             again = ["wait", "--home", str(path), "--ready-cells", str(options.ready_cells), *walls]
+            keeper.give_back()
             process.become("agentos.locked", *again, until_fd=options.until_fd)
     except (HomeError, JournalBroken, JournalFull) as error:
         code = "disk_full" if isinstance(error, JournalFull) else error.code
+        keeper.status(f"not started: {error.reason}")
         return process.refuse(options.ready_fd, code, error.reason, error.hint)
     return 0
 
@@ -50,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(path: Path, secret: str, options: argparse.Namespace) -> bool:
+def _serve(path: Path, secret: str, options: argparse.Namespace, keeper: Keeper) -> bool:
     """Until it ends; whether that is to forget the key."""
     opened = home.unlock(path, secret)
     try:
@@ -58,7 +62,8 @@ def _serve(path: Path, secret: str, options: argparse.Namespace) -> bool:
 
         # A descriptor of its own: serve closes it when all is well, and ours is still there for what is not.
         told = os.dup(options.ready_fd if options.ready_fd is not None else sys.stdout.fileno())
-        return process.run(serve(opened, Options(told, options.ready_cells, options.require_walls, options.until_fd)))
+        given = Options(told, options.ready_cells, options.require_walls, options.until_fd, keeper=keeper)
+        return process.run(serve(opened, given))
     finally:
         opened.close()
 

@@ -24,6 +24,7 @@ from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
+from agentos.home.notify import Keeper
 from agentos.home.refusal import Refusal
 from agentos.home.spool import Handover
 from agentos.home.vault import Vault
@@ -75,6 +76,11 @@ class Kernel:
         self.watching = Watching(self.ledger.queue, self.dispatch, self.servers, CallFailed, self._port)
         self.refused_shells = 0
         self.locking = False  # when it stops, the key is to be forgotten
+
+    def said(self) -> str:
+        """How it is, in one line."""
+        active, asked = len(self.runs.active), len(self.desk.open)
+        return f"serving; {active} {'run' if active == 1 else 'runs'} under way, {asked} waiting for an answer"
 
     async def close(self) -> None:
         self.dispatch.close()
@@ -140,6 +146,7 @@ class Options(msgspec.Struct, frozen=True):
     require_walls: bool = False
     until_fd: int | None = None
     token: str = ""  # of the credential; empty: a new one
+    keeper: Keeper = msgspec.field(default_factory=Keeper)
 
 
 async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) -> None:
@@ -155,6 +162,7 @@ async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) ->
 
 async def serve(home: Home, options: Options) -> bool:
     """Serve a home that is unlocked and locked for us, until told to stop; whether the key is to be forgotten then."""
+    keeper = options.keeper
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
@@ -170,6 +178,7 @@ async def serve(home: Home, options: Options) -> bool:
     )
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
+        keeper.status("preparing the guest")
         await kernel.loader.open()
         missing = kernel.loader.missing()
         if missing and options.require_walls:
@@ -191,10 +200,14 @@ async def serve(home: Home, options: Options) -> bool:
         told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
         os.close(options.ready_fd)
+        keeper.ready(kernel.said)
         await stop.wait()
         journal.check()
         return kernel.locking
     finally:
+        if not kernel.locking:  # to whoever keeps it, a kernel that waits for its key is up
+            keeper.stopping()
+        keeper.close()
         for task in waiting:
             task.cancel()
         await server.stop(0.5)

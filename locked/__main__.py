@@ -21,6 +21,7 @@ import msgspec
 from agentos.home import home, process
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.keys import HomeError
+from agentos.home.notify import Keeper
 from agentos.locked.waiting import Trouble, Waiting
 
 MOST_LETTERS = 1_000
@@ -28,6 +29,7 @@ FORGET = Trouble()
 
 
 def main() -> int:
+    keeper = Keeper.taken()
     process.modest_stacks()
     options = _parser().parse_args()
     for descriptor in (options.ready_fd, options.until_fd, options.trouble_fd):
@@ -40,10 +42,11 @@ def main() -> int:
     except HomeError as error:
         return process.refuse(options.ready_fd, error.code, error.reason, error.hint)
     try:
-        trouble = process.run(_stay(held, options))
+        trouble = process.run(_stay(held, options, keeper))
     finally:
         held.close()
     if trouble is not None:
+        keeper.give_back()
         _again(options, trouble)
     return 0
 
@@ -59,25 +62,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _stay(held: home.Held, options: argparse.Namespace) -> Trouble | None:
+async def _stay(held: home.Held, options: argparse.Namespace, keeper: Keeper) -> Trouble | None:
     """Wait, then serve; None where it was told to stop, else why the home is to be locked again."""
     trouble = _trouble(options.trouble_fd)
     token = trouble.token or secrets.token_urlsafe(32)
     waiting = Waiting(held, token, trouble, options.until_fd)
-    opened = await waiting.served(lambda socket: _ready(held, str(socket), options.ready_fd))
+    opened = await waiting.served(lambda socket: _ready(held, str(socket), options.ready_fd, keeper))
     if opened is None:
+        keeper.stopping()
         return None
+    keeper.close()
     from agentos.kernel.serve import Options, serve
 
     nobody = os.open(os.devnull, os.O_WRONLY)  # who started us was answered long ago
-    given = Options(nobody, options.ready_cells, options.require_walls, options.until_fd, token)
+    given = Options(nobody, options.ready_cells, options.require_walls, options.until_fd, token, keeper)
     try:
         return FORGET if await serve(opened, given) else None
     except (HomeError, JournalBroken, JournalFull) as wrong:
         return Trouble(wrong.reason[:MOST_LETTERS], wrong.hint[:MOST_LETTERS], token)
 
 
-def _ready(held: home.Held, socket: str, descriptor: int | None) -> None:
+def _ready(held: home.Held, socket: str, descriptor: int | None, keeper: Keeper) -> None:
+    keeper.ready(lambda: "locked; waiting for its key")
     if descriptor is not None:
         said: process.Said = {"ok": True, "socket": socket, "credential": str(held.credential), "pid": os.getpid()}
         process.say(descriptor, said | {"missing": [], "locked": True})

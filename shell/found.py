@@ -35,7 +35,7 @@ def token(found: Found) -> str:
 
 def serving_now(home: str) -> Found | None:
     """The kernel that listens, found by what it left in the home's run folder, without asking a process."""
-    path = Path(os.path.abspath(home or os.environ.get("AGENTOS_HOME") or _platform_home()))
+    path = Path(os.path.abspath(home or os.environ.get("AGENTOS_HOME") or platform_home()))
     try:
         listening = Path((path / "run" / "at").read_text()) / "control.sock"
         with socket.socket(socket.AF_UNIX) as probe:
@@ -48,7 +48,7 @@ def serving_now(home: str) -> Found | None:
         return None
 
 
-def _platform_home() -> str:
+def platform_home() -> str:
     import platformdirs
 
     return platformdirs.user_data_dir("agentos", appauthor=False)

@@ -53,6 +53,7 @@ COMMANDS = (
     (KERNEL, "down", "system:down", "Stop the kernel."),
     (KERNEL, "lock", "locking:lock", "Have the kernel forget the key."),
     (KERNEL, "unlock", "locking:unlock", "Bring a locked kernel its key."),
+    (KERNEL, "service", "service:service", "Keep the kernel always on."),
     (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),
     (KERNEL, "doctor", "system:doctor", "Try every wall of this machine."),
 )

@@ -43,6 +43,7 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `timers` | a list of triggers with `program`, soonest first |
 | `events` | a list of `{id, event, trigger, program, path, at, run, tries, after}`; or `{id, duplicate}` |
 | `inbox` | a list of `{id, run, program, path, review, why, asked, digest, lines}` |
+| `service` | `{name, home, path, file, missing, state}`; `install`: `{name, file, written, running, missing, hint}` |
 | `doctor` | `{walls: [{name, about, held, note}], kernel: {pid, version, home}, guest: {path, digest, imports}}` |
 
 A call is `{seq, action, target, targets, decision, grant, digest, started, duration_us, line, error, reasons}`.

@@ -32,6 +32,8 @@ STOP_SECONDS = 20.0
 START_SECONDS = 120.0
 MODULES = {"serve": "agentos.kernel", "wait": "agentos.locked"}
 Progress = Callable[[int, int], object]
+# Who keeps us running is not to be told of our kernel.
+KEEPERS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Serving:
@@ -101,10 +103,11 @@ def home_says(
 
 def where(home: str) -> Found:
     """Is there a home, how is it locked, does a kernel serve it."""
-    return serving_now(home) or _where(home)
+    return serving_now(home) or looked_at(home)
 
 
-def _where(home: str) -> Found:
+def looked_at(home: str) -> Found:
+    """The same, of the home itself: how it is locked is told though a kernel serves it."""
     said = home_says("where", *placed(home))
     known = {name: said[name] for name in ("home", "exists", "pid") if name in said}
     locks = said.get("locks")
@@ -136,6 +139,7 @@ def _start(
             stderr=complaints,
             pass_fds=(told, secrets, *inherited),
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name not in KEEPERS},
         )
         os.close(told)
         os.close(secrets)
@@ -230,7 +234,7 @@ def up(home: str, ready: int, require_walls: bool, detach: bool, locked: bool = 
 def gone(home: str) -> None:
     """Wait until no kernel serves this home. Raises Failure if it stays."""
     until = time.monotonic() + STOP_SECONDS
-    while _where(home).pid is not None:
+    while looked_at(home).pid is not None:
         if time.monotonic() > until:
             raise no_kernel("the kernel was told to stop and is still there", "agentos doctor, or end its process")
 

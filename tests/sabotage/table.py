@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.sabotage.checks import (
+    always,
     answers,
     backup,
     children,
@@ -26,7 +27,7 @@ from tests.sabotage.checks import (
 _ALL = [
     *decisions.CHECKS, *answers.CHECKS, *path.CHECKS, *walls.CHECKS, *servers.CHECKS, *places.CHECKS,
     *manifest.CHECKS, *urls.CHECKS, *fetching.CHECKS, *net.CHECKS, *home.CHECKS, *limits.CHECKS, *secrets.CHECKS,
-    *pages.CHECKS, *events.CHECKS, *backup.CHECKS, *durable.CHECKS, *children.CHECKS,
+    *pages.CHECKS, *events.CHECKS, *backup.CHECKS, *durable.CHECKS, *children.CHECKS, *always.CHECKS,
 ]  # fmt: skip
 MUTATIONS = sorted(_ALL, key=lambda each: each.rule)
 LATER: dict[int, str] = {}

@@ -1,0 +1,29 @@
+"""Taken out of what keeps the kernel on: who may speak for it, when it says that it lives, what is not lost."""
+
+from __future__ import annotations
+
+from tests.sabotage.mutation import out
+
+NOTIFY = "home/test_notify.py"
+SERVICE = "shell/test_service.py"
+
+CHECKS = (
+    out(11, "nothing we start can speak for us", "home",
+        "os.environ.pop(name, None)", "os.environ.get(name)",
+        f"{NOTIFY}::test_what_names_the_keeper_is_gone_from_the_environment_and_can_be_given_back"),
+    out(11, "a watchdog of another process is not ours", "home",
+        'and of in ("", str(os.getpid()))', "",
+        f"{NOTIFY}::test_what_is_not_for_us_is_left_alone"),
+    out(11, "no folder a service is started in has code for it", "shell",
+        'os.path.abspath(sys.executable), "-P", "-m"', 'os.path.abspath(sys.executable), "-m"',
+        f"{SERVICE}::test_code_that_lies_where_it_is_started_is_not_taken"),
+    out(11, "a unit changed by hand is not lost", "shell/commands",
+        "if whose or yes:", "if True:",
+        f"{SERVICE}::test_what_was_changed_by_hand_is_lost_only_when_one_says_so"),
+    out(11, "a service has a key that it can get at", "shell/commands",
+        "if not BY_ITSELF & set(found.locks):", "if False:",
+        f"{SERVICE}::test_a_home_that_no_service_can_open_gets_none"),
+    out(11, "no sign in a path is one for systemd", "shell",
+        """.replace('"', '\\\\"').replace("%", "%%")""", """.replace('"', '\\\\"')""",
+        f"{SERVICE}::test_systemd_finds_nothing_wrong_with_the_unit"),
+)  # fmt: skip
