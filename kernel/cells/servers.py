@@ -155,7 +155,9 @@ class Servers:
         fresh = [(root, how) for root, how in roots.items() if now - seat.noted.get((root, how), -1.0) >= NOTED_FOR_S]
         for root, how in fresh:
             self._note(seat, nearest_folder(root), how, now)
-        if fresh and seat.server and not covers(seat.server.folders, seat.folders(now)):
+        # One that is starting was told of its folders before this one.
+        starting = seat.starting.locked()
+        if fresh and (starting or (seat.server and not covers(seat.server.folders, seat.folders(now)))):
             await self._widen(seat)
         # Only now: who asks for the same while it is widened has to wait for that.
         seat.noted.update(dict.fromkeys(fresh, now))

@@ -185,6 +185,18 @@ async def test_the_old_server_stops_when_its_calls_have_finished(me: World) -> N
     await until_gone(first)
 
 
+async def test_a_folder_that_is_asked_for_while_its_server_starts_is_reached_all_the_same(me: World) -> None:
+    other = me.folder.parent / "other"
+    other.mkdir()
+    first = asyncio.ensure_future(me.call("files.list", path=str(me.folder)))
+    await until(
+        lambda: me.servers.states().get("files") is not None and me.servers.states()["files"].state == "starting"
+    )
+    await me.call("files.write", [f"{other}/**"], path=str(other / "a"), text="one")
+    await first
+    assert (other / "a").read_text() == "one"
+
+
 async def test_forbidden_folders_and_links_are_never_in_a_profile(me: World) -> None:
     (me.folder / "door").symlink_to("/etc")
     for root in (me.folder.parent / "kernel", me.folder.parent / "kernel" / "sub", me.folder / "door"):

@@ -18,6 +18,9 @@ CHECKS = (
         "            with suppress(DecodeError):\n                error =",
         "            with suppress(KeyError):\n                error =",
         "fuzz/test_fuzz_servers.py::test_a_failure_is_typed_whatever_a_server_says_of_it"),
+    out(13, "who asks for a folder waits for a server that starts without it", "kernel/cells",
+        "if fresh and (starting or (seat", "if fresh and ((seat",
+        f"{LIFE}::test_a_folder_that_is_asked_for_while_its_server_starts_is_reached_all_the_same"),
     # ---- 1: a server acts for the kernel alone
     never(1, "a server takes only what the kernel sealed", "capabilities",
         "not seal.holds(given, self._key, method, context, request)", f"{SEAL}::test_a_call_is_refused_with"),
