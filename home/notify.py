@@ -51,6 +51,7 @@ class Keeper(msgspec.Struct):
 
     def ready(self, status: Callable[[], str]) -> None:
         """It serves now; from here on the event loop shows that it lives, and what `status` says."""
+        self.close()  # what it was until now
         self._said = status()
         self._tell("READY=1", f"STATUS={self._said}")
         self._beat(status)

@@ -71,7 +71,6 @@ async def _stay(held: home.Held, options: argparse.Namespace, keeper: Keeper) ->
     if opened is None:
         keeper.stopping()
         return None
-    keeper.close()
     from agentos.kernel.serve import Options, serve
 
     nobody = os.open(os.devnull, os.O_WRONLY)  # who started us was answered long ago
