@@ -1,4 +1,4 @@
-"""How many runs a run may start, counted on a real ledger, with no cell needed."""
+"""How many runs a run may start, and what it may give them, with no cell needed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import pytest
 
 from agentos.home.history import RunBegan
 from agentos.home.journal import Journal
-from agentos.home.records import Grant
+from agentos.home.records import Bounds, Grant
 from agentos.kernel.call import Failed
+from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.path import Actor
-from agentos.manifest.lines import Limits, Manifest
+from agentos.manifest.lines import ManifestLine
 from agentos.manifest.rules import Catalog
+from agentos.runs import lending
 from agentos.runs.children import BURST, TREE, WIDTH, Children
 from agentos.runs.run import Run
 from agentos.v1 import control_pb2, own_pb2
-from tests.kernel.cases import WHO
+from tests.kernel.cases import WHO, at, grant, line, manifest
 from tests.kernel.test_ledger import began, ended
 
 
@@ -75,9 +77,42 @@ async def test_a_child_that_is_over_is_counted_no_more(ledger: Ledger, catalog: 
 
 async def test_a_call_that_is_made_again_finds_the_child_that_is_there(ledger: Ledger, catalog: Catalog) -> None:
     ledger.record(began("r1"), child("r1.4"))
-    manifest = Manifest("p", (), Limits(), True, "p.py")
-    run = Run(began("r1"), control_pb2.RunRequest(), manifest, WHO)
-    actor = Actor(WHO, manifest, "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no call
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(), WHO)
+    actor = Actor(WHO, manifest(), "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no call
     for _ in range(2):
         assert room(ledger, catalog).spawn(run, actor, 4, own_pb2.ChildrenSpawnRequest(program="p.py")) == "r1.4"
         ledger.record(ended("r1.4"))
+
+
+HOME = at("/home/me/**")
+
+
+@pytest.mark.parametrize(
+    ("own", "granted", "asked", "given"),
+    [
+        (line("files.read", HOME), at("/home/me/notes/**"), at("/home/me/notes/a"), True),
+        (line("files.read", HOME), at("/home/me/notes/**"), at("/home/me/secret"), False),
+        (line("files.read", HOME, ask_always=True), HOME, at("/home/me/notes/a"), False),
+        (line("files.read", at("/home/me/notes/**")), HOME, at("/home/me/secret"), False),
+        (line("files.write", HOME), HOME, at("/home/me/notes/a"), False),
+    ],
+)
+def test_a_child_gets_what_its_parent_holds_within_its_manifest_and_unasked(
+    catalog: Catalog, own: ManifestLine, granted: Bounds, asked: Bounds, given: bool
+) -> None:
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(own), WHO)
+    held = [Held(grant("g1", "files.read", granted), spent={})]
+    wanted = line("files.read", asked)
+    if given:
+        assert lending.lend(run, wanted, held, catalog) == ("g1", asked)
+    else:
+        with pytest.raises(Failed) as refused:
+            lending.lend(run, wanted, held, catalog)
+        assert refused.value.fault.detail == "parent"
+
+
+def test_what_is_good_for_one_call_cannot_be_given(catalog: Catalog) -> None:
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(line("files.read", HOME)), WHO)
+    once = Held(grant("g1", "files.read", HOME, control_pb2.CHOICE_ONCE, uses=1), spent={})
+    with pytest.raises(Failed):
+        lending.lend(run, line("files.read", HOME), [once], catalog)
