@@ -114,6 +114,13 @@ class Queue(msgspec.Struct):
         beside = (each for of_run in self.beside.values() for each in of_run)
         return any(each.event == event for each in (*waiting, *self.runs.values(), *beside, *self.dead.values()))
 
+    def statistics(self) -> dict[str, int]:
+        paused = sum(bool(each.paused) for each in self.programs.values())
+        return {
+            "waiting": self.waiting, "with_runs": len(self.runs), "dead": len(self.dead), "paused": paused,
+            "programs": len(self.programs), "triggers": len(self.triggers),
+        }  # fmt: skip
+
     # ---- the fold
 
     def fold(self, record: object, seq: int) -> None:

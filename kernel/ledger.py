@@ -8,7 +8,7 @@ newest runs, without what they printed and returned; all of a run is read from t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -66,6 +66,7 @@ class Folded(msgspec.Struct):
 class Ledger:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        self.listeners: list[Callable[[history.Record], None]] = []  # told of each record that is made
         kept = journal.folds.get(FOLD)
         self._kept = kept.point[0] if kept else 0
         self._all = msgspec.msgpack.decode(kept.state, type=Folded) if kept else Folded(Table())
@@ -84,6 +85,8 @@ class Ledger:
         seq = self.journal.append(*(history.entry(record) for record in made))
         for at, record in enumerate(made, seq - len(made) + 1):
             self._fold(record, at)
+            for told in self.listeners:
+                told(record)
         if seq >= self._kept + KEEP_EVERY:
             self.keep()
         return seq

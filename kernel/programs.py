@@ -78,6 +78,9 @@ class Loader:
             raise Refusal(error_pb2.CODE_UNAVAILABLE, "the Python guest is not there yet", "try again in a moment")
         return self.python
 
+    def statistics(self) -> dict[str, int]:
+        return self.python.statistics() if self.python else {}
+
     def missing(self) -> tuple[str, ...]:
         """The walls that this machine lacks around cells."""
         return self.python.missing if self.python else ()

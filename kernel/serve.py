@@ -38,12 +38,13 @@ from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
 from agentos.kernel.reach import Reach
 from agentos.kernel.secrets import Secrets
+from agentos.kernel.statistics import Statistics
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
 from agentos.runs.desk import Desk
 from agentos.runs.runs import Runs
-from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc
+from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc, statistics_pb2_grpc
 
 ROOMS = FilePath(__file__).parent.parent
 GUEST = ROOMS / "guests" / "python" / "guest.wasm"
@@ -186,6 +187,7 @@ async def serve(home: Home, options: Options) -> bool:
             raise HomeError("walls", f"this machine lacks walls: {', '.join(missing)}", hint)
         control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
         events_pb2_grpc.add_EventsServiceServicer_to_server(events(kernel), server)
+        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(Statistics(kernel), server)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from agentos.shell.failure import CODES, EXITS, Exit, Failure, no_kernel
 from agentos.v1 import control_pb2 as pb
-from agentos.v1 import control_pb2_grpc, error_pb2, events_pb2_grpc
+from agentos.v1 import control_pb2_grpc, error_pb2, events_pb2_grpc, statistics_pb2_grpc
 
 SECONDS = 30.0
 _LARGEST = 64 << 20
@@ -40,6 +40,7 @@ class Kernel:
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
         self.stub = control_pb2_grpc.ControlServiceStub(self._channel)
         self.events = events_pb2_grpc.EventsServiceStub(self._channel)
+        self.statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
 
     def call(self, method: Callable[..., Response], request: Message, seconds: float = SECONDS) -> Response:
         """One call and its answer. Raises Failure with the kernel's own reason and next step."""

@@ -55,6 +55,7 @@ COMMANDS = (
     (KERNEL, "unlock", "locking:unlock", "Bring a locked kernel its key."),
     (KERNEL, "service", "service:service", "Keep the kernel always on."),
     (KERNEL, "capabilities", "system:capabilities", "List, add or remove capabilities."),
+    (KERNEL, "top", "top:top", "Show how much the kernel has to do."),
     (KERNEL, "doctor", "system:doctor", "Try every wall of this machine."),
 )
 HELP = "Run the programs that your agent writes, and let each touch only what you allowed."

@@ -51,6 +51,7 @@ class Cells:
         self._failures = 0
         self._pause = FIRST_PAUSE_S
         self.cpu_s = 0.0
+        self._forks = 0
         self._refill_at: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -86,6 +87,11 @@ class Cells:
     def missing(self) -> tuple[str, ...]:
         """The walls that this machine lacks, by name."""
         return self._zygote.missing if self._zygote else ()
+
+    def statistics(self) -> dict[str, int]:
+        """How many there are, and how many there were; `wanted` wait for one. The time is that of cells that ended."""
+        wanted, cpu_us = len(self._waiting()), int(self.cpu_s * 1e6)
+        return {"ready": self.ready, "busy": self.busy, "wanted": wanted, "forks": self._forks, "cpu_us": cpu_us}
 
     async def take(self) -> Cell:
         """A cell for one run. Raises NoCells where none can be made."""
@@ -202,6 +208,7 @@ class Cells:
     def forked(self, pid: int, pidfd: int) -> None:
         """A cell is there; it is offered when it is warm."""
         cell = self._forking.popleft()
+        self._forks += 1
         self._live[pid] = cell
         self._warming.add(cell)
         cell.born(pidfd)

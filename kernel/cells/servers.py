@@ -177,6 +177,11 @@ class Servers:
     def states(self) -> dict[str, State]:
         return {name: _state(seat) for name, seat in self._seats.items()}
 
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """Of each capability that was called: whether its server is there, and how often one was put in its place."""
+        found = self.states()
+        return {name: {"up": int(state.state == "ready"), "restarts": state.restarts} for name, state in found.items()}
+
     async def stop(self, capability: str) -> None:
         """Stop a server; calls under way finish first. The next call starts it again."""
         seat = self._seats.pop(capability, None)

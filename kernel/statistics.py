@@ -1,0 +1,102 @@
+"""Statistics: what each part of the kernel has counted, gathered when somebody asks.
+
+A part counts for itself, and says so with `statistics()`; nothing is counted twice or kept over time. Rates are made by
+whoever asks twice. Calls are counted here, from the records as they are made: a call that is answered from the record
+of an earlier attempt is none. How long they took is kept as a histogram whose steps grow with the time, four to each
+doubling: a quantile is within a fifth of the true one, costs an addition to keep, and no memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agentos.home.history import Record, RunBegan
+from agentos.home.records import CallMade, CallSettled, RunEnded
+from agentos.v1 import control_pb2, statistics_pb2_grpc
+from agentos.v1 import statistics_pb2 as pb
+
+if TYPE_CHECKING:
+    from agentos.kernel.serve import Kernel
+    from agentos.v1.statistics_pb2_grpc import _ServicerContext as Context
+
+STEPS = 4 * 48  # up to 2^49 µs: years
+QUANTILES = (("p50_us", 0.5), ("p90_us", 0.9), ("p99_us", 0.99))
+
+
+class Counted:
+    """Runs and calls by how they ended, and how long the calls took that were carried out."""
+
+    def __init__(self) -> None:
+        self._made = self._refused = self._done = self._failed = self._began = self._ended = 0
+        self._took = [0] * STEPS
+
+    def note(self, record: Record) -> None:
+        if isinstance(record, CallMade):
+            self._made += 1
+            self._refused += record.decision == control_pb2.CALL_DECISION_REFUSED
+        elif isinstance(record, CallSettled):
+            self._failed += record.fault is not None
+            self._done += record.fault is None
+            self._took[step(record.took_us)] += 1
+        else:
+            self._began += isinstance(record, RunBegan)
+            self._ended += isinstance(record, RunEnded)
+
+    def runs(self) -> dict[str, int]:
+        return {"began": self._began, "ended": self._ended}
+
+    def calls(self) -> dict[str, int]:
+        return {
+            "made": self._made, "refused": self._refused, "done": self._done, "failed": self._failed,
+            **{name: quantile(self._took, part) for name, part in QUANTILES},
+        }  # fmt: skip
+
+
+def step(took_us: int) -> int:
+    """Which step of the histogram a time belongs to."""
+    if took_us < 4:
+        return max(took_us, 0)
+    power = took_us.bit_length() - 3
+    return min(4 * power + (took_us >> power), STEPS - 1)
+
+
+def quantile(counts: Sequence[int], part: float) -> int:
+    """The middle of the step below which this part of all lies; 0 where there are none."""
+    left = part * sum(counts)
+    for at, count in enumerate(counts):
+        left -= count
+        if count and left <= 0:
+            power = at // 4 - 1
+            return at if at < 4 else ((at - 4 * power) << power) + ((1 << power) >> 1)
+    return 0
+
+
+class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
+    """The service of statistics of this kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._counted = Counted()
+        kernel.ledger.listeners.append(self._counted.note)
+
+    async def Sample(self, request: pb.SampleRequest, context: Context) -> pb.SampleResponse:
+        kernel = self._kernel
+        sample = pb.SampleResponse(at_ms=time.time_ns() // 1_000_000, started_ms=kernel.started_ms)
+        for part, counts in self._parts().items():
+            sample.parts[part].counts.update(counts)
+        for name, counts in kernel.servers.statistics().items():
+            sample.parts[f"server {name}"].counts.update(counts)
+        return sample
+
+    def _parts(self) -> dict[str, dict[str, int]]:
+        runs, ledger = self._kernel.runs, self._kernel.ledger
+        active = len(runs.active)
+        there = {"active": active, "waiting": len(ledger.open) - active, "unknown": len(ledger.unknown)}
+        return {
+            "calls": self._counted.calls(), "cells": self._kernel.loader.statistics(),
+            "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()},
+            "process": {"cpu_us": time.process_time_ns() // 1000}, "prompts": {"open": len(self._kernel.desk.open)},
+            "queue": ledger.queue.statistics(), "runs": there | self._counted.runs(),
+        }  # fmt: skip
