@@ -208,7 +208,7 @@ CHECKS: tuple[Mutation, ...] = (
         14,
         "what is over is not kept in memory",
         "events",
-        "        if len(self.dead) > MAX_DEAD:\n            del self.dead[next(iter(self.dead))]\n",
+        "        while len(self.dead) > MAX_DEAD:\n            del self.dead[next(iter(self.dead))]\n",
         "",
         f"{QUEUE}::test_what_is_over_takes_no_memory_however_much_it_was",
     ),
