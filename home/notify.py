@@ -12,13 +12,16 @@ this does nothing; that a word was lost is no reason to stop.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    import asyncio
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 LOOK_EVERY_S = 5.0
@@ -74,8 +77,10 @@ class Keeper(msgspec.Struct):
             self._tell(f"STATUS={now}")
         if self.silent_s:
             self._tell("WATCHDOG=1")
+        from asyncio import get_running_loop  # whoever asks only whether a home opens does without it
+
         pause = min(self.silent_s / 2 or LOOK_EVERY_S, LOOK_EVERY_S)
-        self._timer = asyncio.get_running_loop().call_later(pause, self._beat, status)
+        self._timer = get_running_loop().call_later(pause, self._beat, status)
 
     def _tell(self, *words: str) -> None:
         if not self.address:
