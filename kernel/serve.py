@@ -20,6 +20,7 @@ import msgspec
 
 from agentos.events.dispatch import Dispatch
 from agentos.events.watching import Watching
+from agentos.home import log, places
 from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
@@ -39,6 +40,7 @@ from agentos.kernel.programs import Loader
 from agentos.kernel.reach import Reach
 from agentos.kernel.secrets import Secrets
 from agentos.kernel.statistics import Statistics
+from agentos.kernel.wire import CODES
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
@@ -132,6 +134,11 @@ def _unchanged(added: CapabilityAdded) -> bool:
     return folder.is_dir() and folder_digest(folder) == added.digest
 
 
+def _status(number: int) -> str:
+    name: str = control_pb2.RunStatus.DESCRIPTOR.values_by_number[number].name
+    return name.removeprefix("RUN_STATUS_").lower()
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -171,6 +178,9 @@ async def serve(home: Home, options: Options) -> bool:
     journal.watch(lambda broken: loop.call_soon_threadsafe(stop.set))
     vault = Vault.open(home.database, home.keys.database)
     kernel = Kernel(home, journal, vault, Images(home.images, home.keys.images), options.ready_cells)
+    lines = log.Log(log.beside(places.place(home.path, home.name).path), _status, CODES.__getitem__)
+    kernel.ledger.listeners.append(lines.note)
+    lines.hear()
     token = options.token or secrets.token_urlsafe(32)
     server = grpc.aio.server(
         interceptors=[Credential(token, kernel.shell_refused)],
@@ -202,10 +212,14 @@ async def serve(home: Home, options: Options) -> bool:
         told |= {"pid": os.getpid(), "missing": list(missing)}
         os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
         os.close(options.ready_fd)
+        lines.say("kernel.started", pid=os.getpid(), missing=list(missing))
         keeper.ready(kernel.said)
         await stop.wait()
         journal.check()
         return kernel.locking
+    except Exception as wrong:
+        lines.fault(wrong)
+        raise
     finally:
         if not kernel.locking:  # to whoever keeps it, a kernel that waits for its key is up
             keeper.stopping()
@@ -214,3 +228,5 @@ async def serve(home: Home, options: Options) -> bool:
             task.cancel()
         await server.stop(0.5)
         await kernel.close()
+        lines.say("kernel.stopped", pid=os.getpid())
+        lines.close()

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import psutil
 import pytest
 
+from agentos.home import unlocking
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 from tests.cells.components import component
@@ -368,3 +370,6 @@ def test_the_kernel_is_well_after_all_that(person: Person, up: Up) -> None:
     assert person.status().runs_active == 0
     assert person.status().prompts_open == 0
     assert "Traceback" not in (up.home.parent / "log").read_text()
+    log = Path(os.environ["AGENTOS_STATE"], unlocking.read(up.home).home, "kernel.log").read_text()
+    assert "run.ended" in log
+    assert "kernel.fault" not in log

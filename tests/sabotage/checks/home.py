@@ -9,6 +9,7 @@ HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journ
 HEADS, FOLDS = "home/test_heads.py", "home/test_folds.py"
 VERIFY = "audit/test_verify.py"
 MIGRATION, ERASING = "home/test_migration.py", "home/test_erasing.py"
+LOG = "home/test_log.py"
 PRUNING = "kernel/test_pruning.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
 
@@ -175,4 +176,17 @@ CHECKS = (
     never(11, "a run is written out without what is the person's", "shell",
         "isinstance(value, str) and value and not (name in OURS and WORD.fullmatch(value))",
         "shell/test_keeping.py::test_a_run_is_written_out_without_a_word_of_the_persons"),
+    # ---- what is not encrypted says nothing of the person's
+    out(11, "only ids that we gave are logged", "home",
+        " if isinstance(value, int) or _ours(value)}", "}",
+        f"{LOG}::test_of_a_record_only_numbers_and_our_ids_are_said"),
+    out(11, "the words of an exception are not logged", "home",
+        "type=type(wrong).__name__, at=", "type=repr(wrong), at=",
+        f"{LOG}::test_of_an_exception_the_lines_of_ours_are_said_and_not_its_words"),
+    out(11, "what libraries complain about does not go to standard error", "home",
+        "        logging.getLogger().addHandler(self._heard)\n", "",
+        f"{LOG}::test_what_libraries_complain_about_is_said_without_their_words"),
+    out(11, "the log follows no link", "home",
+        "os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC", "os.O_WRONLY | os.O_CLOEXEC",
+        f"{LOG}::test_a_log_that_cannot_be_written_is_counted_and_nothing_fails"),
 )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The log of a real kernel over a whole session: what happened is there, and nothing of the person's."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tests.kernel.person import Person, kernel_on, make_home
+
+PROGRAM = """
+import sys
+from agentos.sdk import AgentError, files
+print("canary-printed")
+for name in ("canary-here.txt", "canary-gone.txt", "canary-elsewhere/x.txt"):
+    try:
+        files.read(name)
+    except AgentError:
+        pass
+raise ValueError("canary-raised")
+"""
+
+
+def test_a_session_leaves_no_word_of_the_persons_in_the_log(tmp_path: Path) -> None:
+    state, place = tmp_path / "state", tmp_path / "canary-person"
+    place.mkdir()
+    home = make_home(place)
+    with kernel_on(home, place / "log", AGENTOS_STATE=str(state)) as up:
+        person = Person(up.socket, up.credential, place)
+        (place / "canary-here.txt").write_text("canary-content")
+        run = person.run(
+            PROGRAM, '"files.read" = { path = ["canary-*.txt"] }', name="canary-program.py", input='"canary"'
+        )
+        assert run.status == "failed"
+        person.close()
+
+    [path] = state.glob("*/kernel.log")
+    text = path.read_text()
+    assert "canary" not in text
+    assert str(tmp_path) not in text
+    assert os.uname().nodename not in text
+    lines = [json.loads(line) for line in text.splitlines()]
+    events = [line["event"] for line in lines]
+    assert (events[0], events[-1]) == ("kernel.started", "kernel.stopped")
+    [began] = [line for line in lines if line["event"] == "run.began"]
+    [ended] = [line for line in lines if line["event"] == "run.ended"]
+    assert (began["run"], ended["run"], ended["status"]) == (run.id, run.id, "failed")
+    assert [line["code"] for line in lines if line["event"] in ("call", "reply")] == ["not_found", "denied"]
