@@ -69,7 +69,7 @@ CHECKS = (
     out(3, "what is there of an append is not added again", "capabilities/files",
         "write_all(fd, content[written:])", "write_all(fd, content)",
         f"{MARKS}::test_what_was_written_in_part_is_made_whole_and_not_twice"),
-    never(4, "a run is played again in the guest that it began in", "kernel",
+    never(4, "a run is played again in the guest that it began in", "runs",
         "run.began_with not in (None, Pinned(run.id, loaded.component, loaded.code))",
         "kernel/test_replay.py::test_a_run_is_not_played_again_in_another_guest_than_it_began_in"),
 )  # fmt: skip

@@ -45,7 +45,7 @@ CHECKS = (
     out(
         10,
         "a question says where the run has read from",
-        "kernel",
+        "runs",
         "asking[0][1].why, False, outside, part=actor.alone)",
         "asking[0][1].why, False, part=actor.alone)",
         "pages/test_kernel_pages.py::test_what_is_asked_after_reading_a_page_says_so_before_a_yes",
