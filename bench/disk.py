@@ -105,11 +105,16 @@ class Disk:
         with self._lock:
             self.operations += 1
             if self._chance.random() < self._cut_in:
-                files = {name: Held(held.sure, list(held.promised), held.deleted) for name, held in self.files.items()}
-                self.cuts.append(Cut(files, tuple(heads) or (self.head,), self._known()))
+                self.cuts.append(self.cut(heads))
             if self.operations == self.fail_at:
                 self.failed = what
                 raise OSError("injected") if what == "head" else apsw.IOError("injected")
+
+    def cut(self, heads: Sequence[str | None] = ()) -> Cut:
+        """What is left if the power goes now."""
+        with self._lock:
+            files = {name: Held(held.sure, list(held.promised), held.deleted) for name, held in self.files.items()}
+            return Cut(files, tuple(heads) or (self.head,), self._known())
 
     def note(self, name: str, write: Write) -> None:
         with self._lock:
