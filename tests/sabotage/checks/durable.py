@@ -7,6 +7,7 @@ from tests.sabotage.mutation import never, out
 RECALLED, CUT = "kernel/test_recalled.py", "kernel/test_cut.py"
 GENERATIONS = "kernel/test_generations.py"
 MARKS = "files/test_marks.py"
+MODEL = "model/test_model.py::TestTheCoreAgreesWithAPlainModelOfIt::runTest"
 
 CHECKS = (
     never(3, "a call that differs from the record ends the run", "kernel",
@@ -72,4 +73,8 @@ CHECKS = (
     never(4, "a run is played again in the guest that it began in", "runs",
         "run.began_with not in (None, Pinned(run.id, loaded.component, loaded.code))",
         "kernel/test_replay.py::test_a_run_is_not_played_again_in_another_guest_than_it_began_in"),
+    # ---- found by the model of grants, journal and events
+    out(3, "what is used counts at once", "kernel", "                self._use(record, 1)\n", "", MODEL),
+    out(3, "an event that is with a run waits no more", "events",
+        "        self._drop(owed)\n        owed.run, owed.tries", "        owed.run, owed.tries", MODEL),
 )  # fmt: skip
