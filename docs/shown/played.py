@@ -6,6 +6,7 @@ was; nothing is staged, shortened or retouched. Only the folder is chosen: a sho
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
@@ -84,17 +85,18 @@ class Person:
 
 @contextmanager
 def person(agentos: Path, columns: int) -> Iterator[Person]:
-    """A person in FOLDER, which must not be there before and is gone afterwards. Two scenes at once take turns."""
-    until = time.monotonic() + 2 * SECONDS
-    while True:
-        try:
-            FOLDER.mkdir(0o700)
-        except FileExistsError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
-        else:
-            break
+    """A person in FOLDER, which is made anew and gone afterwards. Two scenes at once take turns."""
+    ours = FOLDER.with_name(f"{FOLDER.name}.turn")
+    if FOLDER.exists() and not ours.exists():
+        raise FileExistsError(f"{FOLDER} is somebody else's")
+    with ours.open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        shutil.rmtree(FOLDER, ignore_errors=True)  # it is of one that was killed
+        FOLDER.mkdir(0o700)
+        yield from _person(agentos, columns)
+
+
+def _person(agentos: Path, columns: int) -> Iterator[Person]:
     try:
         with tempfile.TemporaryDirectory() as hidden:
             somebody = Person(FOLDER, agentos, Path(hidden), columns)

@@ -19,7 +19,10 @@ File = descriptor_pb2.FileDescriptorProto
 
 def test_the_kernels_own_actions_are_always_there_and_inherent() -> None:
     own = load([])
-    assert set(own.actions) == {"clock.now", "clock.sleep", "random.bytes", "console.read_line"}
+    assert set(own.actions) == {
+        "clock.now", "clock.sleep", "random.bytes", "console.read_line", "run.left", "run.continue_with",
+        "children.spawn", "children.join", "children.cancel",
+    }  # fmt: skip
     assert all(rule.inherent for rule in own.actions.values())
     assert not own.capabilities["clock"].command
 
