@@ -14,6 +14,7 @@ class Standing:
 
     run: str
     choice: int
+    parent: str = ""
     uses: int = 0
     revoked: bool = False
     ended: bool = False
@@ -29,7 +30,7 @@ class Authority:
 
     grants: dict[str, Standing] = field(default_factory=dict)
     denials: set[str] = field(default_factory=set)
-    _of_run: dict[str, list[Standing]] = field(default_factory=dict)
+    _of_run: dict[str, list[str]] = field(default_factory=dict)
     _under_way: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def fold(self, kind: str, record: dict[str, Any]) -> None:
@@ -38,10 +39,10 @@ class Authority:
             step(self, record)
 
     def granted(self, record: dict[str, Any]) -> None:
-        standing = Standing(record["run"], record["terms"]["choice"])
+        standing = Standing(record["run"], record["terms"]["choice"], record["parent"])
         self.grants[record["id"]] = standing
         if standing.choice in OF_ONE_RUN:
-            self._of_run.setdefault(standing.run, []).append(standing)
+            self._of_run.setdefault(standing.run, []).append(record["id"])
 
     def denied(self, record: dict[str, Any]) -> None:
         self.denials.add(record["id"])
@@ -53,17 +54,29 @@ class Authority:
 
     def called(self, record: dict[str, Any]) -> None:
         if record["grant"]:
-            self.grants[record["grant"]].uses += 1
+            self._used(record["grant"], 1)
             self._under_way[record["run"], record["seq"]] = record["grant"]
 
     def replied(self, record: dict[str, Any]) -> None:
         used = self._under_way.pop((record["run"], record["seq"]), "")
         if used and record["released"]:
-            self.grants[used].uses -= 1
+            self._used(used, -1)
+
+    def _used(self, grant: str, sign: int) -> None:
+        """What is used of a grant is used of all that it was derived from."""
+        self.grants[grant].uses += sign
+        while grant := self.grants[grant].parent:
+            if grant not in self.grants:
+                return
+            self.grants[grant].uses += sign
 
     def over(self, record: dict[str, Any]) -> None:
-        for standing in self._of_run.pop(record["run"], ()):
-            standing.ended = True
+        """A run has ended: nothing is given back for it any more, and what was lent to it is no more."""
+        self._under_way = {key: grant for key, grant in self._under_way.items() if key[0] != record["run"]}
+        for each in self._of_run.pop(record["run"], ()):
+            self.grants[each].ended = True
+            if self.grants[each].parent:
+                del self.grants[each]
         for each, uses, _ in record.get("uses", ()):
             self.grants[each].uses = uses
 

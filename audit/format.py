@@ -16,8 +16,9 @@ whose "type" is the kind; of kinds that begin with "home." it is JSON. Numbers a
                              ‖ length of run as 4 bytes ‖ run ‖ commitment)
 
 The hash before the first is BLAKE2b-256("agentos journal 2"). Where content was erased, salt and body are NULL and
-commitment stands in their place; else commitment is NULL. A later record "forgotten" of the same run says so. Records
-of authority (grant, denial, revoked, answer, forgotten, program, capability.*, secret.*, home.*) are never erased.
+commitment stands in their place; else commitment is NULL. A later record "forgotten" says so: of its run, and
+of its events. Records of authority (grant, denial, revoked, answer, forgotten, program, capability.*, secret.*,
+home.*) are never erased.
 
 A head is one line of ASCII, its parts apart by one blank, its numbers in decimal without leading zeros:
 
@@ -28,8 +29,8 @@ without padding, by that key over "agentos head 1", a zero byte, and the line up
 one with each head that was meant to be kept elsewhere, EPOCH each time the person accepted another history.
 
 A snapshot's signature is by the same key over "agentos fold 1", a zero byte, and, apart by zero bytes: home, name, seq,
-hash in hex, BLAKE2b-256 of the state in hex. The state of "ledger 1" is MessagePack: table.held maps each grant to what
-is known of it (uses, revoked, ended), table.denials those that hold.
+hash in hex, BLAKE2b-256 of the state in hex. The state of "ledger N", whatever its N, is MessagePack: table.held maps
+each grant to what is known of it (uses, revoked, ended), table.denials those that hold.
 
 What this finds and what it cannot: a changed, missing, inserted or exchanged record; a signature that is none; a head
 of another history; a snapshot that says something else than the records. A history that was cut off is found by a head

@@ -150,6 +150,8 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
     run: str
     uses: tuple[tuple[str, int, int], ...]
     at_ms: int
+    # The events that began it, whose content was erased with it.
+    events: tuple[str, ...] = ()
 
 
 Record = (

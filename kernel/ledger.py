@@ -111,11 +111,12 @@ class Ledger:
             (each, held.uses, held.last_used_ms)
             for each, held in self.table.held.items() if each in grants or held.grant.path in above
         )  # fmt: skip
-        forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000)
         given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=("event.delivered",)))
-        events = {each.event for each in given if isinstance(each, Delivered)}
-        of_events = [(each, ("event",)) for each in sorted(events) if not self.queue.holds(each)]
-        seq = self.journal.append(history.entry(forgotten), erase=[(run, CALL_KINDS + RUN_KINDS), *of_events])
+        told = {each.event for each in given if isinstance(each, Delivered)}
+        events = tuple(each for each in sorted(told) if not self.queue.holds(each))
+        forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000, events)
+        erase = [(run, CALL_KINDS + RUN_KINDS), *((each, ("event",)) for each in events)]
+        seq = self.journal.append(history.entry(forgotten), erase=erase)
         self._fold(forgotten, seq)
         return seq
 

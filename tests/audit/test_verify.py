@@ -8,16 +8,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agentos.audit import check
 from agentos.audit import format as form
 from agentos.audit.format import Database, Unreadable
 from agentos.home import chain
+from agentos.home.happenings import Armed
+from agentos.kernel.ledger import FOLD, Ledger
+from agentos.v1 import control_pb2 as pb
 from tests.audit.conftest import more, opened
 from tests.home.test_heads import rechain
 from tests.home.test_migration import made_by_version_1
 from tests.home.witnessed import HOME, KEY, Place, signer
+from tests.kernel.cases import WHO, at, grant, made, settled
+from tests.kernel.test_forgetting import began, delivered, ended, happened
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,6 +105,26 @@ async def test_a_table_of_snapshots_that_was_put_back_with_an_old_one_fits_its_o
     assert looked(place).faults == []
 
 
+async def test_what_children_used_and_what_was_forgotten_with_a_run_fits(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    journal = opened(place)
+    ledger = Ledger(journal)
+    ledger.record(
+        Armed(WHO.path, "prog", WHO.digest, "/", "/", "", (("t1", json.dumps({"event": "event.report"})),), 1),
+        grant("g1", "files.write", at("/x/**"), uses=9), happened("e1", "t1"), *delivered("r1", "e1", "t1"),
+        msgspec.structs.replace(began("r1.1"), above=(WHO.path,)),
+        msgspec.structs.replace(grant("g2", "files.write", at("/x/**"), pb.CHOICE_RUN, parent="g1"), run="r1.1"),
+        made(1, "g2", "r1.1"), settled(1, "r1.1"), made(2, "g2", "r1.1"), settled(2, "r1.1", released=True),
+        made(3, "g2", "r1.1"), ended("r1.1"), settled(3, "r1.1", released=True), ended("r1"),
+    )  # fmt: skip
+    assert ledger.table.held["g1"].uses == 2
+    await ledger.durable(ledger.forget("r1"))
+    ledger.keep()
+    await journal.close()
+    assert looked(place).faults == []
+    assert looked(place).snapshots == 1
+
+
 async def test_a_snapshot_that_says_more_than_the_records_is_found_though_it_is_signed(place: Place) -> None:
     """A kernel that was taken over could sign it."""
     from agentos.home import folds
@@ -107,7 +133,7 @@ async def test_a_snapshot_that_says_more_than_the_records_is_found_though_it_is_
     revoked = bytes(state).replace(b"\xa7revoked\xc2", b"\xa7revoked\xc3")  # type: ignore[call-overload]
     assert revoked != state
     db = chain.connect(place.path, KEY)
-    folds.keep(db, signer(), folds.Fold("ledger 1", (int(str(seq)), bytes(hashed)), revoked))  # type: ignore[call-overload]
+    folds.keep(db, signer(), folds.Fold(FOLD, (int(str(seq)), bytes(hashed)), revoked))  # type: ignore[call-overload]
     db.close()
     assert any("not what its records say" in each for each in looked(place).faults)
 

@@ -106,8 +106,8 @@ class Machine(RuleBasedStateMachine):
         self.dispatch.close()
         await self.journal.close()
 
-    def deliver(self, began: RunBegan, delivered: Delivered) -> None:
-        self.ledger.record(began, delivered)
+    def deliver(self, began: RunBegan, *delivered: Delivered) -> None:
+        self.ledger.record(began, *delivered)
 
     def waits(self, run_id: str) -> bool:
         return False
