@@ -22,7 +22,7 @@ from os.path import realpath
 
 import msgspec
 
-from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
+from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded, Terms
 from agentos.v1 import control_pb2 as pb
 
 OF_ONE_RUN, OF_NO_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN), ""
@@ -61,7 +61,7 @@ class Held(msgspec.Struct):
     def stands(self, now_ms: int) -> bool:
         """Whether it, and all that it was derived from, is there and not used up, revoked or past its time."""
         return not (self, *self.above)[-1].grant.parent and not any(
-            each.revoked or each.ended or each.uses_left == 0 or 0 < each.grant.terms.until_ms <= now_ms
+            each.revoked or each.ended or each.uses_left == 0 or _over(each.grant.terms, now_ms)
             for each in (self, *self.above)
         )
 
@@ -169,6 +169,11 @@ def _before(held: Held, call: CallMade) -> Held:
 def root(run: str) -> str:
     """r12 of r12.4.1: who started it all."""
     return run.partition(".")[0]
+
+
+def _over(terms: Terms, now_ms: int) -> bool:
+    """Whether its time is past; one until a time that is none was over before it began."""
+    return terms.until_ms <= now_ms if terms.until_ms or terms.choice == pb.CHOICE_UNTIL else False
 
 
 def _holds(grant: Grant, who: Standing) -> bool:

@@ -70,6 +70,12 @@ def test_a_child_never_outlives_its_parent() -> None:
     assert state(table, table.held["g2"], 100) == pb.GRANT_STATE_EXPIRED
 
 
+def test_a_grant_until_a_time_that_is_none_holds_never() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, pb.CHOICE_UNTIL), grant("g2", "files.read", READ, parent="g1")])
+    assert ids(table, now_ms=1) == set()
+
+
 def test_terms_say_whom_a_grant_reaches() -> None:
     table = Table()
     table.fold(
