@@ -35,7 +35,7 @@ def fields(now: pb.SampleResponse, before: pb.SampleResponse | None) -> dict[str
 
 
 def lines(now: pb.SampleResponse, before: pb.SampleResponse | None) -> list[str]:
-    """One sample as a page: what there is, and how fast it comes."""
+    """One sample as a page: how fast things come, and what there is; a narrow terminal cuts off the latter."""
     a_second = rates(now, before)
 
     def of(part: str) -> Callable[[str], int]:
@@ -53,7 +53,10 @@ def lines(now: pb.SampleResponse, before: pb.SampleResponse | None) -> list[str]
         *(_server(part, of(part)) for part in sorted(now.parts) if part.startswith(SERVER)),
     ]
     up = span(max(now.at_ms - now.started_ms, 0) * 1000)
-    return [f"up {up}, {span(of('process')('cpu_us'))} of CPU time", *columns(rows)]
+    return [
+        f"up {up}, {span(of('process')('cpu_us'))} of CPU time",
+        *columns([(name, fast, text) for name, text, fast in rows]),
+    ]
 
 
 def _runs(runs: Callable[[str], int], prompts: Callable[[str], int], fast: str) -> Row:
