@@ -117,10 +117,13 @@ def test_before_its_intent_is_on_disk(place: Place, outside: Gates) -> None:
 def test_when_its_intent_is_on_disk_and_nobody_has_heard_of_it(place: Place, outside: Gates) -> None:
     with place.up() as person:
         run = begin(person, outside, APPENDS)
-        with stopped(person.capability("files").pid):
+        server = psutil.Process(person.capability("files").pid)
+        with stopped(server.pid):
             outside.let("/go")
             assert eventually(lambda: made(person, run, "files.append") == 2)
             kill(person)
+            # It goes with its kernel, before it is let go on: else it would do what it was sent.
+            assert eventually(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
     assert place.lines() == ["one"]
     goes_on(place, outside, run)
 
