@@ -124,7 +124,11 @@ class _Complaints(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.fault(record.exc_info[1] if record.exc_info else None)
+        wrong = record.exc_info[1] if record.exc_info else None
+        if type(wrong).__module__.startswith("google.protobuf"):
+            self._log.say("request.unreadable")  # what somebody sent is no message: that is no fault of the kernel's
+        else:
+            self._log.fault(wrong)
 
 
 def _ours(value: object) -> bool:

@@ -10,12 +10,14 @@ import stat
 from pathlib import Path
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from agentos.home import log
 from agentos.home.chain import commitment
 from agentos.home.history import PromptAnswered, Record, RunBegan, SecretSet
 from agentos.home.log import Log
 from agentos.home.records import CallMade, CallSettled, Fault, RunEnded
+from agentos.v1.control_pb2 import RunRequest
 
 CANARY = "canary"
 FAULT = Fault(1, CANARY, CANARY, CANARY)
@@ -107,6 +109,20 @@ async def test_what_libraries_complain_about_is_said_without_their_words(
     assert logging.getLogger().handlers == []
     assert CANARY not in str(lines(path)) + capfd.readouterr().err
     assert [line["type"] for line in lines(path)] == ["ValueError", "NoneType"]
+
+
+def test_what_somebody_sends_that_is_no_message_is_no_fault_of_the_kernels(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    told = opened(path)
+    told.hear()
+    try:
+        RunRequest.FromString(b"\xff")
+    except DecodeError:
+        logging.getLogger("grpc").exception(CANARY)
+    told.close()
+    assert [line["event"] for line in lines(path)] == ["request.unreadable"]
 
 
 def test_a_log_that_is_full_is_turned_and_the_oldest_goes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

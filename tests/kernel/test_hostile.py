@@ -372,6 +372,4 @@ def test_the_kernel_is_well_after_all_that(person: Person, up: Up) -> None:
     assert "Traceback" not in (up.home.parent / "log").read_text()
     log = Path(os.environ["AGENTOS_STATE"], unlocking.read(up.home).home, "kernel.log").read_text()
     assert "run.ended" in log
-    # Requests that are none, which others send to this kernel, are no fault of its.
-    faults = [line for line in log.splitlines() if "kernel.fault" in line and '"type":"DecodeError"' not in line]
-    assert faults == []
+    assert "kernel.fault" not in log
