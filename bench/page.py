@@ -30,18 +30,19 @@ QUICK = "**From the short form (`--quick`): it only indicates.**\n"
 # What is known of a goal, told where it was missed.
 REMARKS = {
     "accepted → first line, p50": (
-        "What is known: a cell is given its run when the run is accepted, and loads the program while the kernel "
-        "does the rest, which takes two tenths of a millisecond. A tenth or two pass until the cell is awake and "
-        "has read its run; the guest then reads what it is told (0.3 to 0.4 ms) and its code object (0.3 ms). "
-        "Warm, it does both in 0.2 ms: the rest is caches and predictors that have forgotten it. Tried, in this "
+        "What is known: a cell that holds the program is told what is for this run when the run is accepted, and "
+        "reads that while the kernel does the rest, which takes two tenths of a millisecond. A tenth or two pass "
+        "until the cell is awake; what the guest then does takes a tenth where it is warm, and some tenths where "
+        "caches and predictors have forgotten it. Where no cell holds the program, it is loaded then. Tried, in this "
         "order: code and source as they are instead of base64 in JSON, and the state of a new run made ahead (2.0 "
         "to 0.8 million instructions until the first line); immortal objects, and a guest that has run such a "
         "program while it was built (332 pages written to 71); pages made ready in each cell (some 400 faults to "
         "20); the call of the guest without asking for its type (0.12 ms); loading ahead, and manifests and views "
         "that are kept (0.3 ms, and 0.9 ms of what the asker waits); what a program is told as Python marshals "
         "it, not as JSON (0.1 ms); cells that never interrupt whoever wakes them (one run in five waited a "
-        "millisecond for the word to begin). Asking for huge pages, keeping the other core busy, waking a cell as "
-        "soon as a request arrives, and reading its memory ahead changed nothing."
+        "millisecond for the word to begin); cells that hold the program that ran last (a third of the time). "
+        "Asking for huge pages, keeping the other core busy, waking a cell as soon as a request arrives, and "
+        "reading its memory ahead changed nothing."
     ),
     "clock.now": (
         "What is known: the peer takes 5 µs between two processes that do nothing else. Of ours the guest takes "

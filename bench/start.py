@@ -13,9 +13,11 @@ from bench.peers.python import Python
 from bench.person import Person, Ran
 
 PROGRAM = Path(__file__).parent / "programs" / "ledger.py"
+OTHERS = 6
+"""Programs that run in turn: so many that no cell holds the one whose turn it is."""
 GOAL = 0.12
 BARE = 2.0
-ABOUT = "a 120-line program, walls on, records on, its code cached, a cell ready; from the kernel's clock"
+ABOUT = "a 120-line program that ran before, walls on, records on, a cell ready; from the kernel's clock"
 
 
 async def measure(person: Person, python: Python, quick: bool) -> Part:
@@ -23,16 +25,36 @@ async def measure(person: Person, python: Python, quick: bool) -> Part:
     load = figures.load()
     for grant in (True, False, False):  # compiled, granted, and once for the way
         _done(await person.run(PROGRAM, grant=grant))
-    ours, theirs, bones = [], [], []
+    others = await _others(person)
+    ours, theirs, bones, fresh = [], [], [], []
     with bare(person.up.home, PROGRAM) as prototype:
-        for _ in range(count):
+        for number in range(count):
             await person.still()
             ours.append(_done(await person.run(PROGRAM)))
             await person.still()
             theirs.append(python.once_ms())
             await person.still()
             bones.append(prototype.once())
-    return Part("start", ABOUT, load, (*_figures(ours, theirs), *_beside(ours, bones)))
+            await person.still()
+            fresh.append(_done(await person.run(others[number % OTHERS])))
+    return Part("start", ABOUT, load, (*_figures(ours, theirs), *_beside(ours, bones), _in_turn(fresh, theirs)))
+
+
+async def _others(person: Person) -> list[Path]:
+    """The same program under other names, each granted and run once."""
+    folder = Path(person.up.home).parent / "others"
+    folder.mkdir()
+    others = [folder / f"ledger_{number}.py" for number in range(OTHERS)]
+    for other in others:
+        other.write_bytes(PROGRAM.read_bytes())
+        _done(await person.run(other, grant=True))
+    return others
+
+
+def _in_turn(fresh: list[Ran], theirs: list[float]) -> Figure:
+    mine = percentile(list(map(first_line_ms, fresh)), 50)
+    name = f"accepted → first line, {OTHERS} programs in turn, so that no cell holds it yet, p50"
+    return against(name, mine, percentile(theirs, 50), "ms", "python3 -c 1", len(fresh))
 
 
 def _done(ran: Ran) -> Ran:

@@ -23,7 +23,7 @@ from agentos.kernel.canonical import framed
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.foreign import Flights, Foreign
 from agentos.kernel.cells.images import Images
-from agentos.kernel.cells.pool import Cell, CellLimits, Cells
+from agentos.kernel.cells.pool import Cell, CellLimits, Cells, Start
 from agentos.kernel.lately import Lately
 from agentos.v1 import control_pb2, error_pb2
 
@@ -35,18 +35,19 @@ CODES = 16  # of at most some MiB each
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """Where a program runs and how: digests of component and code object, and the guest's request."""
+    """Where a program runs: digests of component and code object, what a cell loads, and what is for this run."""
 
     cells: Cells
     component: str
     code: str
-    request: str
+    start: Start
+    known: str
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A code object, each byte a letter, and its digest."""
+    """A program as a cell loads it, and the digest of its code object."""
 
-    letters: str
+    request: str
     digest: str
 
 
@@ -90,27 +91,30 @@ class Loader:
         if self.python:
             await self.python.close()
 
-    def ahead(self, request: control_pb2.RunRequest) -> tuple[Loaded, Cell] | None:
+    def ahead(self, request: control_pb2.RunRequest, limits: CellLimits) -> tuple[Loaded, Cell] | None:
         """What a script needs and a cell for it, if all of that is at hand: then it can begin to load at once."""
         found = self._codes.get(self._key(request.source))
-        cell = self._open().take_ready() if found else None
-        return (self._script(request, found), cell) if found and cell else None
+        loaded = self._script(request, found, limits) if found else None
+        cell = loaded.cells.take_ready(loaded.start) if loaded else None
+        return (loaded, cell) if loaded and cell else None
 
     @asynccontextmanager
-    async def load(self, request: control_pb2.RunRequest, state: str = "") -> AsyncIterator[Loaded]:
+    async def load(self, request: control_pb2.RunRequest, limits: CellLimits, state: str = "") -> AsyncIterator[Loaded]:
         """Everything a run needs before its cell is taken; its cells stay while it runs. Raises Refusal."""
         if request.source.content.startswith(WASM):
             async with self._foreign.lent(request.source.content) as (cells, digest):
                 told = {**_told(request, ""), "input": msgspec.Raw(request.input.encode() or b"null")}
                 told |= {"state": msgspec.Raw(state.encode())} if state else {}
-                run = msgspec.json.encode({"run": told}).decode()
-                yield Loaded(cells, digest, "", run)
+                run = {"run": {"name": _name(request.source), **told}}
+                yield Loaded(cells, digest, "", Start("", limits), msgspec.json.encode(run).decode())
         else:
-            yield self._script(request, await self._code(request.source), state)
+            yield self._script(request, await self._code(request.source), limits, state)
 
-    def _script(self, request: control_pb2.RunRequest, code: Code, state: str = "") -> Loaded:
-        whole = guest.to_run(_told(request, state), code.letters, _text(request.source).encode())
-        return Loaded(self._open(), self.guest_digest, code.digest, whole)
+    def _script(self, request: control_pb2.RunRequest, code: Code, limits: CellLimits, state: str = "") -> Loaded:
+        start = Start(code.request, limits)
+        cells = self._open()
+        cells.expect(start)
+        return Loaded(cells, self.guest_digest, code.digest, start, guest.to_tell(_told(request, state)))
 
     def _key(self, source: control_pb2.Source) -> str:
         made_of = framed(b"code", self.guest_digest.encode(), _name(source).encode(), source.content)
@@ -122,12 +126,12 @@ class Loader:
             return known
         kept = self._journal.get_cached(key)
         code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, source))
-        return self._codes.put(key, Code(code, hashlib.sha256(code.encode()).hexdigest()))
+        loading = guest.to_load(code, _text(source).encode())
+        return self._codes.put(key, Code(loading, hashlib.sha256(code.encode()).hexdigest()))
 
     async def _compiled(self, key: str, source: control_pb2.Source) -> str:
         name = _name(source)
-        cell = await self._open().take()
-        cell.load(guest.to_compile(_text(source), name), COMPILE)
+        cell = await self._open().take(Start(guest.to_compile(_text(source), name), COMPILE))
         ending = await cell.run(_no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")
@@ -156,7 +160,6 @@ def _told(request: control_pb2.RunRequest, state: str) -> dict[str, str | list[s
     """What a program is told; its input is JSON, and its state where it was carried here."""
     carried: dict[str, str | list[str]] = {"state": state} if state else {}
     return carried | {
-        "name": _name(request.source),
         "arguments": list(request.arguments),
         "input": request.input,
         "start_folder": request.start_folder,

@@ -60,7 +60,7 @@ class Play:
 
     def load_ahead(self, run: Run) -> None:
         """Have a cell load the program while it is seen to that it may run."""
-        found = self._loader.ahead(run.request)
+        found = self._loader.ahead(run.request, run.limits)
         if found:
             loaded, cell = found
             run.take(cell, loaded)
@@ -156,13 +156,14 @@ class Play:
     async def _in_cell(self, run: Run) -> Ending:
         if run.cell:
             return await self._execute(run, run.cell)
-        async with self._loader.load(run.request, run.continued.state if run.continued else "") as loaded:
+        state = run.continued.state if run.continued else ""
+        async with self._loader.load(run.request, run.limits, state) as loaded:
             if run.began_with not in (None, Pinned(run.id, loaded.component, loaded.code)):
                 reason = "it began with another guest, and cannot be played again in this one"
                 raise Refusal(error_pb2.CODE_UNAVAILABLE, reason, "run it anew", "pinned")
             try:
                 async with asyncio.timeout(CELL_WITHIN_S):
-                    cell = await loaded.cells.take()
+                    cell = await loaded.cells.take(loaded.start)
             except TimeoutError:
                 raise NoCells("none was free") from None
             run.take(cell, loaded)

@@ -130,12 +130,16 @@ class Run:
             self.tell(output=pb.Output(stream=1, text=self.output.decode(errors="ignore")))
         return self.feed
 
-    def take(self, cell: Cell, loaded: Loaded) -> None:
-        """Have this cell load the program."""
+    @property
+    def limits(self) -> CellLimits:
         limits = self.manifest.limits
+        return CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000))
+
+    def take(self, cell: Cell, loaded: Loaded) -> None:
+        """It runs in this cell, which has the program."""
         self.cell, self.pinned = cell, Pinned(self.id, loaded.component, loaded.code)
+        cell.tell(loaded.known)
         self.cell_us = time.time_ns() // 1000
-        cell.load(loaded.request, CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000)))
 
     def put_back(self) -> None:
         """No cell waits for a person: this one is given up, and another taken when the run begins."""

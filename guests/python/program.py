@@ -52,23 +52,25 @@ def _invalid(reason: str, line: int = 0) -> Answer:
     return {"error": {"code": "invalid", "reason": reason, "hint": "correct the program", "line": line}}
 
 
-def run(pair: str, source: str, invoke: Callable[[str], str]) -> str:
-    """Run a program to its end. `pair` is what it is told and its code object, as marshal writes a tuple of both.
+def run(code: str, source: str, invoke: Callable[[str], str]) -> str:
+    """Load a program, wait until it may run, and run it to its end.
 
-    Of that and of its source each byte is a letter, so that nothing has to read through them: JSON with base64 in it
-    took longer than all else before the first line.
+    Of its code object, as marshal writes it, and of its source each byte is a letter, so that nothing has to read
+    through them: JSON with base64 in it took longer than all else before the first line. What this one run is told
+    comes after the program is loaded, and that may have been hours before.
     """
-    told, loaded = marshal.loads(pair.encode("latin-1"))
-    name = told["name"]
+    loaded = marshal.loads(code.encode("latin-1"))
+    name = loaded.co_filename
     main = ModuleType("__main__")
     main.__file__ = name
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["__main__"] = main
-    sys.argv[:] = sys.orig_argv[:] = [name, *told.get("arguments", ())]
-    place.begin(told.get("start_folder", "/"), told.get("home_folder", "/"))
     trace.remember(name, source)
     wire.connect(invoke)
     wire.program(name)
+    told = marshal.loads(invoke("").encode("latin-1"))
+    sys.argv[:] = sys.orig_argv[:] = [name, *told.get("arguments", ())]
+    place.begin(told.get("start_folder", "/"), told.get("home_folder", "/"))
     invoke("")
     try:
         answer = {"status": "done", "result": _result(loaded, main, told)}

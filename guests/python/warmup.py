@@ -171,12 +171,13 @@ _REPLIES: dict[str, Any] = {
     "clock.now": {"value": {"unix_ms": "1767225600000", "monotonic_ms": "1000", "zone": "UTC"}},
 }
 _REFUSED = {"error": {"code": "denied", "reason": "no grant covers it", "hint": "add a line", "detail": "not_granted"}}
+_TOLD = {"arguments": [], "input": "", "start_folder": "/home/me", "home_folder": "/home/me"}
 
 
 def _invoke(request: str) -> str:
     """A kernel that allows what the program needs, and refuses one thing."""
     if not request:
-        return ""
+        return marshal.dumps(_TOLD).decode("latin-1")
     calls = json.loads(request)["calls"]
     refused = [call["args"].get("path", "").startswith("/elsewhere") for call in calls]
     results = [_REFUSED if no else _REPLIES[call["action"]] for no, call in zip(refused, calls, strict=True)]
@@ -185,11 +186,9 @@ def _invoke(request: str) -> str:
 
 def play() -> None:
     """Run the program a few times, by the way that all programs come in."""
-    told = {"name": NAME, "arguments": [], "input": "", "start_folder": "/home/me", "home_folder": "/home/me"}
     for _ in range(TIMES):
         code = b64decode(program.compiled(PROGRAM, NAME)["code"]).decode("latin-1")
-        pair = ")\x02" + marshal.dumps(told, 2).decode("latin-1") + code
-        answer = json.loads(program.run(pair, PROGRAM, _invoke))
+        answer = json.loads(program.run(code, PROGRAM, _invoke))
         if answer["status"] != "done":
             raise RuntimeError(f"the warm-up failed: {answer}")
         shims.fresh()

@@ -80,6 +80,7 @@ class Line:
     def __init__(self, line: int) -> None:
         self._line = line
         self._held = b""
+        self._known = False
         self.may_begin = False
         self.began_ns = 0
 
@@ -101,13 +102,21 @@ class Line:
             os._exit(0)
         return portion
 
+    def to_know(self) -> str:
+        """What is for this run alone; the kernel says it when there is one."""
+        self._known = True
+        return self.receive(b"K").decode()
+
     def wait_for_go(self) -> None:
         """Until the kernel says that the run may begin; it says so once."""
+        if not self._known:
+            self.to_know()
         if not self.may_begin:
             self.receive(b"G")
             self.may_begin = True
 
     def begin(self) -> None:
+        """From here on the program runs, and may make calls."""
         if not self.began_ns:
             self.wait_for_go()
             self.began_ns = time.monotonic_ns()
@@ -118,8 +127,14 @@ class Line:
             left = left[os.write(self._line, left) :]
 
     def invoke(self, request: str) -> str:
-        """What stands behind the guest's import. The empty request says: the program is loaded, and begins now."""
+        """What stands behind the guest's import.
+
+        The first empty request says that the program is loaded, and asks what this run is to know; the next says
+        that it begins now.
+        """
         if not request:
+            if not self._known:
+                return self.to_know()
             self.begin()
             return ""
         if not self.began_ns:
@@ -140,6 +155,7 @@ def serve(line: Line, nest: Nest) -> None:
     request = start[frames.LIMITS.size :]
     try:
         if instance is None:
+            request += line.to_know().encode()
             line.begin()
             instance = Instance(nest.image, memory, line.invoke)
         else:

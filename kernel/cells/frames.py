@@ -6,7 +6,8 @@ A frame is 4 bytes big-endian length of what follows, one byte kind, and a body 
 * `I` (an invoke request), which must be answered before it says anything else,
 * `E` (the end: a header line, then the run's reply) or `T` (a trap, as JSON), once and last.
 
-To a cell go `S` (its run: the limits, packed, then the request), once, on which it loads the program; `G` (go), once,
+To a cell go `S` (its start: the limits, packed, then the program), once, on which it loads the program; `K` (what this
+run is to know), once, and maybe hours later, since a cell may hold a program that is expected to run; `G` (go), once,
 before which nothing of the program is executed; and `R` (a reply). A cell speaks only when it is its turn, so bytes
 beyond the frame that is due are already a breach: a second result, a request within a request. Any breach is a
 BadFrame, and costs the cell its life.

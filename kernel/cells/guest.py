@@ -6,11 +6,6 @@ import json
 import marshal
 from base64 import b64decode
 
-# What marshal writes before a tuple of two.
-PAIR = ")\x02"
-# It has no references yet, which would be counted together with those of the code object.
-MARSHAL = 2
-
 
 def to_compile(source: str, name: str) -> str:
     return json.dumps({"compile": {"source": source, "name": name}})
@@ -21,11 +16,15 @@ def letters(code: str) -> str:
     return b64decode(code).decode("latin-1")
 
 
-def to_run(told: dict[str, str | list[str]], code: str, source: bytes) -> str:
-    """Run a program: what it is told and its code object, as Python marshals the two, then its source.
+def to_load(code: str, source: bytes) -> str:
+    """Load a program: how long its code object is, a line, the code object, its source. Each byte is a letter."""
+    return f"{len(code)}\n{code}{source.decode('latin-1')}"
 
-    Each byte is a letter, and a line before it says how many are marshalled. The guest reads a code object in any case;
-    JSON would be another page or two of code that nobody has looked at for a while.
+
+def to_tell(told: dict[str, str | list[str]]) -> str:
+    """What is for one run of it, as Python marshals it, each byte a letter.
+
+    The guest has read a code object just so; JSON would be another page or two of code that nobody has looked at for a
+    while.
     """
-    pair = PAIR + marshal.dumps(told, MARSHAL).decode("latin-1") + code
-    return f"{len(pair)}\n{pair}{source.decode('latin-1')}"
+    return marshal.dumps(told).decode("latin-1")

@@ -36,6 +36,13 @@ class CellLimits(msgspec.Struct, frozen=True):
     cpu_seconds: int
 
 
+class Start(msgspec.Struct, frozen=True):
+    """What a cell loads ahead of its run: a program (see `guest.py`), and what each run of it may use."""
+
+    request: str
+    limits: CellLimits
+
+
 class Ending(msgspec.Struct, frozen=True):
     """How a cell's run ended.
 
@@ -61,6 +68,9 @@ class Cell:
 
     def __init__(self, line: socket.socket) -> None:
         self.killed = False
+        self.start: Start | None = None
+        self.passed_by = 0
+        self._told = False
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line = line
         self._closed = False
@@ -106,22 +116,33 @@ class Cell:
         """Wait until it offers itself. Raises EOFError when it died, BadFrame when it says anything else."""
         await self._frame(b"W")
 
-    def load(self, request: str, limits: CellLimits) -> None:
-        """Give it its run. It loads the program meanwhile, and executes nothing of it before `run`."""
-        head = frames.LIMITS.pack(limits.memory_bytes, limits.cpu_seconds)
-        frame = frames.pack(b"S", head + request.encode())
-        sent = 0
+    def load(self, start: Start) -> None:
+        """Give it a program. It loads it meanwhile, and executes nothing of it before `run`; it runs no other."""
+        self.start = start
+        head = frames.LIMITS.pack(start.limits.memory_bytes, start.limits.cpu_seconds)
+        self._say(frames.pack(b"S", head + start.request.encode()))
+
+    def tell(self, known: str) -> None:
+        """Say what is for this run alone. After that there is no other."""
+        self._told = True
+        self._say(frames.pack(b"K", known.encode()))
+
+    def _say(self, frame: bytes) -> None:
+        self._unsent += frame
         with suppress(OSError):  # it takes no more now, or it died: `run` sends the rest, and says how it ended
-            sent = self._line.send(frame)
-        self._unsent = frame[sent:]
+            self._unsent = self._unsent[self._line.send(self._unsent) :]
 
     async def run(self, invoke: Invoke) -> Ending:
-        """Let it run to its end, answering its calls. Never raises for what a cell can do; always closes the cell.
+        """Let it run to its end, answering its calls. One that was told nothing knows nothing.
+
+        Never raises for what a cell can do; always closes the cell.
 
         When the cell ends while a call is under way, the call has a second to finish, and is then cancelled; where
         somebody else killed the cell the run goes on in another, and the call is waited for: it must not be made twice.
         """
         started_ns = time.monotonic_ns()
+        if not self._told:
+            self.tell("")
         try:
             await asyncio.get_running_loop().sock_sendall(self._line, self._unsent + frames.pack(b"G", b""))
             while True:

@@ -6,6 +6,10 @@ itself goes to whoever has waited longest, else among the ready. Refilling waits
 that a fork does not compete with the run that took it; no more than a few are forked at once, so that the first of two
 hundred takers is not slowed by the other hundred and ninety-nine.
 
+What runs once soon runs again, for the next event or the next question. So half of the ready cells, a new one each
+time, load the program that was expected last: they have no authority and execute nothing of it, and its next run
+begins in a third of the time. Such a cell runs no other program; one that is passed by a few times makes room.
+
 A cell that dies before it is ready (it was killed, the machine is out of memory) is replaced; after three in a row the
 takers are told, and the next try waits, longer each time. The same goes for the zygote itself.
 """
@@ -21,16 +25,17 @@ from collections.abc import Coroutine
 from typing import Final
 
 from agentos.kernel.cells import frames
-from agentos.kernel.cells.held import Cell, CellLimits, Ending
+from agentos.kernel.cells.held import Cell, CellLimits, Ending, Start
 from agentos.kernel.cells.images import Image
 from agentos.kernel.cells.spawner import START_WITHIN_S, NoCells, Zygote
 
-__all__ = ["Cell", "CellLimits", "Cells", "Ending", "NoCells"]
+__all__ = ["Cell", "CellLimits", "Cells", "Ending", "NoCells", "Start"]
 
 REFILL_AFTER_S: Final = 0.004
 MAX_LIVE: Final = 256
 AT_ONCE: Final = 2 * (os.cpu_count() or 1)
 GIVE_UP_AFTER: Final = 3
+PATIENCE: Final = 8
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
@@ -44,6 +49,7 @@ class Cells:
         self._most = most
         self._zygote: Zygote | None = None
         self._ready: deque[Cell] = deque()
+        self._expected: Start | None = None
         self._takers: deque[asyncio.Future[Cell]] = deque()
         self._forking: deque[Cell] = deque()
         self._live: dict[int, Cell] = {}
@@ -93,28 +99,48 @@ class Cells:
         wanted, cpu_us = len(self._waiting()), int(self.cpu_s * 1e6)
         return {"ready": self.ready, "busy": self.busy, "wanted": wanted, "forks": self._forks, "cpu_us": cpu_us}
 
-    async def take(self) -> Cell:
-        """A cell for one run. Raises NoCells where none can be made."""
+    def expect(self, start: Start) -> None:
+        """This program will probably run again: have a cell hold it."""
+        self._expected = start
+
+    async def take(self, start: Start) -> Cell:
+        """A cell for one run of this program, which it loads. Raises NoCells where none can be made."""
         if self._closed:
             raise NoCells("closed")
-        if (ready := self.take_ready()) is not None:
+        if (ready := self.take_ready(start)) is not None:
             return ready
         taker: asyncio.Future[Cell] = asyncio.get_running_loop().create_future()
         self._takers.append(taker)
         self._refill()
         try:
-            return await taker
+            cell = await taker
         except asyncio.CancelledError:
             if taker.done() and not taker.cancelled() and not taker.exception():
                 taker.result().close()
             raise
+        cell.load(start)
+        return cell
 
-    def take_ready(self) -> Cell | None:
-        """A cell for one run, if one is there: the newest, since more of it is still in the processor's caches."""
-        if self._closed or not self._ready:
+    def take_ready(self, start: Start) -> Cell | None:
+        """A cell for one run, if one is there: the newest that holds the program, else the newest that holds none."""
+        held = next((cell for cell in reversed(self._ready) if cell.start == start), None)
+        cell = held or next((cell for cell in reversed(self._ready) if not cell.start), None)
+        if self._closed or not cell:
             return None
+        self._ready.remove(cell)
         self._refill_in(REFILL_AFTER_S)
-        return self._ready.pop()
+        if not held:
+            cell.load(start)
+            self._pass_by()
+        return cell
+
+    def _pass_by(self) -> None:
+        """A run wanted none of the programs that cells hold: who saw that too often makes room."""
+        for cell in [cell for cell in self._ready if cell.start]:
+            cell.passed_by += 1
+            if cell.passed_by == PATIENCE:
+                self._ready.remove(cell)
+                cell.close()
 
     async def close(self) -> None:
         """End the zygote and all its cells, and wait until it is gone."""
@@ -180,6 +206,8 @@ class Cells:
         elif self._waiting():
             self._takers.popleft().set_result(cell)
         else:
+            if self._expected and sum(bool(each.start) for each in self._ready) < self._wanted // 2:
+                cell.load(self._expected)
             self._ready.append(cell)
 
     def _failed(self) -> None:

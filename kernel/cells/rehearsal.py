@@ -30,7 +30,6 @@ PROGRAM: Final = "".join(f"def name_{n}(given_{n}):\n    return given_{n}, 'text
 """As many new names as a large program has: each goes into the guest's table of them, wherever its hash says."""
 
 TOLD: Final[dict[str, str | list[str]]] = {
-    "name": NAME,
     "input": "",
     "start_folder": "/home/me",
     "home_folder": "/home/me",
@@ -95,7 +94,7 @@ def rehearse(nest: Nest) -> Pages:
         _make_room()
         compiled, _ = _play(nest, guest.to_compile(PROGRAM, NAME))
         code = guest.letters(compiled["code"])
-        return _play(nest, guest.to_run(TOLD, code, PROGRAM.encode()))[1]
+        return _play(nest, guest.to_load(code, PROGRAM.encode()))[1]
     return Pages()
 
 
@@ -159,7 +158,8 @@ def _watch(line: socket.socket, told: int, request: str, acting: int) -> NoRetur
             head = _exactly(line, frames.HEAD_BYTES)
             kind, body = head[4:], _exactly(line, frames.header(head, b"WIETP"))
             if kind == b"W":
-                line.sendall(frames.pack(b"S", LIMITS + request.encode()))
+                given = guest.to_tell(TOLD).encode()
+                line.sendall(frames.pack(b"S", LIMITS + request.encode()) + frames.pack(b"K", given))
             elif kind == b"P":
                 touched = _touched(acting, places)
                 line.sendall(frames.pack(b"G", b""))

@@ -13,11 +13,12 @@ import pytest
 
 from agentos.kernel.cells import held
 from agentos.kernel.cells.images import Images
-from agentos.kernel.cells.pool import CellLimits, Cells, Ending, NoCells
+from agentos.kernel.cells.pool import CellLimits, Cells, Ending, NoCells, Start
 from tests.cells.components import GROWING_TABLE, SPIN_AT_START, component, many
-from tests.cells.conftest import Open, gone, play
+from tests.cells.conftest import Open, gone, told
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
+BLANK = Start("", LIMITS)
 SHORT = CellLimits(memory_bytes=256 << 20, cpu_seconds=1)
 
 
@@ -26,7 +27,7 @@ async def answer(request: str) -> str:
 
 
 async def run(cells: Cells, request: str = "hello", limits: CellLimits = LIMITS) -> Ending:
-    return await play(await cells.take(), request, limits, answer)
+    return await told(await cells.take(Start("", limits)), request).run(answer)
 
 
 async def test_a_cell_asks_the_kernel_and_returns_what_it_was_told(open_cells: Open) -> None:
@@ -39,8 +40,8 @@ async def test_a_cell_asks_the_kernel_and_returns_what_it_was_told(open_cells: O
 
 async def test_a_cell_that_is_killed_says_so_and_may_be_killed_again(open_cells: Open) -> None:
     cells = await open_cells("spin")
-    cell = await cells.take()
-    running = asyncio.ensure_future(play(cell, "", LIMITS, answer))
+    cell = await cells.take(BLANK)
+    running = asyncio.ensure_future(cell.run(answer))
     await asyncio.sleep(0)
     cell.kill()
     assert (await running).how == "killed"
@@ -49,14 +50,14 @@ async def test_a_cell_that_is_killed_says_so_and_may_be_killed_again(open_cells:
 
 
 async def test_a_cell_killed_before_its_run_returns_killed(open_cells: Open) -> None:
-    cell = await (await open_cells("echo")).take()
+    cell = await (await open_cells("echo")).take(BLANK)
     cell.kill()
-    assert (await play(cell, "", LIMITS, answer)).how == "killed"
+    assert (await cell.run(answer)).how == "killed"
 
 
 async def test_killing_a_cell_ends_the_call_it_waits_for(open_cells: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held, "LAST_CALL_S", 0.05)
-    cell = await (await open_cells("echo")).take()
+    cell = await (await open_cells("echo")).take(BLANK)
     asked, cancelled = asyncio.Event(), asyncio.Event()
 
     async def wait_for_ever(request: str) -> str:
@@ -68,7 +69,7 @@ async def test_killing_a_cell_ends_the_call_it_waits_for(open_cells: Open, monke
             cancelled.set()
             raise
 
-    running = asyncio.ensure_future(play(cell, "x", LIMITS, wait_for_ever))
+    running = asyncio.ensure_future(told(cell, "x").run(wait_for_ever))
     await asked.wait()
     cell.kill()
     assert (await asyncio.wait_for(running, 5)).how == "killed"
@@ -129,7 +130,7 @@ async def test_a_request_larger_than_a_frame_is_an_error_of_the_guest(open_cells
     async def never(request: str) -> str:
         raise AssertionError("it came through")
 
-    ending = await play(await (await open_cells("flood")).take(), "", LIMITS, never)
+    ending = await (await (await open_cells("flood")).take(BLANK)).run(never)
     assert ending.how == "returned"
     assert json.loads(ending.reply)["error"]["code"] == "limit"
 
@@ -138,7 +139,7 @@ async def test_a_reply_larger_than_a_frame_becomes_an_error(open_cells: Open) ->
     async def huge(request: str) -> str:
         return "a" * ((8 << 20) + 1)
 
-    ending = await play(await (await open_cells("echo")).take(), "x", LIMITS, huge)
+    ending = await told(await (await open_cells("echo")).take(BLANK), "x").run(huge)
     assert json.loads(ending.reply)["error"]["detail"] == "too_large"
 
 
@@ -148,7 +149,7 @@ async def test_an_error_of_the_kernel_comes_to_the_kernel_and_ends_the_cell(open
 
     cells = await open_cells("echo")
     with pytest.raises(LookupError):
-        await play(await cells.take(), "x", LIMITS, fail)
+        await told(await cells.take(BLANK), "x").run(fail)
     assert await gone(lambda: cells.busy == 0)
 
 
@@ -165,9 +166,9 @@ async def test_no_more_cells_live_than_are_allowed(open_cells: Open) -> None:
 
     async def counted(number: int) -> Ending:
         nonlocal most
-        cell = await cells.take()
+        cell = await cells.take(BLANK)
         most = max(most, cells.live)
-        return await play(cell, str(number), LIMITS, answer)
+        return await told(cell, str(number)).run(answer)
 
     endings = await asyncio.gather(*(counted(number) for number in range(20)))
     assert {ending.how for ending in endings} == {"returned"}
@@ -179,9 +180,9 @@ async def test_takers_are_served_in_the_order_they_came(open_cells: Open) -> Non
     served: list[int] = []
 
     async def taken(number: int) -> None:
-        cell = await cells.take()
+        cell = await cells.take(BLANK)
         served.append(number)
-        await play(cell, "", LIMITS, answer)
+        await cell.run(answer)
 
     await asyncio.gather(*(taken(number) for number in range(5)))
     assert served == [0, 1, 2, 3, 4]
@@ -189,7 +190,7 @@ async def test_takers_are_served_in_the_order_they_came(open_cells: Open) -> Non
 
 async def test_a_taker_that_gives_up_costs_nobody_a_cell(open_cells: Open) -> None:
     cells = await open_cells("echo", ready=0, most=1)
-    impatient = asyncio.ensure_future(cells.take())
+    impatient = asyncio.ensure_future(cells.take(BLANK))
     await asyncio.sleep(0)
     impatient.cancel()
     assert (await run(cells)).how == "returned"
@@ -214,19 +215,19 @@ async def test_a_killed_zygote_takes_its_cells_along_and_is_replaced(open_cells:
     assert (await asyncio.wait_for(spinning, 5)).how == "lost"
     assert await gone(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert await gone(lambda: cells.ready == 1)
-    (await asyncio.wait_for(cells.take(), 10)).close()
+    (await asyncio.wait_for(cells.take(BLANK), 10)).close()
 
 
 async def test_taking_from_closed_cells_is_refused(open_cells: Open) -> None:
     cells = await open_cells("echo")
     await cells.close()
     with pytest.raises(NoCells):
-        await cells.take()
+        await cells.take(BLANK)
 
 
 async def test_those_who_wait_are_told_when_the_cells_close(open_cells: Open) -> None:
     cells = await open_cells("echo", ready=0)
-    waiting = asyncio.ensure_future(cells.take())
+    waiting = asyncio.ensure_future(cells.take(BLANK))
     await asyncio.sleep(0)
     await cells.close()
     with pytest.raises(NoCells):

@@ -15,10 +15,11 @@ import pytest
 
 from agentos.kernel.cells import spawner
 from agentos.kernel.cells.images import Image
-from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from tests.cells.conftest import Open, gone, play
+from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
+from tests.cells.conftest import Open, gone
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
+BLANK = Start("", LIMITS)
 Escape = Callable[[str], Awaitable[Cells]]
 
 
@@ -46,7 +47,7 @@ async def answer(request: str) -> str:
 
 
 async def attack(cells: Cells) -> Ending:
-    return await asyncio.wait_for(play(await cells.take(), "", LIMITS, answer), 20)
+    return await asyncio.wait_for((await cells.take(BLANK)).run(answer), 20)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ async def attack(cells: Cells) -> Ending:
 )  # fmt: skip
 async def test_malformed_frames_end_the_cell_and_only_the_cell(escape: Escape, name: str) -> None:
     cells = await escape(name)
-    other = await cells.take()
+    other = await cells.take(BLANK)
     assert (await attack(cells)).how == "broke"
     assert cells.live
     other.close()
@@ -73,20 +74,20 @@ async def test_frames_for_a_run_that_is_over_are_heard_by_nobody(escape: Escape)
         heard.append(request)
         return "{}"
 
-    cell, other = await cells.take(), await cells.take()
-    ending = await asyncio.wait_for(play(cell, "", LIMITS, hear), 20)
+    cell, other = await cells.take(BLANK), await cells.take(BLANK)
+    ending = await asyncio.wait_for(cell.run(hear), 20)
     # Whether a second frame came with the end or after it: it is no part of this run, nor of the next.
     assert ending.how in ("returned", "broke")
     assert os.WIFSIGNALED(await asyncio.wait_for(cell.ended, 5))
-    assert (await asyncio.wait_for(play(other, "", LIMITS, hear), 20)).how in ("returned", "broke")
+    assert (await asyncio.wait_for(other.run(hear), 20)).how in ("returned", "broke")
     assert await gone(lambda: cells.busy == 0)
     assert heard == []
 
 
 async def test_silence_ends_with_the_cpu_limit_or_a_kill(escape: Escape) -> None:
     cells = await escape("silence")
-    cell = await cells.take()
-    running = asyncio.ensure_future(play(cell, "", LIMITS, answer))
+    cell = await cells.take(BLANK)
+    running = asyncio.ensure_future(cell.run(answer))
     asyncio.get_running_loop().call_later(0.05, cell.kill)
     assert (await asyncio.wait_for(running, 5)).how == "killed"
 
@@ -110,8 +111,8 @@ async def test_an_escaped_cell_does_not_reach_the_zygote(escape: Escape) -> None
 @pytest.mark.parametrize("name", ["socket", "exec", "kill"])
 async def test_what_no_honest_cell_does_kills_it(escape: Escape, name: str) -> None:
     cells = await escape(name)
-    cell = await cells.take()
-    assert (await play(cell, "", LIMITS, answer)).how == "broke"
+    cell = await cells.take(BLANK)
+    assert (await cell.run(answer)).how == "broke"
     assert os.WTERMSIG(await asyncio.wait_for(cell.ended, 5)) == 31
 
 
@@ -124,7 +125,7 @@ async def test_what_a_cell_says_it_reached_is_cut_to_plain_letters(escape: Escap
 @pytest.mark.parametrize("name", ["began in the future", "began before it was asked"])
 async def test_a_cell_cannot_begin_outside_of_its_run(escape: Escape, name: str) -> None:
     cells = await escape(name)
-    cell = await cells.take()
+    cell = await cells.take(BLANK)
     before_us = time.time_ns() // 1000
-    ending = await play(cell, "", LIMITS, answer)
+    ending = await cell.run(answer)
     assert before_us - 1000 <= ending.began_us <= time.time_ns() // 1000 + 1000

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from agentos.kernel.cells import guest, runtime
-from agentos.kernel.cells.pool import CellLimits, Cells, Ending
-from tests.cells.conftest import gone, play
+from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
+from tests.cells.conftest import gone, told
 from tests.guest.conftest import cached_image
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=10)
@@ -19,10 +19,11 @@ async def no_calls(request: str) -> str:
 
 
 async def run(cells: Cells, source: str) -> Ending:
-    compiled = await play(await cells.take(), guest.to_compile(source, "deep.py"), LIMITS, no_calls)
-    told: dict[str, str | list[str]] = {"name": "deep.py", "input": "", "start_folder": "/tmp", "home_folder": "/tmp"}
-    request = guest.to_run(told, guest.letters(json.loads(compiled.reply)["code"]), source.encode())
-    return await play(await cells.take(), request, LIMITS, no_calls)
+    compiling = Start(guest.to_compile(source, "deep.py"), LIMITS)
+    compiled = await (await cells.take(compiling)).run(no_calls)
+    loading = Start(guest.to_load(guest.letters(json.loads(compiled.reply)["code"]), source.encode()), LIMITS)
+    known = guest.to_tell({"input": "", "start_folder": "/tmp", "home_folder": "/tmp"})
+    return await told(await cells.take(loading), known).run(no_calls)
 
 
 async def test_recursion_however_deep_is_an_exception_and_never_a_trap(

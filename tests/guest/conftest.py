@@ -15,10 +15,10 @@ import pytest_asyncio
 from agentos.guests.python.build import build
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.images import Image, Images
-from agentos.kernel.cells.pool import CellLimits, Cells, Ending
+from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
 from agentos.sdk import NotFound, Unavailable
 from agentos.sdk.testing import Grant, Kit, Reply, Seen
-from tests.cells.conftest import play
+from tests.cells.conftest import told
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
 FOLDER = "/home/me/x"
@@ -139,7 +139,7 @@ class Stage:
         async def none(request: str) -> str:
             raise AssertionError("compiling makes no call")
 
-        ending = await play(await self.cells.take(), request, LIMITS, none)
+        ending = await (await self.cells.take(Start(request, LIMITS))).run(none)
         assert ending.how == "returned", ending
         answer: dict[str, Any] = json.loads(ending.reply)
         return answer
@@ -160,10 +160,10 @@ class Stage:
             requests.append(request)
             return world.invoke(request)
 
-        asked: dict[str, Any] = {"name": "prog.py", "arguments": ["one", "two"], "home_folder": "/home/me"}
-        asked |= {"start_folder": FOLDER, **more, "input": json.dumps(more["input"]) if "input" in more else ""}
-        request = guest.to_run(asked, guest.letters(code), source.encode())
-        ending = await play(await self.cells.take(), request, limits, invoke)
+        known: dict[str, Any] = {"arguments": ["one", "two"], "home_folder": "/home/me", "start_folder": FOLDER}
+        known |= {**more, "input": json.dumps(more["input"]) if "input" in more else ""}
+        cell = await self.cells.take(Start(guest.to_load(guest.letters(code), source.encode()), limits))
+        ending = await told(cell, guest.to_tell(known)).run(invoke)
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
 

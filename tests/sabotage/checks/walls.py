@@ -33,6 +33,12 @@ CHECKS = (
     out(4, "what compiles for ever is ended", "kernel/cells",
         "            os.kill(pid, signal.SIGKILL)\n            await ended\n", "            pass\n",
         f"{IMAGES}::test_a_process_that_does_not_end_is_ended"),
+    out(4, "a cell that holds a program runs no other", "kernel/cells",
+        "if cell.start == start), None)", "if cell.start), None)",
+        "cells/test_expected.py::test_no_other_program_gets_it"),
+    out(4, "a program that is loaded waits for the word", "kernel/cells",
+        "            self.wait_for_go()\n            self.began_ns", "            self.began_ns",
+        "cells/test_expected.py::test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told_what_is_for_that_run"),
     # ---- 5: walls of cells and servers
     never(5, "a cell's filter of system calls", "kernel/cells",
         "filter_ is not None", f"{ESCAPED}::test_what_no_honest_cell_does_kills_it"),

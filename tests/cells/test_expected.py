@@ -1,0 +1,102 @@
+"""A program that ran is expected to run again: a ready cell holds it, for that program alone, and executes nothing."""
+
+from __future__ import annotations
+
+import json
+import select
+
+import pytest
+
+from agentos.kernel.cells import guest
+from agentos.kernel.cells.pool import PATIENCE, CellLimits, Cells, Start
+from tests.cells.conftest import Open, gone, told
+from tests.guest.conftest import cached_image
+
+LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
+ONE, OTHER = Start("one", LIMITS), Start("other", LIMITS)
+
+
+async def answer(request: str) -> str:
+    return json.dumps({"asked": request})
+
+
+def held(cells: Cells) -> list[Start]:
+    return [cell.start for cell in cells._ready if cell.start]
+
+
+async def expecting(open_cells: Open, ready: int = 2) -> Cells:
+    """Cells that wait, half of them with the first program."""
+    cells = await open_cells("echo", ready=ready)
+    cells.expect(ONE)
+    assert await gone(lambda: cells.ready == ready)
+    return cells
+
+
+async def test_half_of_the_ready_cells_hold_the_program_that_is_expected(open_cells: Open) -> None:
+    cells = await expecting(open_cells, ready=4)
+    assert held(cells) == [ONE, ONE]
+    assert await gone(lambda: cells.ready == 4)
+
+
+async def test_its_next_run_gets_the_cell_that_holds_it(open_cells: Open) -> None:
+    cells = await expecting(open_cells)
+    waiting = next(cell for cell in cells._ready if cell.start)
+    assert await cells.take(ONE) is waiting
+    ending = await told(waiting, "!").run(answer)
+    assert json.loads(ending.reply) == {"asked": "one!"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [OTHER, Start("one", CellLimits(memory_bytes=128 << 20, cpu_seconds=5))],
+    ids=["another program", "the same with other limits"],
+)
+async def test_no_other_program_gets_it(open_cells: Open, wanted: Start) -> None:
+    cells = await expecting(open_cells)
+    waiting = next(cell for cell in cells._ready if cell.start)
+    for _ in range(3):
+        cell = await cells.take(wanted)
+        assert cell is not waiting
+        assert cell.start == wanted
+        assert (await cell.run(answer)).how == "returned"
+    assert held(cells)[:1] == [ONE]
+
+
+async def test_one_that_is_passed_by_makes_room_for_what_runs_now(open_cells: Open) -> None:
+    cells = await expecting(open_cells)
+    for _ in range(PATIENCE):
+        cells.expect(OTHER)
+        assert (await (await cells.take(OTHER)).run(answer)).how == "returned"
+        assert await gone(lambda: cells.ready == 2)
+    assert await gone(lambda: held(cells) == [OTHER])
+
+
+async def test_where_one_cell_waits_it_waits_for_any_program(open_cells: Open) -> None:
+    assert held(await expecting(open_cells, ready=1)) == []
+
+
+async def test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told_what_is_for_that_run(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    cells = await Cells.start(await cached_image(tmp_path_factory), ready=2)
+    source = "import sys\nfrom agentos.sdk import clock\nclock.now()\nresult = sys.argv[1]\n"
+    compiled = await (await cells.take(Start(guest.to_compile(source, "says.py"), LIMITS))).run(answer)
+    start = Start(guest.to_load(guest.letters(json.loads(compiled.reply)["code"]), source.encode()), LIMITS)
+    made: list[str] = []
+
+    async def clocked(request: str) -> str:
+        made.append(request)
+        return json.dumps({"results": [{"value": {"unix_ms": "0", "monotonic_ms": "0", "zone": "UTC"}}]})
+
+    cells.expect(start)
+    assert await gone(lambda: held(cells) == [start])
+    for word in ("first", "second"):
+        cell = await cells.take(start)
+        told(cell, guest.to_tell({"arguments": [word], "input": ""}))
+        assert not select.select([cell._line], [], [], 0.1)[0], "it said something before it was told to begin"
+        ending = await cell.run(clocked)
+        assert json.loads(ending.reply)["result"] == word
+        assert ending.began_us
+        assert await gone(lambda: held(cells) == [start])
+    assert len(made) == 2
+    await cells.close()
