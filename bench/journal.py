@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 
 from agentos.home.heads import Signer, Witness
-from agentos.home.history import Pinned, Record, RunBegan
+from agentos.home.history import Pinned, Record, RunBegan, RunEnded
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.home.records import CallMade, CallSettled, Grant, RunEnded, Terms
+from agentos.home.records import CallMade, CallSettled, Grant, Terms
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
 

@@ -19,7 +19,7 @@ from itertools import islice
 import msgspec
 
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
-from agentos.home.records import RunEnded
+from agentos.home.history import RunEnded
 from agentos.manifest.trigger import Trigger, trigger
 from agentos.v1 import control_pb2 as pb
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
-from agentos.home.records import CallMade, CallSettled, Denial, Grant, Revoked, RunEnded
+from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 
 
 class ProgramSeen(msgspec.Struct, frozen=True, tag="program"):
@@ -94,6 +94,25 @@ class Pinned(msgspec.Struct, frozen=True, tag="run.pinned"):
     run: str
     component: str
     code: str = ""
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
+    """The end of a run. `status` is a control_pb2.RunStatus; times are unix microseconds, 0 where not reached."""
+
+    run: str
+    status: int
+    result: str
+    output: str
+    output_cut: bool
+    calls: int
+    refused: int
+    cell_us: int
+    first_line_us: int
+    ended_us: int
+    fault: Fault | None = None
+    traceback: str = ""
+    # It has no manifest and made calls: there is one to suggest.
+    offered: bool = False
 
 
 class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):

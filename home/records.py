@@ -106,22 +106,3 @@ class CallSettled(msgspec.Struct, frozen=True, tag="reply"):
     released: bool = False
     # The reply came from outside: nobody here wrote it, and it may be meant to mislead.
     foreign: bool = False
-
-
-class RunEnded(msgspec.Struct, frozen=True, tag="run.ended"):
-    """The end of a run. `status` is a control_pb2.RunStatus; times are unix microseconds, 0 where not reached."""
-
-    run: str
-    status: int
-    result: str
-    output: str
-    output_cut: bool
-    calls: int
-    refused: int
-    cell_us: int
-    first_line_us: int
-    ended_us: int
-    fault: Fault | None = None
-    traceback: str = ""
-    # It has no manifest and made calls: there is one to suggest.
-    offered: bool = False

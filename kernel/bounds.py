@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from agentos.home.records import Bounds
 from agentos.kernel.call import Call
-from agentos.manifest.rules import ActionRule
+from agentos.manifest.actions import ActionRule
 from agentos.v1 import capability_pb2, matchers, patterns
 from agentos.v1.names import BadName
 

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from agentos.home.records import Amounts, Fault, Targets
 from agentos.kernel import canonical, wire
-from agentos.manifest.rules import ActionRule, Catalog, FieldRule
+from agentos.manifest.actions import ActionRule, Catalog, FieldRule
 from agentos.v1 import matchers
 from agentos.v1.names import BadName
 from agentos.v1.plain import plain
@@ -91,9 +91,14 @@ def _amounts(request: Message, rule: ActionRule) -> Amounts:
     for field in rule.fields:
         if field.matcher in (matchers.MAXIMUM, matchers.BUDGET):
             held = getattr(request, field.field)
-            size = len(held.encode()) if isinstance(held, str) else len(held) if isinstance(held, bytes) else int(held)
+            size = len(_raw(held)) if isinstance(held, str | bytes) else int(held)
             found[field.bound] = found.get(field.bound, 0) + size
     return tuple(found.items())
+
+
+def _raw(held: object) -> bytes:
+    """The bytes of what a field holds."""
+    return held if isinstance(held, bytes) else str(held).encode()
 
 
 def source(rule: ActionRule, targets: Targets) -> str:
@@ -110,7 +115,7 @@ def redacted(message: Message, contents: Iterable[str]) -> str:
     for name in contents:
         held = getattr(message, name)
         if held:
-            raw = held.encode() if isinstance(held, str) else held if isinstance(held, bytes) else str(held).encode()
+            raw = _raw(held)
             left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
             shown.ClearField(name)
     found = plain(shown) or json_format.MessageToDict(shown, preserving_proto_field_name=True)

@@ -35,18 +35,19 @@ def encode(message: Message) -> bytes:
 
 
 def _value(field: FieldDescriptor, value: object) -> bytes:
-    if isinstance(value, Message):
-        return b"m" + framed(encode(value))
-    if isinstance(value, str):
-        return b"s" + framed(value.encode())
-    if isinstance(value, bytes):
-        return b"b" + framed(value)
-    if isinstance(value, bool):
-        return b"t" if value else b"f"
-    if isinstance(value, int):
-        return b"i" + value.to_bytes(16, "big", signed=True)
-    if isinstance(value, float):
-        return b"d" + struct.pack(">d", value)
+    match value:
+        case Message():
+            return b"m" + framed(encode(value))
+        case str():
+            return b"s" + framed(value.encode())
+        case bytes():
+            return b"b" + framed(value)
+        case bool():
+            return b"t" if value else b"f"
+        case int():
+            return b"i" + value.to_bytes(16, "big", signed=True)
+        case float():
+            return b"d" + struct.pack(">d", value)
     raise TypeError(f"{field.full_name} has no canonical form")
 
 

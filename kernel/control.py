@@ -22,10 +22,11 @@ from agentos.events.service import Events
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
-from agentos.kernel import provenance, pruning, standing, views
+from agentos.kernel import pruning, standing, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.ledger import Past
 from agentos.manifest import suggest
+from agentos.runs import provenance
 from agentos.runs.arming import arm
 from agentos.runs.run import Run as ActiveRun
 from agentos.v1 import control_pb2 as pb

@@ -18,16 +18,17 @@ clock or touches the world.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import msgspec
 
-from agentos.home.records import Bounds, Denial, Fault, Reasons
+from agentos.home.records import Denial, Fault, Grant, Reasons
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, bound_values, root
+from agentos.kernel.scope import covers, effect, named_secrets, paths
+from agentos.manifest.actions import Catalog, FieldRule
 from agentos.manifest.lines import Manifest, ManifestLine
-from agentos.manifest.rules import ActionRule, Catalog
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import control_pb2, matchers
 from agentos.v1 import error_pb2 as pb
@@ -64,7 +65,7 @@ class Deny(msgspec.Struct, frozen=True):
 Verdict = Allow | Ask | Deny
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, dict=True):
     """All that a decision stands on. `held` are the grants that live for this run now; `forbidden` real paths."""
 
     call: Call
@@ -74,6 +75,11 @@ class Case(msgspec.Struct, frozen=True):
     denials: Sequence[Denial]
     catalog: Catalog
     forbidden: tuple[str, ...]
+
+    @cached_property
+    def lines(self) -> list[ManifestLine]:
+        """The lines of the manifest that the call falls under."""
+        return [line for line in self.manifest.lines if covers(self.catalog, line, self.call)]
 
 
 def decide(case: Case) -> Verdict:
@@ -88,12 +94,14 @@ def decide(case: Case) -> Verdict:
 
 
 def inherent(case: Case) -> Verdict | None:
-    return Allow("", (("grant", "needs none: the kernel's own call"),)) if case.call.rule.inherent else None
+    if case.call.rule.inherent:
+        return Allow("", (("grant", "needs none: the kernel's own call"),))
+    return None
 
 
 def unreachable(case: Case) -> Verdict | None:
     never = case.catalog.capabilities[case.call.rule.capability].never
-    for _, path in paths(case.call):
+    for path in paths(case.call):
         if any(path == place or path.startswith(place + "/") for place in case.forbidden):
             return _deny("the kernel's own home is not reachable", "no grant changes that", NOWHERE)
         if any(matchers.reaches(pattern, path) for pattern in never):
@@ -102,7 +110,7 @@ def unreachable(case: Case) -> Verdict | None:
 
 
 def ceiling(case: Case) -> Verdict | None:
-    if not case.manifest.present or any(covers(case.catalog, line, case.call) for line in case.manifest.lines):
+    if not case.manifest.present or case.lines:
         return None
     near = [line for line in case.manifest.lines if case.call.rule.name in case.catalog.expand(line.action)]
     has = " and ".join(f"{line.where} has {line.action} {line.written}" for line in near)
@@ -122,43 +130,34 @@ def never_again(case: Case) -> Verdict | None:
 
 
 def granted(case: Case) -> Verdict | None:
-    once = only_once(case)
-    for held in case.held:
-        if _fits(case, held, once) and not _overspent(case, held):
-            grant = held.grant
-            lender = f", granted to its parent {grant.origin} as {grant.parent}" if grant.parent else ""
-            named = ("manifest", _where(case)), ("grant", f"{grant.id} {grant.action}{lender}")
-            return Allow(
-                grant.id, named + tuple(("secret", name) for name in named_secrets(case.call.rule, grant.bounds))
-            )
+    for held in _fitting(case):
+        if not _overspent(case, held):
+            secrets = tuple(("secret", name) for name in named_secrets(case.call.rule, held.grant.bounds))
+            return Allow(held.grant.id, (("manifest", _where(case)), ("grant", _named(held.grant)), *secrets))
     return None
 
 
 def budget(case: Case) -> Verdict | None:
-    for held in case.held:
-        over = _overspent(case, held) if _fits(case, held, only_once(case)) else ""
+    for held in _fitting(case):
+        over = _overspent(case, held)
         if over:
             hint = f"raise the bound of {held.grant.action} in the manifest"
-            return Deny(
-                Fault(pb.CODE_LIMIT, over, hint, "quota"),
-                (("grant", f"{held.grant.id}: {over}"), ("effect", "none"), ("to allow", hint)),
-            )
+            reasons = (("grant", f"{held.grant.id}: {over}"), ("effect", "none"), ("to allow", hint))
+            return Deny(Fault(pb.CODE_LIMIT, over, hint, "quota"), reasons)
     return None
 
 
 def lent(case: Case) -> Verdict | None:
+    if not case.who.above:
+        return None
     hint = f'its parent can give of its own: children.spawn(…, grants={{"{case.call.rule.name}": …}})'
-    return (
-        _deny("its parent did not give it that", hint, (("grant", "none of its parent's"), ("to allow", hint)))
-        if case.who.above
-        else None
-    )
+    return _deny("its parent did not give it that", hint, (("grant", "none of its parent's"), ("to allow", hint)))
 
 
 def open_question(case: Case) -> Verdict | None:
-    line = next((line for line in case.manifest.lines if covers(case.catalog, line, case.call)), None)
     once = only_once(case)
     why = f"{once}: asked each time" if once else "not granted yet"
+    line = case.lines[0] if case.lines else None
     return Ask(why, bool(once), line, (("manifest", _where(case)), ("grant", "none"), ("asked", why)))
 
 
@@ -177,71 +176,18 @@ RULES: tuple[Callable[[Case], Verdict | None], ...] = (
 # ---- what the rules are made of
 
 
-def covers(catalog: Catalog, authority: ManifestLine | Denial | Held, call: Call) -> bool:
-    """Whether the action is this one or implies it, and every target of the call lies within a bound."""
-    given = authority.grant if isinstance(authority, Held) else authority
-    if call.rule.name not in catalog.expand(given.action):
-        return False
-    return all(_within(given.bounds, call, name, value) for name, value in call.targets)
-
-
-def _within(bounds: Bounds, call: Call, name: str, value: str) -> bool:
-    for field in call.rule.fields:
-        if field.field == name and field.matcher in matchers.BY_VALUE:
-            patterns = bound_values(bounds, field.bound)
-            leads = field.leads and any(matchers.leads(pattern, value) for pattern in patterns)
-            return leads or any(matchers.matches(field.matcher, pattern, value) for pattern in patterns)
-    return True
-
-
-def named_secrets(rule: ActionRule, bounds: Bounds) -> tuple[str, ...]:
-    """The secrets that a grant of these bounds lends to an action; none to one that has no bound for secrets."""
-    names = {field.bound for field in rule.fields if field.matcher == matchers.SECRET}
-    return tuple(value for name, values in bounds if name in names for value in values)
-
-
-def paths(call: Call) -> list[tuple[str, str]]:
-    """The (field, path) targets of a call."""
-    fields = {field.field for field in call.rule.fields if field.matcher == matchers.PATH}
-    return [(name, value) for name, value in call.targets if name in fields]
-
-
-def changed(call: Call) -> list[str]:
-    """The paths that are not the same after a call, as far as it names them."""
-    return [path for _, path in paths(call)] if call.rule.effect > notes.EFFECT_OBSERVE else []
-
-
-def effect(call: Call, catalog: Catalog) -> int:
-    """The annotations_pb2.Effect of this very call: a change where things execute or configure is GOVERN."""
-    govern = catalog.capabilities[call.rule.capability].govern
-    return notes.EFFECT_GOVERN if any(_governs(govern, path.casefold()) for path in changed(call)) else call.rule.effect
-
-
 def only_once(case: Case) -> str:
     """Why no standing grant can cover this call; empty where one can."""
     found = effect(case.call, case.catalog)
     if found in (notes.EFFECT_GOVERN, notes.EFFECT_SPEND):
         return "GOVERN" if found == notes.EFFECT_GOVERN else "SPEND"
-    lines = [line for line in case.manifest.lines if covers(case.catalog, line, case.call)]
-    return 'ask = "always"' if lines and all(line.ask_always for line in lines) else ""
+    return 'ask = "always"' if case.lines and all(line.ask_always for line in case.lines) else ""
 
 
-@lru_cache(4096)
-def _governs(patterns: tuple[str, ...], path: str) -> bool:
-    """Whether a change here, or of a folder above such a place, counts as GOVERN. Names are compared caselessly.
-
-    The folders above count since a whole tree can be moved: `x/fish` is nothing, until x is moved to `.config`.
-    """
-    places = {place for pattern in patterns for place in _prefixes(pattern.casefold())}
-    return any(matchers.matches(matchers.PATH, place, path) for place in places)
-
-
-@lru_cache(1024)
-def _prefixes(pattern: str) -> tuple[str, ...]:
-    """`**/.config/fish/**` with the places on the way there: `**/.config`, `**/.config/fish`."""
-    segments = pattern.split("/")
-    least = 3 if segments[:2] == ["", "**"] else len(segments) - (segments[-1] == "**")
-    return tuple("/".join(segments[:count]) for count in range(least, len(segments) + 1))
+def _fitting(case: Case) -> Iterator[Held]:
+    """The grants that the call falls under, whatever was used of them."""
+    once = only_once(case)
+    return (held for held in case.held if _fits(case, held, once))
 
 
 def _fits(case: Case, held: Held, once: str) -> bool:
@@ -252,37 +198,50 @@ def _fits(case: Case, held: Held, once: str) -> bool:
 
 
 def _overspent(case: Case, held: Held) -> str:
-    """What bound the call would break under this grant, for a person; empty if none."""
-    for each, field in ((each, field) for each in (held, *held.above) for field in case.call.rule.fields):
-        if field.matcher not in (matchers.BUDGET, matchers.MAXIMUM):
-            continue
-        limits = [int(value) for value in bound_values(each.grant.bounds, field.bound)]
-        amount = dict(case.call.amounts).get(field.bound, 0)
-        if field.matcher == matchers.BUDGET and limits:
-            spent = each.spent.get((root(case.who.run), field.bound), 0)
-            if spent + amount > min(limits):
-                return f"{field.bound}: {spent + amount} of {min(limits)} a run"
-        if field.matcher == matchers.MAXIMUM and limits and amount > min(limits):
-            return f"{field.bound}: {amount}, at most {min(limits)} in one call"
+    """What bound the call would break under this grant or one above it, for a person; empty if none."""
+    for each in (held, *held.above):
+        for field in case.call.rule.fields:
+            if field.matcher in matchers.COUNTED:
+                broken = _broken(case, each, field)
+                if broken:
+                    return broken
     return ""
+
+
+def _broken(case: Case, held: Held, field: FieldRule) -> str:
+    limits = [int(value) for value in bound_values(held.grant.bounds, field.bound)]
+    if not limits:
+        return ""
+    most = min(limits)
+    amount = dict(case.call.amounts).get(field.bound, 0)
+    if field.matcher == matchers.MAXIMUM:
+        return f"{field.bound}: {amount}, at most {most} in one call" if amount > most else ""
+    used = held.spent.get((root(case.who.run), field.bound), 0) + amount
+    return f"{field.bound}: {used} of {most} a run" if used > most else ""
+
+
+def _named(grant: Grant) -> str:
+    lender = f", granted to its parent {grant.origin} as {grant.parent}" if grant.parent else ""
+    return f"{grant.id} {grant.action}{lender}"
+
+
+def _where(case: Case) -> str:
+    if not case.lines:
+        return "none: asks for each thing"
+    line = case.lines[0]
+    return f"{line.where} {line.action} {line.written}"
 
 
 def manifest_line(call: Call) -> str:
     """The line of a manifest that would cover just this call, whatever the program put into its names."""
     fields = {field.field: field for field in call.rule.fields}
-    written = ", ".join(
-        f"{fields[name].bound} = [{msgspec.json.encode(matchers.literal(fields[name].matcher, value)).decode()}]"
-        for name, value in call.targets
-        if name in fields and not any(matchers.matches(fields[name].matcher, d, value) for d in fields[name].default)
-    )
-    return f'"{call.rule.name}" = {{ {written} }}'
-
-
-def _where(case: Case) -> str:
-    for line in case.manifest.lines:
-        if covers(case.catalog, line, case.call):
-            return f"{line.where} {line.action} {line.written}"
-    return "none: asks for each thing"
+    bounds = []
+    for name, value in call.targets:
+        field = fields.get(name)
+        if field and not any(matchers.matches(field.matcher, usual, value) for usual in field.default):
+            pattern = msgspec.json.encode(matchers.literal(field.matcher, value)).decode()
+            bounds.append(f"{field.bound} = [{pattern}]")
+    return f'"{call.rule.name}" = {{ {", ".join(bounds)} }}'
 
 
 def _deny(reason: str, hint: str, reasons: Reasons) -> Deny:

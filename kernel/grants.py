@@ -22,10 +22,11 @@ from os.path import realpath
 
 import msgspec
 
-from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, RunEnded, Terms
+from agentos.home.records import Bounds, CallMade, CallSettled, Denial, Grant, Revoked, Terms
 from agentos.v1 import control_pb2 as pb
 
-OF_ONE_RUN, OF_NO_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN), ""
+OF_ONE_RUN = (pb.CHOICE_ONCE, pb.CHOICE_RUN)
+OF_NO_RUN = ""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -60,10 +61,11 @@ class Held(msgspec.Struct):
 
     def stands(self, now_ms: int) -> bool:
         """Whether it, and all that it was derived from, is there and not used up, revoked or past its time."""
-        return not (self, *self.above)[-1].grant.parent and not any(
-            each.revoked or each.ended or each.uses_left == 0 or _over(each.grant.terms, now_ms)
-            for each in (self, *self.above)
-        )
+        chain = (self, *self.above)
+        return not chain[-1].grant.parent and not any(each.void(now_ms) for each in chain)
+
+    def void(self, now_ms: int) -> bool:
+        return self.revoked or self.ended or self.uses_left == 0 or _over(self.grant.terms, now_ms)
 
 
 class Table(msgspec.Struct):
@@ -79,37 +81,45 @@ class Table(msgspec.Struct):
     def fold(self, records: Iterable[msgspec.Struct]) -> None:
         """Bring the table up to these records, which are in the journal now."""
         for record in records:
-            if isinstance(record, Grant):
-                self.held[record.id] = Held(record, spent={})
-                self._of_path.setdefault(record.path, []).append(record.id)
-                of = OF_NO_RUN if record.terms.choice == pb.CHOICE_TERMINAL else record.run
-                self._of_run.setdefault(of, set()).add(record.id)
-            elif isinstance(record, Denial):
-                self.denials[record.id] = record
-            elif isinstance(record, Revoked):
-                self._revoke(record)
-            elif isinstance(record, CallMade) and record.grant:
-                self._use(record, 1)
-                self.admitted[record.run, record.seq] = record
-            elif isinstance(record, CallSettled):
-                if (admitted := self.admitted.pop((record.run, record.seq), None)) and record.released:
-                    self._use(admitted, -1)
-            elif isinstance(record, RunEnded):
-                self.end(record.run)
+            match record:
+                case Grant():
+                    self._mint(record)
+                case Denial():
+                    self.denials[record.id] = record
+                case Revoked():
+                    self._revoke(record)
+                case CallMade() if record.grant:
+                    self._use(record, 1)
+                    self.admitted[record.run, record.seq] = record
+                case CallSettled():
+                    admitted = self.admitted.pop((record.run, record.seq), None)
+                    if admitted and record.released:
+                        self._use(admitted, -1)
+
+    def _mint(self, grant: Grant) -> None:
+        self.held[grant.id] = Held(grant, spent={})
+        self._of_path.setdefault(grant.path, []).append(grant.id)
+        of = OF_NO_RUN if grant.terms.choice == pb.CHOICE_TERMINAL else grant.run
+        self._of_run.setdefault(of, set()).add(grant.id)
 
     def _use(self, call: CallMade, sign: int) -> None:
+        tree = root(call.run)
         for held in self.chain(call.grant):
             held.uses += sign
             held.last_used_ms = call.at_ms
             for bound, amount in call.amounts:
-                held.spent[root(call.run), bound] = held.spent.get((root(call.run), bound), 0) + sign * amount
-                self._of_run.setdefault(root(call.run), set()).add(held.grant.id)
+                held.spent[tree, bound] = held.spent.get((tree, bound), 0) + sign * amount
+                self._of_run.setdefault(tree, set()).add(held.grant.id)
 
     def chain(self, grant: str) -> Iterator[Held]:
         """A grant, what it was derived from, and so on up, as far as that is there."""
         while held := self.held.get(grant):
             yield held
             grant = held.grant.parent
+
+    def bounds(self, grant: str) -> Bounds:
+        """How far a grant reaches; the kernel's own calls have none."""
+        return self.held[grant].grant.bounds if grant else ()
 
     def end(self, run: str) -> None:
         """This run is over: what only it could use, and what it spent, matters no more; nothing is given back to it."""
@@ -133,13 +143,16 @@ class Table(msgspec.Struct):
 
         For a call that is made again, its grant counts as it was before it: what it reserved is still reserved.
         """
-        ours = [
-            msgspec.structs.replace(held, above=tuple(self.chain(held.grant.parent))) if held.grant.parent else held
-            for held in map(self.held.__getitem__, reversed(self._of_path.get(who.path, ())))
-        ]
+        ours = [self._derived(self.held[each]) for each in reversed(self._of_path.get(who.path, ()))]
         if again is not None:
             ours = [_before(held, again) if held.grant.id == again.grant else held for held in ours]
         return [held for held in ours if _holds(held.grant, who) and held.stands(now_ms)]
+
+    def _derived(self, held: Held) -> Held:
+        """A grant with what it was derived from."""
+        if not held.grant.parent:
+            return held
+        return msgspec.structs.replace(held, above=tuple(self.chain(held.grant.parent)))
 
     def denied(self, *paths: str) -> list[Denial]:
         return [denial for denial in self.denials.values() if denial.path in paths]
@@ -150,20 +163,20 @@ class Table(msgspec.Struct):
         They are for what somebody edits at a terminal, by its path alone, and so not for what a run put there.
         """
         above = tuple(f"{path}/" for path in written)
-        held = [
-            (each.grant.id, each.grant.path)
-            for each in map(self.held.__getitem__, self._of_run.get(OF_NO_RUN, ()))
-            if not each.revoked
-        ]
-        return tuple(grant for grant, at in held if any(f"{one}/".startswith(above) for one in (at, realpath(at))))
+        ours = [self.held[each] for each in self._of_run.get(OF_NO_RUN, ())]
+        return tuple(held.grant.id for held in ours if not held.revoked and _lies(held.grant.path, above))
+
+
+def _lies(at: str, above: tuple[str, ...]) -> bool:
+    """Whether a path, by its name or by what it leads to, is one of these or below one; each ends in a slash."""
+    return any(f"{one}/".startswith(above) for one in (at, realpath(at)))
 
 
 def _before(held: Held, call: CallMade) -> Held:
     reserved = {(root(call.run), bound): used for bound, used in call.amounts}
-    return msgspec.structs.replace(
-        held, uses=held.uses - 1, above=tuple(_before(each, call) for each in held.above),
-        spent={key: amount - reserved.get(key, 0) for key, amount in held.spent.items()},
-    )  # fmt: skip
+    spent = {key: amount - reserved.get(key, 0) for key, amount in held.spent.items()}
+    above = tuple(_before(each, call) for each in held.above)
+    return msgspec.structs.replace(held, uses=held.uses - 1, spent=spent, above=above)
 
 
 def root(run: str) -> str:
@@ -173,7 +186,8 @@ def root(run: str) -> str:
 
 def _over(terms: Terms, now_ms: int) -> bool:
     """Whether its time is past; one until a time that is none was over before it began."""
-    return terms.until_ms <= now_ms if terms.until_ms or terms.choice == pb.CHOICE_UNTIL else False
+    dated = terms.until_ms != 0 or terms.choice == pb.CHOICE_UNTIL
+    return dated and terms.until_ms <= now_ms
 
 
 def _holds(grant: Grant, who: Standing) -> bool:

@@ -16,7 +16,7 @@ from agentos.events.queue import Queue, numbered
 from agentos.home import history
 from agentos.home.happenings import Armed, Delivered
 from agentos.home.journal import Journal
-from agentos.home.records import CallMade, CallSettled, Denial, Grant, RunEnded
+from agentos.home.records import CallMade, CallSettled, Denial, Grant
 from agentos.kernel.grants import Table, root
 from agentos.kernel.own import JOIN_MS
 from agentos.kernel.replay import Recorded
@@ -36,7 +36,7 @@ class Past(msgspec.Struct):
     began: history.RunBegan
     pinned: history.Pinned | None = None
     continued: history.RunContinued | None = None
-    end: RunEnded | None = None
+    end: history.RunEnded | None = None
 
 
 class Folded(msgspec.Struct):
@@ -180,7 +180,8 @@ class Ledger:
             if len(self.recent) >= RECENT:
                 del self.recent[next(iter(self.recent))]
             self.recent[record.run] = Past(msgspec.structs.replace(record, input=""))
-        elif isinstance(record, RunEnded):
+        elif isinstance(record, history.RunEnded):
+            self.table.end(record.run)
             self.open.pop(record.run, None)
             self.unknown -= {each for each in self.unknown if each[0] == record.run}
             if record.run in self.recent:
@@ -202,7 +203,7 @@ class Ledger:
         """Which runs have children, and which programs may become one."""
         if isinstance(record, history.RunBegan) and record.above:
             self.below.setdefault(parent(record.run), set()).add(record.run)
-        elif isinstance(record, RunEnded | history.Forgotten):
+        elif isinstance(record, history.RunEnded | history.Forgotten):
             above = parent(record.run)
             self.below.get(above, set()).discard(record.run)
             if not self.below.get(above):
@@ -278,6 +279,6 @@ def _told(past: Past | None, record: history.Record) -> Past | None:
         past.continued, past.pinned = record, None
     elif past and isinstance(record, history.Pinned):
         past.pinned = record
-    elif past and isinstance(record, RunEnded):
+    elif past and isinstance(record, history.RunEnded):
         past.end = record
     return past

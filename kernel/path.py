@@ -19,27 +19,22 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-import msgspec
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from agentos.home.records import Bounds, CallMade, Fault, Revoked, Targets
 from agentos.kernel import wire
+from agentos.kernel.actor import CALLS_BEYOND_LIMIT, Actor
 from agentos.kernel.admit import Authorized, Ledger, admit, readmit, refuse, settle
-from agentos.kernel.call import Call, Failed, read, source
-from agentos.kernel.decide import Allow, Ask, Case, Deny, changed, decide
-from agentos.kernel.grants import Standing, Table
-from agentos.kernel.replay import Cut, Diverged, Recorded, recalled
-from agentos.manifest.lines import Manifest
-from agentos.manifest.rules import Catalog
+from agentos.kernel.call import Call, Failed, read
+from agentos.kernel.decide import Allow, Ask, Case, Deny, decide
+from agentos.kernel.grants import Table
+from agentos.kernel.replay import Cut, Diverged, recalled
+from agentos.kernel.scope import changed
+from agentos.manifest.actions import Catalog
 from agentos.v1 import annotations_pb2, capability_pb2, control_pb2
 from agentos.v1 import error_pb2 as pb
 
-KEPT_WHOLE = 65_536
-# The kernel's own calls, and requests: each is cheap, and none is free.
-OWN_CALLS_FOR_EACH = 200
-CALLS_BEYOND_LIMIT = 100
 MAX_QUESTIONS = 20
-DID_NOT = capability_pb2.FATE_DID_NOT
 
 
 class Reach(Protocol):
@@ -50,43 +45,6 @@ class Reach(Protocol):
     async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets: ...
 
     async def fate(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> tuple[int, bytes]: ...
-
-
-class Actor(msgspec.Struct):
-    """A run, as the path of a call sees it."""
-
-    who: Standing
-    manifest: Manifest
-    start_folder: str
-    home_folder: str
-    # Serves the kernel's own calls for this run, recorded at this time. Raises Failed.
-    own: Callable[[Call, int], Awaitable[Message]]
-    # Puts calls to the person and returns which were decided at all; None where nobody can be asked.
-    ask: Callable[[Sequence[tuple[Call, Ask]]], Awaitable[set[str] | None]]
-    # Asks the person what became of a call that nobody can tell of; returns when that is on record.
-    settled: Callable[[Call], Awaitable[Recorded]]
-    printed: Callable[[int, str], None]
-    refused_call: Callable[[Call, Fault], None]
-    # Ends the run: the program does not heed its limits.
-    stop: Callable[[str], None]
-    seq: int = 0
-    # The request under way has one call, and no others that a wait of this one would hold up.
-    alone: bool = True
-    calls: int = 0
-    own_calls: int = 0
-    refused: int = 0
-    questions: int = 0
-    declined: set[str] = msgspec.field(default_factory=set)
-    replies: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
-    # Where what it has read came from, as far as that is outside: hosts, or actions where no host is named.
-    outside: dict[str, None] = msgspec.field(default_factory=dict)
-    # Refused in this request and not told yet, and the number of the newest record of such.
-    untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
-    # This kernel stops, and the next one goes on with the run.
-    let_go: bool = False
-    # What it did before it was cut off, and does not do again.
-    past: dict[int, Recorded] = msgspec.field(default_factory=dict)
-    refused_at: int = 0
 
 
 # What a call of a request has come to: to be decided on, failed, answered, or cut off before.
@@ -113,7 +71,7 @@ class Path:
     async def invoke(self, actor: Actor, request: str) -> str:
         """Answer one request of a guest. Raises Diverged or Parted for a run that goes no further in this cell."""
         try:
-            self._count(actor, own_call=True)
+            actor.count(own_call=True)
             batch = wire.read(request)
         except wire.BadRequest as bad:
             return wire.error(bad.fault)
@@ -142,7 +100,7 @@ class Path:
         past = actor.past.pop(actor.seq, None)
         try:
             rule = self._catalog.actions.get(claim.action)
-            self._count(actor, own_call=rule is not None and rule.own)
+            actor.count(own_call=rule is not None and rule.own)
             call = read(
                 claim, actor.who.run, actor.seq, self._catalog, actor.start_folder, actor.home_folder,
                 bool(actor.outside),
@@ -153,24 +111,12 @@ class Path:
             elif past.made.action != claim.action[:64]:
                 raise Diverged(past.made, claim.action) from None
             return bad.fault
-        return call if past is None else self._recall(actor, call, past)
-
-    def _recall(self, actor: Actor, call: Call, past: Recorded) -> str | Fault | Cut:
+        if past is None:
+            return call
         found = recalled(call, past)
         if isinstance(found, str):
-            self._heard(actor, call, found)
+            actor.heard(call, found)
         return found
-
-    def _count(self, actor: Actor, own_call: bool) -> None:
-        """Count a call, or a request, against the limit. Raises OverLimit beyond it, and ends who does not heed it."""
-        most = actor.manifest.limits.calls
-        actor.own_calls += own_call
-        actor.calls += not own_call
-        over = actor.own_calls - most * OWN_CALLS_FOR_EACH if own_call else actor.calls - most
-        if over > CALLS_BEYOND_LIMIT:
-            actor.stop("calls")
-        if over > 0:
-            raise wire.OverLimit(most)
 
     def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
         if actor.refused < CALLS_BEYOND_LIMIT:
@@ -203,18 +149,18 @@ class Path:
     def _case(self, actor: Actor, call: Call, again: CallMade | None = None) -> Case:
         if call.rule.inherent:
             return Case(call, actor.who, actor.manifest, [], [], self._catalog, self._forbidden)
-        held, denials = (
-            self._table.live(actor.who, self._now_ms(), again),
-            self._table.denied(actor.who.path, *actor.who.above),
-        )
+        held = self._table.live(actor.who, self._now_ms(), again)
+        denials = self._table.denied(actor.who.path, *actor.who.above)
         return Case(call, actor.who, actor.manifest, held, denials, self._catalog, self._forbidden)
 
     def _admit(self, actor: Actor, call: Call) -> Authorized | Fault | tuple[Call, Ask]:
         outcome = admit(self._case(actor, call), self._ledger, self._now_ms())
         if isinstance(outcome, Deny):
             return self._refuse(actor, call, outcome)
-        if isinstance(outcome, Authorized) and (lapsed := self._table.rewritten(changed(call))):
-            self._ledger.record(Revoked(lapsed, call.run))
+        if isinstance(outcome, Authorized):
+            lapsed = self._table.rewritten(changed(call))
+            if lapsed:
+                self._ledger.record(Revoked(lapsed, call.run))
         return (call, outcome) if isinstance(outcome, Ask) else outcome
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
@@ -257,11 +203,12 @@ class Path:
     async def _take_up(self, actor: Actor, cut: Cut) -> Authorized | str | Fault:
         """A call that was cut off: looked up, made again, or put to the person. Never made twice on a guess."""
         call, past, made = cut.call, cut.past, cut.past.made
-        bounds = self._table.held[made.grant].grant.bounds if made.grant else ()
-        fate, raw = (DID_NOT, b"") if past.cleared else await self._reach.fate(call, bounds, actor.who.path, made.at_ms)
+        fate, raw = int(capability_pb2.FATE_DID_NOT), b""
+        if not past.cleared:
+            fate, raw = await self._reach.fate(call, self._table.bounds(made.grant), actor.who.path, made.at_ms)
         if fate == capability_pb2.FATE_HAPPENED:
             return await self._settled(actor, call, 0, wire.value(call.rule.response.FromString(raw)), None, False)
-        if fate != DID_NOT:
+        if fate != capability_pb2.FATE_DID_NOT:
             past = await actor.settled(call)
             if past.settled is not None:
                 return past.settled.fault or past.settled.value
@@ -314,18 +261,13 @@ class Path:
         if call.rule.effect != annotations_pb2.EFFECT_OBSERVE:
             await self._ledger.durable(seq)
         if fault is None:
-            self._heard(actor, call, value)
+            actor.heard(call, value)
         return fault or value
-
-    def _heard(self, actor: Actor, call: Call, value: str) -> None:
-        actor.replies = [*actor.replies[-31:], (call.seq, call.rule.name, value[:KEPT_WHOLE])]
-        actor.outside |= {source(call.rule, call.targets): None} if call.rule.foreign else {}
 
     async def _serve(self, actor: Actor, call: Call, authorized: Authorized) -> str:
         if call.rule.own:
             return wire.value(await actor.own(call, authorized.at_ms))
-        bounds = self._table.held[authorized.grant].grant.bounds if authorized.grant else ()
-        raw = await self._reach.call(call, bounds, actor.who.path, authorized.at_ms)
+        raw = await self._reach.call(call, self._table.bounds(authorized.grant), actor.who.path, authorized.at_ms)
         try:
             return wire.value(call.rule.response.FromString(raw))
         except DecodeError:

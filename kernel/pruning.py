@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import msgspec
 
 from agentos.home import history
-from agentos.home.records import RunEnded
+from agentos.home.history import RunEnded
 from agentos.kernel.ledger import Ledger
 
 AT_ONCE = 32  # in one transaction, at most

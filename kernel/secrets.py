@@ -15,8 +15,8 @@ from agentos.home.records import Bounds, Fault
 from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
 from agentos.kernel.call import Call, Failed
-from agentos.kernel.decide import named_secrets
 from agentos.kernel.ledger import Ledger
+from agentos.kernel.scope import named_secrets
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2, matchers, secrets
 from agentos.v1 import control_pb2 as pb

@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agentos.home.history import Record, RunBegan
-from agentos.home.records import CallMade, CallSettled, RunEnded
+from agentos.home.history import Record, RunBegan, RunEnded
+from agentos.home.records import CallMade, CallSettled
 from agentos.v1 import control_pb2, statistics_pb2_grpc
 from agentos.v1 import statistics_pb2 as pb
 

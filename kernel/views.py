@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentos.events.arming import on
-from agentos.home.history import RunBegan
-from agentos.home.records import CallMade, CallSettled, Denial, Fault, RunEnded, Targets
+from agentos.home.history import RunBegan, RunEnded
+from agentos.home.records import CallMade, CallSettled, Denial, Fault, Targets
 from agentos.kernel import bounds, standing
 from agentos.kernel.call import Call
 from agentos.kernel.grants import Held, Standing, Table

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from agentos.home.records import Fault
-from agentos.manifest.rules import ActionRule, Catalog, nearest
+from agentos.manifest.actions import ActionRule, Catalog, nearest
 from agentos.v1 import error_pb2 as pb
 from agentos.v1.plain import filled, plain
 
@@ -50,18 +50,9 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BadRequest(Exception):
     """The request is not of the form; `fault` says how."""
 
-    def __init__(self, reason: str, hint: str = "", detail: str = "") -> None:
+    def __init__(self, reason: str, hint: str = "", detail: str = "", code: int = pb.CODE_INVALID) -> None:
         super().__init__(reason)
-        self.fault = Fault(pb.CODE_INVALID, reason, hint, detail)
-
-
-class OverLimit(BadRequest):
-    """The run has made all the calls it may make."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__("")
-        reason, hint = f"more than {most} calls in one run", "raise limits = { calls = … } in the manifest"
-        self.fault = Fault(pb.CODE_LIMIT, reason, hint)
+        self.fault = Fault(code, reason, hint, detail)
 
 
 def _no_doubles(pairs: list[tuple[str, object]]) -> Arguments:

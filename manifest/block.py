@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 
 from agentos.manifest import limits as limit_rules
+from agentos.manifest.actions import ActionRule
+from agentos.manifest.bounds import defaults, kinds_of
 from agentos.manifest.lines import Limits, ManifestLine
 from agentos.manifest.reading import stem
-from agentos.manifest.rules import ActionRule, Catalog
+from agentos.manifest.rules import Catalog
 from agentos.v1 import matchers
 
 
@@ -30,7 +32,7 @@ def block(name: str, lines: Sequence[ManifestLine], limits: Limits, start: str, 
 
 
 def _entry(line: ManifestLine, rule: ActionRule, start: str, home: str) -> str:
-    parts, kinds, usual = [], rule.matchers(), rule.defaults()
+    parts, kinds, usual = [], kinds_of(rule), defaults(rule)
     for bound, values in line.bounds:
         if values == usual.get(bound):
             continue

@@ -20,15 +20,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 
-from agentos.manifest.rules import (
-    ActionRule,
-    CapabilityRule,
-    Catalog,
-    CatalogError,
-    Entry,
-    FieldRule,
-    nearest,
-)
+from agentos.manifest.actions import ActionRule, FieldRule, nearest
+from agentos.manifest.bounds import kinds_of
+from agentos.manifest.rules import CapabilityRule, Catalog, CatalogError, Entry
 from agentos.manifest.toml import shown
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import matchers, own_pb2
@@ -270,7 +264,7 @@ def _check_implied(action: ActionRule, known: dict[str, ActionRule]) -> None:
             raise CatalogError(
                 f"{action.name} implies {name}, which is not there", f"did you mean {near}?" if near else ""
             )
-        if not implied.matchers().items() <= action.matchers().items():
+        if not kinds_of(implied).items() <= kinds_of(action).items():
             raise CatalogError(f"{action.name} implies {name}, which has bounds that it has not")
         if implied.effect > action.effect or implied.inherent != action.inherent:
             raise CatalogError(f"{action.name} implies {name}, which does more than it says")

@@ -13,8 +13,10 @@ from pathlib import PurePosixPath
 
 from agentos.manifest import limits as limit_rules
 from agentos.manifest import script, triggers
+from agentos.manifest.actions import ActionRule, nearest
+from agentos.manifest.bounds import defaults, kinds_of, needed
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
-from agentos.manifest.rules import ActionRule, Catalog, nearest
+from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.manifest.trigger import Trigger
 from agentos.v1 import matchers, patterns
@@ -225,14 +227,14 @@ class Reader:
             raise self._wrong((*place, "ask"), 'ask can only be "always"', "leave ask out to be asked once")
         wanted = {key: value for key, value in entry.items() if key != "ask"}
         bounds = {key: self._bound(rule, key, value, (*place, key)) for key, value in wanted.items()}
-        for bound in rule.needed():
+        for bound in needed(rule):
             if bound not in bounds:
                 reason = f"{rule.name} needs its bound {bound}: leaving it out never means all"
                 raise self._wrong(place, reason, self._example(rule))
         where = f"{PurePosixPath(self._document.file).name}:{self._document.line(place)}"
         return ManifestLine(
             rule.name,
-            tuple(sorted((rule.defaults() | bounds).items())),
+            tuple(sorted((defaults(rule) | bounds).items())),
             "ask" in entry,
             shown(where),
             _written(rule, wanted),
@@ -240,12 +242,12 @@ class Reader:
 
     def _example(self, rule: ActionRule) -> str:
         samples = {matchers.PATH: "notes/**", matchers.HOST: "example.com", matchers.MAIL: "name@example.com"}
-        kinds = rule.matchers()
-        parts = [f'{bound} = ["{samples.get(kinds[bound], "…")}"]' for bound in rule.needed()]
+        kinds = kinds_of(rule)
+        parts = [f'{bound} = ["{samples.get(kinds[bound], "…")}"]' for bound in needed(rule)]
         return f'write "{rule.name}" = {{ {", ".join(parts)} }}' if parts else f'write "{rule.name}" = {{}}'
 
     def _bound(self, rule: ActionRule, key: str, value: object, place: Place) -> tuple[str, ...]:
-        kinds = rule.matchers()
+        kinds = kinds_of(rule)
         if key not in kinds:
             near = nearest(key, (*kinds, "ask"))
             hint = f"did you mean {near}?" if near else "bounds are " + ", ".join(kinds)
@@ -256,7 +258,7 @@ class Reader:
             return (self._canonical(kinds[key], str(value), place),)
         values = value if isinstance(value, list) else [value]
         if not values:
-            hint = self._example(rule) if key in rule.needed() else f"leave {key} out, or fill it"
+            hint = self._example(rule) if key in needed(rule) else f"leave {key} out, or fill it"
             raise self._wrong(place, f"{key} is an empty list", hint)
         if len(values) > MAX_VALUES:
             raise self._wrong(place, f"{key} has more than {MAX_VALUES} values", "use wider patterns")
@@ -267,7 +269,7 @@ class Reader:
 
     def _value(self, rule: ActionRule, key: str, text: object, place: Place) -> str:
         """One value of a bound that is compared, canonical."""
-        matcher = rule.matchers()[key]
+        matcher = kinds_of(rule)[key]
         if matcher == matchers.PORT and isinstance(text, int):
             text = str(text)
         if not isinstance(text, str):
@@ -305,5 +307,5 @@ def _written(rule: ActionRule, wanted: Table) -> str:
     parts = []
     for key, value in wanted.items():
         texts = ", ".join(shown(str(text)) for text in (value if isinstance(value, list) else [value]))
-        parts.append(texts if [key] == list(rule.needed()) == list(wanted) else f"{key} {texts}")
+        parts.append(texts if [key] == list(needed(rule)) == list(wanted) else f"{key} {texts}")
     return "; ".join(parts)

@@ -1,14 +1,12 @@
-"""What the kernel knows of capabilities and their actions: nouns, filled from descriptors by `catalog`."""
+"""What the kernel knows of capabilities: how each is run, and which there are; filled from descriptors by `catalog`."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import msgspec
-from google.protobuf.message import Message
 
-from agentos.v1 import annotations_pb2, matchers
+from agentos.manifest.actions import ActionRule
 
 
 class CatalogError(Exception):
@@ -18,71 +16,6 @@ class CatalogError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.hint = hint
-
-
-class FieldRule(msgspec.Struct, frozen=True):
-    """One annotated field of a request: its matcher, and the manifest's key for it; 0 and "" where it has none.
-
-    `default` is the bound where a manifest leaves it out, `among` all values that there are (none means any).
-    """
-
-    field: str
-    bound: str
-    matcher: int
-    leads: bool
-    content: bool
-    default: tuple[str, ...] = ()
-    among: tuple[str, ...] = ()
-
-    @property
-    def usual(self) -> str:
-        """What a request means that leaves the field empty; itself empty where it may not."""
-        if self.matcher == matchers.URL_PATH:
-            return "/"
-        return self.default[0] if self.default and self.matcher in (matchers.EXACT, matchers.PORT) else ""
-
-
-class ActionRule(msgspec.Struct, frozen=True):
-    """One action. `name` is files.read, `method` is /agentos.v1.FilesService/Read.
-
-    `inherent` is what every program may call, `own` what the kernel serves, `foreign` what returns untrusted data.
-    `again` is an annotations_pb2.Again, where `again_field` has one of `again_among`.
-    """
-
-    name: str
-    capability: str
-    effect: int
-    implies: tuple[str, ...]
-    summary: str
-    prepare: bool
-    inherent: bool
-    fields: tuple[FieldRule, ...]
-    method: str
-    request: type[Message]
-    response: type[Message]
-    about: str
-    own: bool = False
-    foreign: bool = False
-    again: int = annotations_pb2.AGAIN_UNSPECIFIED
-    again_field: str = ""
-    again_among: tuple[str, ...] = ()
-
-    def contents(self) -> list[str]:
-        """The fields that carry what the person's data says: they are shown nowhere."""
-        return [field.field for field in self.fields if field.content]
-
-    def matchers(self) -> dict[str, int]:
-        """The matcher of each bound, by the manifest's key."""
-        return {field.bound: field.matcher for field in self.fields if field.matcher}
-
-    def needed(self) -> tuple[str, ...]:
-        """The bounds that no manifest line may leave out: empty never means all."""
-        stated = {field.bound for field in self.fields if field.matcher in (*matchers.BY_VALUE, matchers.AT_USE)}
-        return tuple(sorted(stated - set(self.defaults())))
-
-    def defaults(self) -> dict[str, tuple[str, ...]]:
-        """The bounds that a manifest line may leave out, and what they are then."""
-        return {field.bound: tuple(sorted(field.default)) for field in self.fields if field.default}
 
 
 class CapabilityRule(msgspec.Struct, frozen=True):
@@ -151,9 +84,3 @@ class Catalog:
         """The action and those that a grant of it also covers; nothing for an unknown one."""
         rule = self.actions.get(action)
         return (action, *rule.implies) if rule else ()
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by a name, in whatever case; empty if nothing is like it."""
-    folded = {one.lower(): one for one in known}
-    return next((folded[one] for one in difflib.get_close_matches(name[:100].lower(), folded, 1, 0.6)), "")

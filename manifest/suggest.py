@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from agentos.manifest.actions import ActionRule
 from agentos.manifest.block import block as write_block
+from agentos.manifest.bounds import defaults
 from agentos.manifest.lines import Limits, ManifestLine
-from agentos.manifest.rules import ActionRule, Catalog
+from agentos.manifest.rules import Catalog
 from agentos.v1 import matchers
 from agentos.v1.patterns import contains
 
@@ -37,7 +39,7 @@ def _never(targets: Iterable[tuple[str, str]], rule: ActionRule, catalog: Catalo
 
 def _line(action: str, bounds: dict[str, set[str]], rule: ActionRule) -> ManifestLine:
     by_bound = {field.bound: field.matcher for field in rule.fields}
-    usual = rule.defaults()
+    usual = defaults(rule)
     unusual = {
         name: values
         for name, values in bounds.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from agentos.manifest.rules import ActionRule
+from agentos.manifest.actions import ActionRule
 
 _PLACE = re.compile(r"\{(:?)(\w+)\}")
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from cronsim import CronSim, CronSimError
 
-from agentos.manifest.rules import nearest
+from agentos.manifest.actions import nearest
 from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.manifest.trigger import Trigger
 

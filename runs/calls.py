@@ -10,11 +10,11 @@ from agentos.home.history import CallAgain, CallUnknown
 from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel import own, views
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted, Powers
-from agentos.kernel.path import Actor
 from agentos.kernel.replay import Recorded
 from agentos.runs import children, generations
 from agentos.runs.children import Children

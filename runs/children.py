@@ -23,14 +23,14 @@ import msgspec
 from agentos.home.history import ProgramSeen, RunBegan
 from agentos.home.records import CallMade, CallSettled, Fault, Grant, Terms
 from agentos.home.refusal import Refusal
-from agentos.kernel import own, provenance
+from agentos.kernel import own
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Failed
 from agentos.kernel.grants import root
 from agentos.kernel.ledger import Ledger, Past, parent
 from agentos.kernel.own import Parted
-from agentos.kernel.path import Actor
 from agentos.manifest.rules import Catalog
-from agentos.runs import lending, outcome
+from agentos.runs import lending, outcome, provenance
 from agentos.runs.intake import check_input
 from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb

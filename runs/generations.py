@@ -17,9 +17,9 @@ import msgspec
 
 from agentos.home.history import RunContinued
 from agentos.home.records import Fault
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Failed
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.path import Actor
 from agentos.runs.run import Run
 from agentos.v1 import error_pb2, own_pb2
 

@@ -13,6 +13,7 @@ from agentos.kernel import bounds
 from agentos.kernel.call import Failed
 from agentos.kernel.grants import Held
 from agentos.manifest import given
+from agentos.manifest.bounds import kinds_of
 from agentos.manifest.lines import ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.manifest.toml import ManifestError
@@ -51,7 +52,7 @@ def lend(run: Run, line: ManifestLine, held: Sequence[Held], catalog: Catalog) -
 
 def _filled(line: ManifestLine, given: Bounds, catalog: Catalog) -> Bounds:
     """What a line leaves out of amounts is as much as its parent may: they share it."""
-    kinds = catalog.actions[line.action].matchers()
+    kinds = kinds_of(catalog.actions[line.action])
     named = {name for name, _ in line.bounds}
     shared = ((name, values) for name, values in given if kinds.get(name) in matchers.COUNTED and name not in named)
     return tuple(sorted((*line.bounds, *shared)))

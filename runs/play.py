@@ -12,9 +12,9 @@ import time
 from contextlib import suppress
 
 from agentos.events.waking import Waking
-from agentos.home.history import Pinned, RunParked
+from agentos.home.history import Pinned, RunEnded, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
-from agentos.home.records import Fault, RunEnded
+from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel import views
 from agentos.kernel.cells.images import BadComponent

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from agentos.home.records import Bounds
 from agentos.kernel import bounds, canonical
 from agentos.kernel.call import Call
-from agentos.kernel.decide import Ask, effect
+from agentos.kernel.decide import Ask
 from agentos.kernel.grants import Held, Standing
+from agentos.kernel.scope import effect
 from agentos.manifest.lines import Manifest, ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.manifest.summary import summary

@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from agentos.home.refusal import Refusal
-from agentos.kernel import bounds, own, provenance, views
+from agentos.kernel import bounds, own, views
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call
 from agentos.kernel.decide import Ask
 from agentos.kernel.grants import Held, Standing
 from agentos.kernel.lately import Lately
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.path import Actor
 from agentos.kernel.secrets import Secrets
 from agentos.manifest.lines import Manifest
 from agentos.manifest.rules import Catalog
-from agentos.runs import prompts
+from agentos.runs import prompts, provenance
 from agentos.runs.desk import Desk
 from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from agentos.home.history import Pinned, RunBegan, RunContinued
+from agentos.kernel.actor import Actor
 from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
 from agentos.kernel.own import Parted
-from agentos.kernel.path import Actor
 from agentos.kernel.programs import Loaded
 from agentos.kernel.replay import Diverged, Recorded
 from agentos.manifest.lines import Manifest

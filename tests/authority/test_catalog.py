@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
+from agentos.manifest.actions import nearest
+from agentos.manifest.bounds import kinds_of, needed
 from agentos.manifest.catalog import load, read_capability
-from agentos.manifest.rules import Catalog, CatalogError, nearest
+from agentos.manifest.rules import Catalog, CatalogError
 from agentos.v1 import annotations_pb2 as notes
 from agentos.v1 import files_pb2, matchers, patterns
 from tests.authority.letters import Field, add_field, add_method, post_service, shipped, write_capability
@@ -32,9 +34,9 @@ def test_an_action_is_known_by_its_annotations(catalog: Catalog) -> None:
     assert read.effect == notes.EFFECT_OBSERVE
     assert read.method == "/agentos.v1.FilesService/Read"
     assert read.request is files_pb2.FilesReadRequest
-    assert read.needed() == ("path",)
-    assert read.matchers() == {"path": matchers.PATH}
-    assert catalog.actions["files.write"].matchers() == {"path": matchers.PATH, "bytes": matchers.BUDGET}
+    assert needed(read) == ("path",)
+    assert kinds_of(read) == {"path": matchers.PATH}
+    assert kinds_of(catalog.actions["files.write"]) == {"path": matchers.PATH, "bytes": matchers.BUDGET}
     assert catalog.actions["files.move"].prepare
     assert catalog.actions["files.list"].fields[0].leads
     assert [f.field for f in catalog.actions["files.write"].fields if f.content] == ["text", "data"]
@@ -55,7 +57,7 @@ def test_guarded_places_are_canonical_patterns(catalog: Catalog) -> None:
 def test_a_capability_of_others_comes_from_its_descriptors_alone(catalog: Catalog) -> None:
     send = catalog.actions["post.send"]
     assert send.request(to="a@b.c", stamps=3).SerializeToString()
-    assert send.needed() == ("kind", "server", "to")
+    assert needed(send) == ("kind", "server", "to")
     assert catalog.capabilities["post"].command == ("./post",)
     assert catalog.capabilities["post"].folders == ()
     assert catalog.capabilities["files"].folders == ("granted",)

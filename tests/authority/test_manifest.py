@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agentos.manifest import script
 from agentos.manifest.block import block
+from agentos.manifest.bounds import kinds_of, needed
 from agentos.manifest.limits import RANGES
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.reading import program_digest, read
@@ -299,10 +300,10 @@ def test_any_toml_is_a_manifest_or_a_manifest_error_with_a_line(catalog: Catalog
         return
     for line in manifest.lines:
         for bound, patterns in line.bounds:
-            kind = catalog.actions[line.action].matchers()[bound]
+            kind = kinds_of(catalog.actions[line.action])[bound]
             assert patterns
             assert all(canonical_pattern(kind, p, "/q", "/q") == p for p in patterns)
-        assert set(catalog.actions[line.action].needed()) <= dict(line.bounds).keys()
+        assert set(needed(catalog.actions[line.action])) <= dict(line.bounds).keys()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ from agentos.events import arming, dispatch, queue
 from agentos.events.dispatch import Dispatch
 from agentos.events.queue import FAILURES, Queue
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened
-from agentos.home.history import RunBegan
+from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
-from agentos.home.records import RunEnded
 from agentos.home.refusal import Refusal
 from agentos.kernel.ledger import Ledger
 from agentos.manifest.lines import Limits, Manifest

@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 
 from agentos.home import log
 from agentos.home.chain import commitment
-from agentos.home.history import PromptAnswered, Record, RunBegan, SecretSet
+from agentos.home.history import PromptAnswered, Record, RunBegan, RunEnded, SecretSet
 from agentos.home.log import Log
-from agentos.home.records import CallMade, CallSettled, Fault, RunEnded
+from agentos.home.records import CallMade, CallSettled, Fault
 from agentos.v1.control_pb2 import RunRequest
 
 CANARY = "canary"

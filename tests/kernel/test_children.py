@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agentos.home.records import RunEnded
+from agentos.home.history import RunEnded
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.person import NO, Person, Told, Up, eventually, warm_home
 from tests.kernel.test_replay import Place, end_of, kill, recorded

@@ -7,7 +7,8 @@ import pytest
 from agentos.home.records import Denial
 from agentos.kernel import admit as admission
 from agentos.kernel.admit import Authorized, admit
-from agentos.kernel.decide import RULES, Allow, Ask, Deny, _prefixes, decide
+from agentos.kernel.decide import RULES, Allow, Ask, Deny, decide
+from agentos.kernel.scope import prefixes
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
@@ -204,4 +205,4 @@ def test_a_question_leaves_no_trace(catalog: Catalog) -> None:
     ],
 )
 def test_the_places_on_the_way_to_one_are_those_below_what_is_given(pattern: str, places: tuple[str, ...]) -> None:
-    assert _prefixes(pattern) == places
+    assert prefixes(pattern) == places

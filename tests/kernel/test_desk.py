@@ -10,13 +10,13 @@ from agentos.home.history import PromptAnswered
 from agentos.home.journal import JournalFull
 from agentos.home.records import Bounds, Denial, Grant
 from agentos.home.refusal import Refusal
-from agentos.kernel import bounds, provenance
+from agentos.kernel import bounds
 from agentos.kernel.decide import Ask, decide
 from agentos.kernel.grants import Held
 from agentos.manifest import suggest
 from agentos.manifest.reading import read
 from agentos.manifest.rules import Catalog
-from agentos.runs import prompts
+from agentos.runs import prompts, provenance
 from agentos.runs.desk import Desk, Open
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import HOME, START, WHO, Paper, at, call, case, grant, line, manifest

@@ -11,10 +11,10 @@ import pytest
 from agentos.home import history
 from agentos.home.happenings import Armed, Delivered, Happened
 from agentos.home.heads import Signer, Witness
-from agentos.home.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, SecretRemoved, SecretSet
+from agentos.home.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, RunEnded, SecretRemoved, SecretSet
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.home.records import Denial, Revoked, RunEnded
+from agentos.home.records import Denial, Revoked
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import WHO, at, grant, made, settled

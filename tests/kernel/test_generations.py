@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentos.home.history import RunBegan, RunContinued
-from agentos.kernel.path import Actor
+from agentos.kernel.actor import Actor
 from agentos.manifest.lines import Limits, Manifest
 from agentos.runs import generations
 from agentos.runs.run import Run

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.home.history import Record
-from agentos.home.records import Revoked, RunEnded
+from agentos.home.records import Revoked
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.standing import state, subtree, under_way
 from agentos.v1 import control_pb2 as pb
@@ -106,9 +106,9 @@ def test_the_end_of_a_run_is_the_end_of_what_was_granted_for_it() -> None:
             grant("once", "files.read", READ, pb.CHOICE_ONCE, uses=1),
             grant("run", "files.read", READ, pb.CHOICE_RUN),
             grant("version", "files.read", READ),
-            RunEnded(WHO.run, pb.RUN_STATUS_DONE, "", "", False, 0, 0, 2, 3, 4),
         ]
     )
+    table.end(WHO.run)
     states = {name: state(table, held, 0) for name, held in table.held.items()}
     assert states == {
         "once": pb.GRANT_STATE_EXPIRED,

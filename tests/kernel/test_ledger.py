@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentos.home.history import RunBegan
+from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
-from agentos.home.records import RunEnded
 from agentos.kernel.cells.foreign import Flights
 from agentos.kernel.ledger import RECENT, Ledger
 from agentos.runs.run import Feed

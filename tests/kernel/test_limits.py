@@ -12,11 +12,12 @@ import pytest
 from agentos.home.history import RunBegan
 from agentos.home.refusal import Refusal
 from agentos.kernel import own
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.cells.pool import Ending
 from agentos.kernel.decide import Ask
 from agentos.kernel.own import Powers
-from agentos.kernel.path import MAX_QUESTIONS, Actor, Path
+from agentos.kernel.path import MAX_QUESTIONS, Path
 from agentos.kernel.programs import check_bytes
 from agentos.manifest.lines import Limits, Manifest
 from agentos.manifest.rules import Catalog

@@ -10,10 +10,10 @@ import pytest
 
 from agentos.home import history
 from agentos.home.records import CallMade, CallSettled, Fault
-from agentos.kernel import provenance
 from agentos.kernel.call import Failed
 from agentos.manifest.catalog import load
 from agentos.manifest.rules import Catalog
+from agentos.runs import provenance
 from agentos.v1 import error_pb2
 from tests.authority.letters import REPOSITORY
 from tests.kernel.cases import at, grant

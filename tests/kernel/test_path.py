@@ -11,10 +11,11 @@ from google.protobuf.message import Message
 from agentos.home.history import Record
 from agentos.home.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
 from agentos.kernel import own
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.grants import Table
 from agentos.kernel.own import Powers
-from agentos.kernel.path import Actor, Path
+from agentos.kernel.path import Path
 from agentos.kernel.replay import Recorded
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2

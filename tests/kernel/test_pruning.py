@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.home.history import RunBegan
+from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
-from agentos.home.records import RunEnded
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.pruning import AT_ONCE, Over, old, over, prune
 from agentos.v1 import control_pb2 as pb

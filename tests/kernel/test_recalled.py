@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from agentos.home.records import Bounds, CallMade, CallSettled, Fault
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call
-from agentos.kernel.path import Actor, Path
+from agentos.kernel.path import Path
 from agentos.kernel.replay import Diverged, Recorded
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2

@@ -10,10 +10,10 @@ import pytest
 from agentos.home.history import RunBegan
 from agentos.home.journal import Journal
 from agentos.home.records import Bounds, Grant
+from agentos.kernel.actor import Actor
 from agentos.kernel.call import Failed
 from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.path import Actor
 from agentos.manifest.lines import ManifestLine
 from agentos.manifest.rules import Catalog
 from agentos.runs import lending

@@ -9,8 +9,9 @@ from agentos.kernel import bounds, wire
 from agentos.kernel import decide as rules
 from agentos.kernel.admit import Authorized, admit, refuse, settle
 from agentos.kernel.call import read, redacted
-from agentos.kernel.decide import NOWHERE, Allow, Ask, Case, Deny, decide, effect, manifest_line, only_once
+from agentos.kernel.decide import NOWHERE, Allow, Ask, Case, Deny, decide, manifest_line, only_once
 from agentos.kernel.grants import Held
+from agentos.kernel.scope import effect
 from agentos.manifest.rules import Catalog
 from agentos.manifest.summary import summary
 from agentos.v1 import annotations_pb2 as notes

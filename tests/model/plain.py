@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agentos.home.happenings import Delivered, Happened, Replayed
-from agentos.home.history import Record, RunBegan
-from agentos.home.records import CallMade, CallSettled, Grant, Revoked, RunEnded
+from agentos.home.history import Record, RunBegan, RunEnded
+from agentos.home.records import CallMade, CallSettled, Grant, Revoked
 from agentos.v1 import control_pb2 as pb
 
 WAITING, DONE, DEAD, LET_GO = "waiting", "done", "dead", "let go"

@@ -25,10 +25,10 @@ from agentos.events.dispatch import Dispatch
 from agentos.home import history
 from agentos.home.happenings import Delivered
 from agentos.home.heads import Witness
-from agentos.home.history import Record, RunBegan
+from agentos.home.history import Record, RunBegan, RunEnded
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.home.records import Revoked, RunEnded
+from agentos.home.records import Revoked
 from agentos.kernel import standing
 from agentos.kernel.admit import Authorized, admit, settle
 from agentos.kernel.call import Call

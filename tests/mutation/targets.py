@@ -19,6 +19,7 @@ _ALL_NAMES = (*_NAMES, *_CATALOG, "kernel/test_bounds.py", "kernel/test_decide.p
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "kernel/decide.py": _KERNEL,
+    "kernel/scope.py": _KERNEL,
     "kernel/admit.py": ("kernel/test_path.py", *_KERNEL),
     "kernel/bounds.py": ("kernel/test_bounds.py", "kernel/test_weighed.py", *_KERNEL),
     "kernel/canonical.py": ("kernel/test_canonical.py", *_KERNEL),

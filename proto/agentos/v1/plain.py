@@ -37,15 +37,19 @@ def _plain(message: Message) -> dict[str, object]:
 @cache
 def _form(field: FieldDescriptor) -> Callable[..., object]:
     """How the value of a field is written."""
-    one: Callable[..., object] = (
-        _plain if field.message_type
-        else (lambda value: binascii.b2a_base64(value, newline=False).decode()) if field.type == field.TYPE_BYTES
-        else (lambda value, of=dict(field.enum_type.values_by_number): of[value].name if value in of else value)
-        if field.enum_type
-        else str if field.cpp_type in _LONG
-        else (lambda value: value)
-    )  # fmt: skip
+    one = _form_of_one(field)
     return (lambda values: [one(each) for each in values]) if field.is_repeated else one
+
+
+def _form_of_one(field: FieldDescriptor) -> Callable[..., object]:
+    if field.message_type:
+        return _plain
+    if field.enum_type:
+        names = {value.number: value.name for value in field.enum_type.values}
+        return lambda number: names.get(number, number)
+    if field.type == field.TYPE_BYTES:
+        return lambda raw: binascii.b2a_base64(raw, newline=False).decode()
+    return str if field.cpp_type in _LONG else lambda value: value
 
 
 def filled(message: Message, args: Mapping[str, object]) -> bool:

@@ -23,7 +23,7 @@ CHECKS = (
         "for held in self.chain(call.grant):", "for held in [self.held[call.grant]]:",
         f"{CHILDREN}::test_what_a_child_uses_its_parent_has_used"),
     out(9, "a child is refused where the budget of its parent is used up", "kernel",
-        "for each in (held, *held.above) for field", "for each in (held,) for field",
+        "for each in (held, *held.above):", "for each in (held,):",
         f"{CHILDREN}::test_a_child_is_refused_where_its_parent_has_used_the_budget_up"),
     never(8, "a program that was not approved is no child", "runs", "seen is None",
         f"{CHILDREN}::test_a_program_that_the_person_did_not_approve_is_no_child"),
