@@ -1,6 +1,6 @@
 """`python -m agentos.audit`: look at a home's journal with other eyes than those of the kernel.
 
-    verify DATABASE [--head-file PATH] [--head LINE]… [--json]
+    verify DATABASE [--head-file PATH] [--kept NAME LINE]… [--head LINE]… [--json]
     show   DATABASE [--since WHEN] [--program NAME] [--kind KIND]… [--json]
 
 Both want `--keys-fd N`: a descriptor with 64 bytes, the key of the database and the public key of the home. They only
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--json", action="store_true")
         if name == "verify":
             verb.add_argument("--head-file", type=Path)
+            verb.add_argument("--kept", nargs=2, action="append", default=[])
             verb.add_argument("--head", action="append", default=[])
         else:
             verb.add_argument("--since", default="")
@@ -77,6 +78,7 @@ def _verify(database: Database, asked: argparse.Namespace) -> int:
     heads = [("the line that was given", line) for line in asked.head]
     if asked.head_file is not None:
         heads.append(("the head that is kept away from the database", _line(asked.head_file)))
+    heads += [(name, line) for name, line in asked.kept]
     found = check.verified(database, heads)
     if asked.json:
         print(json.dumps(found.fields))

@@ -29,7 +29,7 @@ KINDS = {
     "programs": ("program",),
     "secrets": ("secret.set", "secret.removed"),
     "capabilities": ("capability.added", "capability.removed"),
-    "home": ("home.migrated", "home.accepted", "home.unread"),
+    "home": ("home.migrated", "home.accepted", "home.unread", "home.heads"),
 }
 USUALLY = ("grants", "events", "secrets", "capabilities", "home")
 REFUSED = 2
@@ -210,4 +210,7 @@ def _home(kind: str, said: dict[str, Any]) -> str:
     if kind == "home.unread":
         names = ", ".join(plain(each) for each in said["names"])
         return f"{said['files']} sealed events could not be read, and were put aside in spool/: {names}"
+    if kind == "home.heads":
+        places = " and ".join(plain(each) for each in said["in"])
+        return f"you chose to keep the head in {f'{places} as well' if places else 'its file alone'}"
     return f"this home was brought from version {said['from']} to the next, with {said['records']} records"

@@ -197,8 +197,13 @@ class File(apsw.VFSFile):
 class Head:
     """Where the head is kept: on the same disk, whole, and sure when `write` returns."""
 
+    said = "on this disk"
+
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
+
+    def begin(self, line: str) -> None:
+        self.write(line)
 
     def read(self) -> str | None:
         return self._disk.head

@@ -3,15 +3,17 @@
     init  --home H --wrap keyring|passphrase|key-file [--key-file PATH] [--secret-fd N] [--ready-fd M]
     where --home H [--ready-fd M]
     audit --home H --arguments JSON [--secret-fd N] [--ready-fd M]
-    head | look | accept --home H [--secret-fd N] [--ready-fd M]
+    head  --home H [--where | --keep-in PLACE | --not-in PLACE] [--secret-fd N] [--ready-fd M]
+    look | accept --home H [--secret-fd N] [--ready-fd M]
     keys  --home H [--change add|remove|passphrase|recovery] [--wrap W] [--key-file PATH] [--number N] [--secret-fd N]
           [--new-fd P] [--ready-fd M]
     backup | restore | contents --home H --file F [--secret-fd N] [--ready-fd M]
 
 Secrets come, and answers go, as `process` says; a new passphrase comes over P. `keys` without a change says which ways
 there are. `audit` hands its arguments, a list of texts, to the auditor and says what came of it. `head` says the line
-that is kept away from the database, `look` whether the database is another than it speaks of, `accept` goes on from it.
-`backup` and `restore` say {"progress": [done, of]} before, a line each time; `contents` needs no secret.
+that is kept away from the database, or where else it is kept than in its file; `look` whether the database is another
+than it speaks of, `accept` goes on from it. `backup` and `restore` say {"progress": [done, of]} before, a line each
+time; `contents` needs no secret.
 """
 
 from __future__ import annotations
@@ -58,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--secret-fd", type=int)
         if name == "audit":
             verb.add_argument("--arguments", type=msgspec.json.Decoder(list[str]).decode, required=True)
+        if name == "head":
+            verb.add_argument("--where", action="store_true")
+            verb.add_argument("--keep-in", default="")
+            verb.add_argument("--not-in", default="")
         if name in BACKUPS:
             verb.add_argument("--file", type=Path, required=True)
         if name in ("init", "keys"):
@@ -87,6 +93,12 @@ def _audit(path: Path, secret: str, options: argparse.Namespace) -> Said:
 
 
 def _head(path: Path, secret: str, options: argparse.Namespace) -> Said:
+    if options.keep_in:
+        auditing.keep_in(path, secret, options.keep_in)
+    if options.not_in:
+        auditing.not_in(path, secret, options.not_in)
+    if options.keep_in or options.not_in or options.where:
+        return {"home": str(path), "kept": msgspec.to_builtins(auditing.kept(path, secret))}
     return {"home": str(path), "head": auditing.head(path)}
 
 

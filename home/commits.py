@@ -3,7 +3,8 @@
 Only the journal's writer thread is in here. `write` is one transaction: either all of a batch is on disk, with the
 checkpoint that covers it, or none. What is signed, and when:
 
-* a head to be kept elsewhere, HEAD_S after the last one, if there is anything new. It is kept before another is signed.
+* a head to be kept elsewhere, HEAD_S after the last one, if there is anything new. It is kept, in each place that there
+  is, before another is signed.
 * a checkpoint every EVERY records besides, so that most of a damaged journal can still be vouched for.
 
 Of the checkpoints between two of those that lie EVERY apart only the newest stays.
@@ -20,11 +21,13 @@ import msgspec
 
 from agentos.home import chain, folds
 from agentos.home.chain import Point
+from agentos.home.elsewhere import Carrier
 from agentos.home.folds import Fold
-from agentos.home.heads import Head, Witness
+from agentos.home.heads import Head, Place, Witness
 
 EVERY = 256
 HEAD_S = 0.5
+LAST_S = 1.0  # how long the end waits for a place that the person chose
 CACHE_ROWS = 4096
 
 INSERT = "INSERT INTO journal (seq, at_ms, kind, run, salt, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -59,17 +62,26 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Commits:
-    def __init__(self, db: apsw.Connection, witness: Witness | None, known: Head | None, kept: bool) -> None:
+    def __init__(
+        self, db: apsw.Connection, witness: Witness | None, known: Head | None, kept: bool, more: Sequence[Place] = ()
+    ) -> None:
         self._db = db
         self._witness = witness
         self._known = known
         self._lasting = 0  # the newest checkpoint that stays
         self._waits = None if kept else known  # signed, and not yet kept elsewhere
         self._next = 0.0  # when the next head may be signed or tried again
+        self._filed: Head | None = None  # the head in the file
+        self._carriers = [Carrier(place) for place in more]
         self._marked = False
         self.traces = False  # whether the log beside the database may still hold what was erased
         self.kept = 0  # up to which record a head is kept
-        self.unkept = 0  # how often one could not be
+        self._unkept = 0
+
+    @property
+    def unkept(self) -> int:
+        """How often one could not be."""
+        return self._unkept + sum(each.refused for each in self._carriers)
 
     def lag(self, seq: int) -> float | None:
         """In how many seconds a head is due, if nothing else happens; None where all is signed and kept."""
@@ -80,8 +92,7 @@ class Commits:
     def write(self, batch: Batch, last: Point, final: bool = False) -> None:
         """Raises apsw.Error, and then nothing was written (or it is not known whether: the same may be tried again)."""
         db = self._db
-        if final:
-            self.keep(final)  # so that the last head can be signed
+        self.keep(final)  # where that is done by now the next can be signed
         db.execute("BEGIN IMMEDIATE")
         db.executemany(
             INSERT,
@@ -146,17 +157,32 @@ class Commits:
         """Put the head that waits where it is kept. Where that is refused it waits on, and no other is signed."""
         if self._witness is None or self._waits is None or (time.monotonic() < self._next and not final):
             return
-        self._next = time.monotonic() + HEAD_S
-        try:
-            self._witness.place.write(self._waits.line)
-        except OSError:
-            self.unkept += 1
+        if self._filed is not self._waits:
+            self._next = time.monotonic() + HEAD_S
+            try:
+                self._witness.place.write(self._waits.line)
+            except OSError:
+                self._unkept += 1
+                return
+            self._filed = self._waits
+        if not self._carried(self._waits.line, LAST_S if final else 0):
+            self._next = time.monotonic() + HEAD_S
             return
         self.kept, self._waits = self._waits.seq, None
         if not self._marked:
             # From here on a head that is missing was taken away.
             self._db.execute("INSERT OR IGNORE INTO marks (name, value) VALUES ('kept', '1')")
             self._marked = True
+
+    def _carried(self, line: str, seconds: float) -> bool:
+        """Whether the line is everywhere else by now, or after so long."""
+        there = [each.bring(line) for each in self._carriers]
+        if seconds and not all(there):
+            until = time.monotonic() + seconds
+            for each in self._carriers:
+                each.wait(max(until - time.monotonic(), 0))
+            there = [each.bring(line) for each in self._carriers]
+        return all(there)
 
     def compact(self) -> None:
         """Write the database anew without the room that is free in it, and the log beside it empty."""

@@ -2,7 +2,7 @@
 
 A cipher notices an altered page and a chain an old one, but a database that is old as a whole fits together. Only what
 was written elsewhere can tell. So the writer signs the newest record's number and hash, and after the commit puts that
-line into a file in another folder (and into the keyring, where asked); the person can keep one on paper.
+line into a file in another folder, and wherever else the person chose (`elsewhere`); one can be kept on paper, too.
 
     agentos-head-1 HOME EPOCH SEQ NUMBER AT_MS HASH KEY SIGNATURE
 
@@ -109,12 +109,18 @@ def parsed(line: str) -> Head | None:
 class Place(Protocol):
     """Where the newest head is kept, away from the database."""
 
+    said: str  # where that is, after "is kept"
+
     def read(self) -> str | None:
         """The line that is kept there; None where there is none. Raises OSError."""
         ...
 
     def write(self, line: str) -> None:
         """Durably, and whole. Raises OSError."""
+        ...
+
+    def begin(self, line: str) -> None:
+        """The same where no line may be yet. Raises OSError."""
         ...
 
 
@@ -140,21 +146,26 @@ def newest(db: apsw.Connection, signer: Signer) -> Head | None:
     return head
 
 
-def compared(db: apsw.Connection, known: Head | None, point: Point, kept: str | None, signer: Signer) -> bool:
+def compared(
+    db: apsw.Connection, known: Head | None, point: Point, kept: str | None, signer: Signer,
+    said: str = "away from its database", without: str = "",
+) -> bool:  # fmt: skip
     """Whether the newest head is the one that was kept elsewhere; if not, it is to be kept before another is signed.
 
-    `known` is the database's newest checkpoint, `point` its newest record, `kept` the line from elsewhere. Raises
-    JournalBroken where the database is not as new as that, or the line not as new as the database.
+    `known` is the database's newest checkpoint, `point` its newest record, `kept` the line from elsewhere, which is
+    called `said`; `without` is how to do without it. Raises JournalBroken where the database is not as new as that, or
+    the line not as new as the database.
     """
+    accept = f"{without}; {ACCEPT}" if without else ACCEPT
     if kept is None:
         if db.execute("SELECT 1 FROM marks WHERE name = 'kept'").fetchall():
-            reason = "the head of this home, which is kept away from its database, is not where it was put"
-            raise JournalBroken(reason, f"bring it back; {ACCEPT}", "head_missing")
+            reason = f"the head of this home, which is kept {said}, is not where it was put"
+            raise JournalBroken(reason, f"bring it back; {accept}", "head_missing")
         return known is None  # a first start, or one that was cut off before its first head was kept
     head = signer.read(kept)
     if head is None:
-        reason = "the head that is kept away from the database is not one that this home signed"
-        raise JournalBroken(reason, f"bring the right one back; {ACCEPT}", "head_wrong")
+        reason = f"the head that is kept {said} is not one that this home signed"
+        raise JournalBroken(reason, f"bring the right one back; {accept}", "head_wrong")
     epoch, number = (known.epoch, known.number) if known else (0, 0)
     if (head.epoch, head.seq) > (epoch, point[0]) or head.number > number:
         reason = (
@@ -165,6 +176,6 @@ def compared(db: apsw.Connection, known: Head | None, point: Point, kept: str | 
         reason = f"the database has another history than this home signed: record {head.seq} is not the same"
         raise JournalBroken(reason, f"bring the right database back; {ACCEPT}", "forked")
     if number - head.number > 1:
-        reason = f"the head that is kept away from the database is an old one: of record {head.seq}, not {point[0]}"
-        raise JournalBroken(reason, f"somebody put it back; {ACCEPT}", "head_old")
+        reason = f"the head that is kept {said} is an old one: of record {head.seq}, not {point[0]}"
+        raise JournalBroken(reason, f"somebody put it back; {accept}", "head_old")
     return number == head.number

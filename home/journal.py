@@ -81,7 +81,7 @@ class Journal:
         self.path = path
         self.folds = found.folds  # the snapshots that were kept, by name: each is signed, and of a record that is there
         self._writing, self._reading = writer, reader
-        self._commits = Commits(writer, witness, found.known, found.kept)
+        self._commits = Commits(writer, witness, found.known, found.kept, found.places)
         self._recheck: Recheck | None = None
         self._watch: Callable[[JournalBroken], object] | None = None
         self._seq, self._hash = found.head

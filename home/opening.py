@@ -12,11 +12,10 @@ from typing import cast
 import apsw
 import msgspec
 
-from agentos.home import chain, folds, heads, schema
+from agentos.home import chain, elsewhere, folds, heads, schema
 from agentos.home.chain import START, JournalBroken, Point
 from agentos.home.folds import Fold
-from agentos.home.heads import ACCEPT, Head, Witness
-from agentos.home.keys import HomeError
+from agentos.home.heads import ACCEPT, Head, Place, Witness
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -27,6 +26,7 @@ class Opened(msgspec.Struct, frozen=True):
     folds: dict[str, Fold] = {}
     known: Head | None = None
     kept: bool = True  # whether that is the one that is kept elsewhere
+    places: tuple[Place, ...] = ()  # where else it is kept than in its file
 
 
 def opened(db: apsw.Connection, witness: Witness | None, names: Collection[str]) -> Opened:
@@ -46,14 +46,8 @@ def opened(db: apsw.Connection, witness: Witness | None, names: Collection[str])
         chain.indexed(db)
     if known is None and head[0] and db.execute("SELECT 1 FROM marks WHERE name = 'kept'").fetchall():
         raise JournalBroken("no record of this database is signed, and once there were some", ACCEPT, "checkpoint")
-    same = heads.compared(db, known, head, elsewhere(witness), witness.signer)
-    return Opened(head, since, kept, known, same)
-
-
-def elsewhere(witness: Witness) -> str | None:
-    """The line that is kept away from the database."""
-    try:
-        return witness.place.read()
-    except OSError:
-        hint = "bring its folder back, or name another: AGENTOS_STATE"
-        raise HomeError("no_head", "the head of this home cannot be read", hint) from None
+    same, places = True, elsewhere.all_of(db, witness)
+    for where, place in places:
+        line, without = elsewhere.asked(where, place), elsewhere.without(where) if where else ""
+        same &= heads.compared(db, known, head, line, witness.signer, place.said, without)
+    return Opened(head, since, kept, known, same, tuple(place for where, place in places if where))

@@ -3,7 +3,7 @@
     $XDG_STATE_HOME/agentos/HOME/head        one line, see `heads`
 
 `AGENTOS_STATE` names another folder in place of $XDG_STATE_HOME/agentos: a disk that backups of the home do not cover,
-or a share of another machine. Whatever puts the home back and the head with it is not noticed.
+or a share of another machine. Whatever puts the home back and the head with it is not noticed: `elsewhere` has more.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from agentos.home.keys import HomeError
 class File:
     """A head in a file: the old line or the new one, whatever happens."""
 
+    said = "away from its database"
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -31,6 +33,9 @@ class File:
 
     def write(self, line: str) -> None:
         folder.write(self.path, line + "\n")
+
+    def begin(self, line: str) -> None:
+        self.write(line)
 
 
 def state_folder() -> Path:

@@ -115,6 +115,6 @@ def insert(db: apsw.Connection, rows: list[tuple[int, int, str, str, bytes, byte
 
 
 OWN = "home."  # kinds of records that the home itself writes: nobody folds them
-MIGRATED, ACCEPTED, UNREAD = OWN + "migrated", OWN + "accepted", OWN + "unread"
+MIGRATED, ACCEPTED, UNREAD, HEADS = OWN + "migrated", OWN + "accepted", OWN + "unread", OWN + "heads"
 STEPS: dict[int, Callable[[apsw.Connection], None]] = {1: _salt}
 VERSION = max(STEPS) + 1

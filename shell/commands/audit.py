@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+import os
+from typing import Annotated, Literal, cast
 
 from agentos.shell import homes, start
 from agentos.shell.failure import Exit, Failure, no_kernel
@@ -23,6 +24,9 @@ def audit(
     program: Annotated[str, Optional] = "",
     kind: Annotated[list[Kind] | None, Optional] = None,
     head: Annotated[list[str] | None, Optional] = None,
+    keep_in: Annotated[str, Optional] = "",
+    not_in: Annotated[str, Optional] = "",
+    where: Annotated[bool, Flag] = False,
     yes: Annotated[bool, Flag] = False,
     common: Common = DEFAULTS,
 ) -> int:
@@ -31,8 +35,10 @@ def audit(
     `show` tells who was allowed what, when, and by whose answer. `verify` checks all
     of it with a program that shares no code with the kernel; a kernel may be up meanwhile.
     `head` prints one line that says how far the record has come: keep it on paper or
-    elsewhere, and have it checked later. `accept` goes on from a home that is not what
-    was known of it, such as a backup that you put back: it is asked, and recorded.
+    elsewhere, and have it checked later. It is kept in a file away from the database;
+    with --keep-in it is kept in this device's keyring as well, or in a folder on
+    another disk, and each start asks there too. `accept` goes on from a home that is not
+    what was known of it, such as a backup that you put back: it is asked, and recorded.
 
     Parameters
     ----------
@@ -46,12 +52,20 @@ def audit(
         show: of these kinds; else grants, events, secrets, capabilities and home.
     head
         verify: a line of agentos audit head that was kept elsewhere.
+    keep_in
+        head: keep it there as well: keyring, or the path of a folder that is there.
+    not_in
+        head: keep it there no more; that place may be gone.
+    where
+        head: say where else it is kept, and what is there.
     yes
         accept: without the question.
     """
     common.here("audit")
     if verb == "head":
-        return _head(common)
+        return _places(common, keep_in, not_in) if keep_in or not_in or where else _head(common)
+    if keep_in or not_in or where:
+        raise Failure(f"{verb} keeps no head", "agentos audit head --keep-in PLACE, --not-in PLACE, or --where")
     if verb == "accept":
         return _accept(common, yes)
     if verb == "verify":
@@ -69,6 +83,24 @@ def _head(common: Common) -> int:
     if not common.answer({"home": said["home"], "head": said["head"]}):
         emit(str(said["head"]))
     return 0
+
+
+def _places(common: Common, keep_in: str, not_in: str) -> int:
+    """Change where else the head is kept, and say where that is."""
+    change = [f"--{name}={value}" for name, value in (("keep-in", _spelt(keep_in)), ("not-in", not_in)) if value]
+    kept = cast(list[dict[str, object]], _unlocked(common, "head", *(change or ["--where"]))["kept"])
+    if common.answer({"kept": [{name: each[name] for name in ("where", "state", "seq")} for each in kept]}):
+        return 0
+    for each in kept:
+        emit(f"{printable(str(each['where']))}  {printable(str(each['state']))}")
+    if not kept:
+        say("the head is kept in its file alone: agentos audit head --keep-in keyring, or a folder on another disk")
+    return 0
+
+
+def _spelt(place: str) -> str:
+    """A folder as it is called from anywhere."""
+    return place if place in ("", "keyring") else os.path.abspath(os.path.expanduser(place))
 
 
 def _accept(common: Common, yes: bool) -> int:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
+import keyring
 import pytest
 
 from agentos.home import home
 from agentos.home.journal import Journal
 from agentos.home.records import Revoked
 from agentos.kernel.ledger import FOLD, Ledger
+from tests.home.rings import FileRing
 from tests.kernel.cases import at, grant
 from tests.shell.conftest import Shell
+
+ROOT = Path(__file__).parents[2]
 
 
 async def went_on(path: Path, *, first: bool) -> None:
@@ -63,6 +68,56 @@ def test_an_old_database_put_back_is_refused_looked_at_and_accepted(
     asyncio.run(went_on(path, first=False))
     assert '"ok": true' in homeless("audit", "verify", "--json").out
     assert "you accepted this history, though the database was rolled back" in homeless("audit", "--kind", "home").out
+
+
+def test_a_head_in_the_keyring_and_on_another_disk_is_chosen_checked_and_left_out_again(
+    homeless: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ringed = homeless.environment | {
+        "PYTHON_KEYRING_BACKEND": "tests.home.rings.FileRing", "RING": str(tmp_path / "ring"), "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    person, path = Shell(homeless.folder, ringed), Path(homeless.environment["AGENTOS_HOME"])
+    for name, value in ringed.items():
+        monkeypatch.setenv(name, value)
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileRing())
+    try:
+        (tmp_path / "disk").mkdir()
+        assert person("init", "--key-file", "key").code == 0
+        asyncio.run(went_on(path, first=True))
+        assert "in its file alone" in person("audit", "head", "--where").err
+        assert person("audit", "head", "--keep-in", "keyring").code == 0
+        said = person("audit", "head", "--keep-in", "disk")
+        assert said.out == f"keyring  record 1\n{tmp_path / 'disk'}  record 1\n", said.err
+        shutil.copytree(path, tmp_path / "old")
+        shutil.copytree(tmp_path / "state", tmp_path / "old state")
+        asyncio.run(went_on(path, first=False))
+        fits = person("audit", "verify")
+        assert fits.code == 0, fits.out
+        assert (
+            f"the head in this device's keyring fits: record 4 of 4\nthe head in {tmp_path / 'disk'} fits" in fits.out
+        )
+
+        for name, old in (("home", "old"), ("state", "old state")):  # the file goes with the home, and notices nothing
+            shutil.rmtree(tmp_path / name)
+            (tmp_path / old).rename(tmp_path / name)
+        refused = person("grants")
+        assert (refused.code, "the database was rolled back: it ends at record 3" in refused.err) == (5, True), (
+            refused.err
+        )
+        assert "WRONG: rolled back: it ends at record 3, and the head in" in person("audit", "verify").out
+    finally:
+        keyring.set_keyring(before)
+    assert person("audit", "accept", "--yes").code == 0
+    (tmp_path / "ring").write_text('{"locked": ""}')
+    refused = person("grants")
+    assert (refused.code, "agentos audit head --not-in keyring" in refused.err) == (5, True), refused.err
+    left = person("audit", "head", "--not-in", "keyring", "--json").json
+    assert left == {"kept": [{"where": str(tmp_path / "disk"), "state": "record 4", "seq": 4}]}
+    assert person("audit", "verify").code == 0
+    told = person("audit", "--kind", "home").out
+    assert f"you chose to keep the head in keyring and {tmp_path / 'disk'} as well" in told
+    assert person("audit", "show", "--where").code == 2
 
 
 def test_a_run_is_forgotten_when_the_person_is_sure(shell: Shell) -> None:

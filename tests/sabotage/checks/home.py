@@ -6,7 +6,7 @@ from tests.sabotage.mutation import Mutation, never, out
 
 WAYS = "home/test_ways.py"
 HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journal.py"
-HEADS, FOLDS = "home/test_heads.py", "home/test_folds.py"
+HEADS, FOLDS, ELSEWHERE = "home/test_heads.py", "home/test_folds.py", "home/test_elsewhere.py"
 VERIFY = "audit/test_verify.py"
 MIGRATION, ERASING = "home/test_migration.py", "home/test_erasing.py"
 LOG = "home/test_log.py"
@@ -58,6 +58,20 @@ CHECKS = (
     out(7, "no head is signed before the last was kept", "home",
         "due = self._waits is None and (", "due = (",
         f"{HEADS}::test_however_often_it_is_cut_off_before_a_head_is_kept_no_other_is_signed"),
+    out(7, "a head that the person chose to keep elsewhere is asked for", "home",
+        "for where, place in places:\n        line, without", "for where, place in places[:1]:\n        line, without",
+        f"{ELSEWHERE}::test_a_home_that_was_put_back_with_its_file_is_noticed_by_the_other_place"),
+    never(7, "a head that is not everywhere is not kept", "home",
+        "not self._carried(self._waits.line, LAST_S if final else 0)",
+        f"{ELSEWHERE}::test_a_keyring_that_hangs_holds_up_neither_the_loop_nor_a_commit"),
+    out(7, "a folder whose disk was taken out is not written to", "home",
+        "        self.path.stat()  # raises where the disk was taken out, or the file away\n", "",
+        f"{ELSEWHERE}::test_a_disk_that_was_taken_out_is_not_written_to_in_its_place"),
+    never(7, "a place that keeps nothing is not chosen", "home",
+        "kept is None or kept.strip() != probe", f"{ELSEWHERE}::test_a_place_that_keeps_nothing_is_not_chosen"),
+    out(7, "a place is chosen only in a home that is what was known of it", "home",
+        "found = opened(db, witness, ())", "found = opened(db, None, ())",
+        f"{ELSEWHERE}::test_no_place_is_chosen_in_a_home_that_was_rolled_back"),
     out(7, "a migration checks what it carries over", "home",
         "if found != seq + 1 or _chained_1(old, found, at_ms, kind, run, body) != hashed:", "if False:",
         f"{MIGRATION}::test_what_version_1_would_have_refused_is_not_migrated"),
