@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from agentos.home.chain import JournalBroken
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 
@@ -201,4 +202,9 @@ def entry(record: Record) -> tuple[str, str, bytes]:
 
 
 def decode(body: bytes) -> Record:
-    return _decoder.decode(body)
+    """Raises JournalBroken for a kind of record that is none of ours: the chain vouches that a home wrote it."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        reason = "this home holds records that a newer Agent OS wrote"
+        raise JournalBroken(reason, "update Agent OS", "newer") from None

@@ -25,7 +25,7 @@ CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.continued", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 4"
+FOLD = "ledger 5"
 KEEP_EVERY = 5_000
 MOST_REFUSED = 10_000
 

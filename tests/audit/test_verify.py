@@ -64,8 +64,8 @@ DONE = [
     ("DELETE FROM journal WHERE seq = 9", "record 9 is not"),
     ("DELETE FROM journal WHERE seq > 24", "rolled back"),
     ("UPDATE journal SET commitment = zeroblob(32) WHERE seq = 2", "record 2 is not"),
-    ("UPDATE fold SET state = zeroblob(9)", "snapshot ledger 4 at record 25 was not signed"),
-    ("UPDATE fold SET seq = 5", "snapshot ledger 4 at record 5 was not signed"),
+    ("UPDATE fold SET state = zeroblob(9)", f"snapshot {FOLD} at record 25 was not signed"),
+    ("UPDATE fold SET seq = 5", f"snapshot {FOLD} at record 5 was not signed"),
     ("UPDATE checkpoint SET line = replace(line, ' 0 ', ' 1 ')", "was not signed by this home"),
     ("UPDATE checkpoint SET seq = 3", "checkpoint at record 3 was not signed"),
 ]

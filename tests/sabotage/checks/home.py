@@ -8,7 +8,7 @@ WAYS = "home/test_ways.py"
 HOME, KEYS, JOURNAL = "home/test_home.py", "home/test_keys.py", "home/test_journal.py"
 HEADS, FOLDS, ELSEWHERE = "home/test_heads.py", "home/test_folds.py", "home/test_elsewhere.py"
 VERIFY = "audit/test_verify.py"
-MIGRATION, ERASING = "home/test_migration.py", "home/test_erasing.py"
+MIGRATION, OLDER, ERASING = "home/test_migration.py", "home/test_older.py", "home/test_erasing.py"
 LOG = "home/test_log.py"
 PRUNING = "kernel/test_pruning.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
@@ -72,6 +72,16 @@ CHECKS = (
     out(7, "a place is chosen only in a home that is what was known of it", "home",
         "found = opened(db, witness, ())", "found = opened(db, None, ())",
         f"{ELSEWHERE}::test_no_place_is_chosen_in_a_home_that_was_rolled_back"),
+    out(7, "a step of a migration is taken whole, or not", "home",
+        "        with db:  # a transaction\n            STEPS[reached](db)\n",
+        "        if True:\n            STEPS[reached](db)\n",
+        f"{OLDER}::test_a_migration_that_is_cut_off_leaves_the_old_home_or_the_new_one"),
+    out(7, "a snapshot of an older form does not outlive it", "home",
+        "    db.execute(\"DELETE FROM fold WHERE name GLOB ? AND name <> ?\"", "    str(\"DELETE\"",
+        f"{OLDER}::test_a_home_of_an_older_version_opens_with_all_it_knew_and_goes_on"),
+    out(7, "records of a newer version are no fault of ours", "home",
+        'raise JournalBroken(reason, "update Agent OS", "newer") from None', "raise",
+        f"{OLDER}::test_a_home_from_the_future_is_left_alone_and_says_what_to_do"),
     out(7, "a migration checks what it carries over", "home",
         "if found != seq + 1 or _chained_1(old, found, at_ms, kind, run, body) != hashed:", "if False:",
         f"{MIGRATION}::test_what_version_1_would_have_refused_is_not_migrated"),

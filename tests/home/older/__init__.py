@@ -1,0 +1,1 @@
+"""Homes that older versions of Agent OS made, each by its own code: `make` says how."""
