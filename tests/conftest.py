@@ -19,6 +19,10 @@ settings.register_profile(
 settings.register_profile(
     "mutants", derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate), max_examples=60
 )
+# For `make sabotage`: as many inputs as ever, the same each time, and no search for the smallest that fails.
+settings.register_profile(
+    "sabotage", derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate)
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.sabotage.copies import Copy
+from tests.sabotage.copies import ALL_WITHIN_S, Copy, Outcome
 from tests.sabotage.mutation import ROOT, Drifted, Mutation
 from tests.sabotage.table import LATER, MUTATIONS
 
@@ -73,7 +73,7 @@ def _drifted(chosen: Sequence[Mutation]) -> list[Verdict]:
 
 
 def tried(chosen: Sequence[Mutation], place: Path, jobs: int, shown: bool = False) -> list[Verdict]:
-    """Try them all, after the tests have passed without any."""
+    """Try them all whose tests pass without any."""
     copies: SimpleQueue[Copy] = SimpleQueue()
     for number in range(min(jobs, len(chosen))):
         copies.put(Copy(place / str(number)))
@@ -90,15 +90,26 @@ def tried(chosen: Sequence[Mutation], place: Path, jobs: int, shown: bool = Fals
 
     copy = copies.get()
     tests = tuple(dict.fromkeys(test for mutation in chosen for test in mutation.tests))
-    whole = copy.tested(tests)
+    side_by_side = ("-n", str(jobs), "--dist", "worksteal") if jobs > 1 else ()
+    whole = copy.tested(tests, *side_by_side, within_s=ALL_WITHIN_S)
     copies.put(copy)
-    if whole.status != 0:
-        said = whole.text[-4000:]
-        return [Verdict(0, "nothing at all", UNTRIED, f"{', '.join(whole.failed) or 'the tests'} fail anyway\n{said}")]
+    if whole.status != int(bool(whole.failed)):
+        return [Verdict(0, "nothing at all", UNTRIED, f"the tests cannot be run\n{whole.text[-4000:]}")]
     if shown:
-        print(f"without any mutation all pass: {whole.text.strip().splitlines()[-1]}\n", flush=True)
+        print(f"without any mutation: {whole.text.strip().splitlines()[-1]}\n", flush=True)
+    untried = [
+        Verdict(mutation.rule, mutation.takes, UNTRIED, f"{test} fails anyway")
+        for mutation in chosen
+        for test in [_fails_anyway(mutation, whole)]
+        if test
+    ]
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, chosen))
+        return untried + list(pool.map(one, (each for each in chosen if not _fails_anyway(each, whole))))
+
+
+def _fails_anyway(mutation: Mutation, whole: Outcome) -> str:
+    """The first of its tests that failed before anything was taken out; empty if they all passed."""
+    return next((failed for failed in whole.failed if failed.partition("[")[0] in mutation.tests), "")
 
 
 def judged(mutation: Mutation, copy: Copy) -> Verdict:

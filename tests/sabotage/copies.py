@@ -24,7 +24,7 @@ import psutil
 from tests.sabotage.mutation import ROOT, Mutation
 
 LEFT_OUT = {"build", "dist", "__pycache__"}
-WITHIN_S = 300
+WITHIN_S, ALL_WITHIN_S = 300, 3600
 ASKED = "import agentos.kernel.decide as d, agentos.v1.seal as s; print(d.__file__); print(s.__file__)"
 
 
@@ -61,21 +61,22 @@ class Copy:
     def _site(self) -> Path:
         return next((self._venv / "lib").glob("python3*/site-packages"))
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str], within_s: int = WITHIN_S) -> subprocess.CompletedProcess[str]:
         hidden = ("AGENTOS_", "PYTHON", "PYTEST", "COV_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         return subprocess.run(
             command, cwd=self.tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=WITHIN_S, check=False, start_new_session=True,
+            stderr=subprocess.STDOUT, text=True, timeout=within_s, check=False, start_new_session=True,
         )  # fmt: skip
 
-    def tested(self, tests: tuple[str, ...], *more: str) -> Outcome:
+    def tested(self, tests: tuple[str, ...], *more: str, within_s: int = WITHIN_S) -> Outcome:
         """Run these tests in the copy as it is now; nothing that they start is left afterwards."""
         began = time.monotonic()
         command = [str(self.python), "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", "--timeout=60"]
+        command += ["--hypothesis-profile=sabotage"]
         command += [f"--basetemp={self.base}", *more, *(f"tests/{test}" for test in tests)]
         try:
-            done = self._run(command)
+            done = self._run(command, within_s)
         except subprocess.TimeoutExpired:
             return Outcome(-1, (), "it hung", time.monotonic() - began)
         finally:
