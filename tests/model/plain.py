@@ -14,10 +14,16 @@ from agentos.home.records import CallMade, CallSettled, Grant, Revoked
 from agentos.v1 import control_pb2 as pb
 
 WAITING, DONE, DEAD, LET_GO = "waiting", "done", "dead", "let go"
+FOR_ONE_RUN = (pb.CHOICE_RUN, pb.CHOICE_ONCE)
 
 
 class Broken(AssertionError):
     """The kernel did what it never may."""
+
+
+def tree(run: str) -> str:
+    """All runs that one run started, and those that they started, are of its tree."""
+    return run.split(".", maxsplit=1)[0]
 
 
 @dataclass
@@ -29,6 +35,7 @@ class Plain:
     revoked: set[str] = field(default_factory=set)
     calls: list[CallMade] = field(default_factory=list)
     settled: dict[tuple[str, int], CallSettled] = field(default_factory=dict)
+    back: set[tuple[str, int]] = field(default_factory=set)
     runs: dict[str, RunBegan] = field(default_factory=dict)
     over: set[str] = field(default_factory=set)
     owed: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -43,7 +50,7 @@ class Plain:
             case CallMade() if record.grant:
                 self._made(record)
             case CallSettled():
-                self.settled[record.run, record.seq] = record
+                self._settled(record)
             case RunBegan():
                 self.runs[record.run] = record
             case RunEnded():
@@ -62,45 +69,66 @@ class Plain:
     def open_calls(self) -> list[CallMade]:
         return [call for call in self.calls if (call.run, call.seq) not in self.settled]
 
+    def held(self) -> set[str]:
+        """Grants that the person can see: all but those of children that are over, which are gone."""
+        return {name for name, grant in self.grants.items() if not (grant.parent and self._ended(grant))}
+
     def uses(self, name: str) -> int:
+        """How often it was used, by itself or through what was derived from it."""
         return len(self._kept(name))
 
     def spent(self, name: str, run: str) -> int:
-        return sum(amount for call in self._kept(name) if call.run == run for _, amount in call.amounts)
+        """By the whole tree that a run belongs to, together."""
+        return sum(amount for call in self._kept(name) if tree(call.run) == tree(run) for _, amount in call.amounts)
 
     def lives(self, name: str, run: str, now_ms: int) -> bool:
         """Whether this run may use it at all, now."""
         grant, began = self.grants[name], self.runs[run]
-        if name in self.revoked or (grant.uses and self.uses(name) >= grant.uses):
-            return False
         if (grant.path, grant.digest) != (began.path, began.digest):
             return False
-        if grant.terms.choice == pb.CHOICE_UNTIL and now_ms >= grant.terms.until_ms:
+        if (grant.terms.choice in FOR_ONE_RUN or began.above) and grant.run != run:
             return False
-        if grant.terms.choice in (pb.CHOICE_RUN, pb.CHOICE_ONCE) and grant.run != run:
+        return all(self.stands(each, now_ms) for each in self.line(name))
+
+    def stands(self, name: str, now_ms: int) -> bool:
+        """Whether it is there, whoever uses it: what hangs on it stands no longer than it does."""
+        grant = self.grants[name]
+        if name in self.revoked or self._ended(grant) or (grant.uses and self.uses(name) >= grant.uses):
             return False
-        return not grant.parent or self.lives(grant.parent, run, now_ms)
+        return grant.terms.choice != pb.CHOICE_UNTIL or now_ms < grant.terms.until_ms
+
+    def line(self, name: str) -> list[str]:
+        """A grant, what it was derived from, and so on up."""
+        above = self.grants[name].parent
+        return [name, *(self.line(above) if above else ())]
 
     def fits(self, name: str, run: str, amount: int) -> bool:
-        most = [int(value) for bound, values in self.grants[name].bounds if bound == "bytes" for value in values]
-        return all(self.spent(name, run) + amount <= each for each in most)
+        most = {
+            each: int(value)
+            for each in self.line(name)
+            for bound, values in self.grants[each].bounds if bound == "bytes"
+            for value in values
+        }  # fmt: skip
+        return all(self.spent(each, run) + amount <= limit for each, limit in most.items())
 
     def verdict(self, run: str, digest: str, amount: int, now_ms: int) -> str:
-        """What must be said to a call: may, quota or ask."""
+        """What must be said to a call: may, quota, ask, or no where nobody can be asked."""
         living = [name for name in self.grants if self.lives(name, run, now_ms) and self._is_for(name, digest)]
         if any(self.fits(name, run, amount) for name in living):
             return "may"
-        return "quota" if living else "ask"
+        return "quota" if living else "no" if self.runs[run].above else "ask"
 
     def _is_for(self, name: str, digest: str) -> bool:
         terms = self.grants[name].terms
         return terms.choice != pb.CHOICE_ONCE or terms.call == digest
 
+    def _ended(self, grant: Grant) -> bool:
+        return grant.terms.choice in FOR_ONE_RUN and grant.run in self.over
+
     def _kept(self, name: str) -> list[CallMade]:
         """The calls under a grant that were not given back."""
-        under = [call for call in self.calls if call.grant == name]
-        back = {key for key, settled in self.settled.items() if settled.released}
-        return [call for call in under if (call.run, call.seq) not in back]
+        under = [call for call in self.calls if name in self.line(call.grant)]
+        return [call for call in under if (call.run, call.seq) not in self.back]
 
     def _made(self, call: CallMade) -> None:
         if not self.lives(call.grant, call.run, call.at_ms) or not self._is_for(call.grant, call.digest):
@@ -110,6 +138,13 @@ class Plain:
         if call.run in self.over:
             raise Broken(f"{call.run} was over, and called")
         self.calls.append(call)
+
+    def _settled(self, record: CallSettled) -> None:
+        """A run that is over is given nothing back."""
+        key = (record.run, record.seq)
+        if record.released and key not in self.settled and record.run not in self.over:
+            self.back.add(key)
+        self.settled[key] = record
 
     # ---- events
 

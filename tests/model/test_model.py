@@ -28,11 +28,11 @@ from agentos.home.heads import Witness
 from agentos.home.history import Record, RunBegan, RunEnded
 from agentos.home.journal import Journal
 from agentos.home.places import File
-from agentos.home.records import Revoked
+from agentos.home.records import Grant, Revoked
 from agentos.kernel import standing
 from agentos.kernel.admit import Authorized, admit, settle
 from agentos.kernel.call import Call
-from agentos.kernel.decide import Case, Deny
+from agentos.kernel.decide import Ask, Case, Deny
 from agentos.kernel.grants import Standing
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.manifest.lines import Limits, Manifest
@@ -49,7 +49,9 @@ START_MS = 1_800_000_000_000
 PATHS = ("/p/one.py", "/p/two.py")
 CHOICES = (pb.CHOICE_VERSION, pb.CHOICE_UNTIL, pb.CHOICE_RUN, pb.CHOICE_ONCE)
 ENDS = (pb.RUN_STATUS_DONE, pb.RUN_STATUS_DONE, pb.RUN_STATUS_FAILED, pb.RUN_STATUS_REFUSED, pb.RUN_STATUS_CANCELLED)
-FOREVER_MS = 40_000_000
+FOREVER_MS, LASTS_MS = 40_000_000, 5_000
+# How what a child was given may come to an end above it.
+WAYS = ("revoked", "late", "used up", "spent", "over")
 # `make fuzz` has a profile of its own.
 LONG = settings().max_examples > 1000
 which = st.integers(0, 1000)  # one of as many as there are
@@ -62,6 +64,16 @@ shipped_once = cache(shipped)
 def writes(amount: int) -> Call:
     """A call that writes so many bytes."""
     return call(shipped_once(), "files.write", path="notes/a", text="x" * amount)
+
+
+def said(verdict: Authorized | Ask | Deny) -> str:
+    match verdict:
+        case Authorized():
+            return "may"
+        case Ask():
+            return "ask"
+        case Deny():
+            return "quota" if verdict.fault.detail == "quota" else "no"
 
 
 class Told(Ledger):
@@ -144,42 +156,109 @@ class Machine(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(PATHS), digest=st.sampled_from(["d1", "d1", "d2"]))
     def a_run_begins(self, path: str, digest: str) -> None:
-        self.ledger.record(RunBegan(self.ledger.next_id("r"), path, path, digest, "/p", "/h", (), "", self.now * 1000))
+        self.begun(self.ledger.next_id("r"), path, digest)
 
     @rule(
         path=st.sampled_from(PATHS), choice=st.sampled_from(CHOICES), uses=st.integers(0, 3),
-        most=st.sampled_from([0, 3, 6]), amount=st.integers(1, 3), run=which, under=st.none() | which,
+        most=st.sampled_from([0, 3, 6]), amount=st.integers(1, 3), run=which,
     )  # fmt: skip
-    def the_person_allows(
-        self, path: str, choice: int, uses: int, most: int, amount: int, run: int, under: int | None
-    ) -> None:
-        runs, held = self.open_runs() or ["r0"], list(self.model.grants)
+    def the_person_allows(self, path: str, choice: int, uses: int, most: int, amount: int, run: int) -> None:
+        runs = self.open_runs() or ["r0"]
+        self.allowed(path, choice, runs[run % len(runs)], uses=uses, most=most, amount=amount)
+
+    def allowed(
+        self, path: str, choice: int, run: str, uses: int = 0, most: int = 0, amount: int = 1, parent: str = ""
+    ) -> Grant:
         bounds = (("path", ("/home/me/**",)), *((("bytes", (str(most),)),) if most else ()))
-        more: dict[str, object] = {"until_ms": self.now + 5_000} if choice == pb.CHOICE_UNTIL else {}
+        more: dict[str, object] = {"until_ms": self.now + LASTS_MS} if choice == pb.CHOICE_UNTIL else {}
         more |= {"call": writes(amount).digest} if choice == pb.CHOICE_ONCE else {}
-        more |= {"parent": held[under % len(held)]} if held and under is not None else {}
         made = grant(
-            self.ledger.next_id("g"), "files.write", bounds, choice, path=path, digest="d1", uses=uses,
-            run=runs[run % len(runs)], minted_ms=self.now, **more,
+            self.ledger.next_id("g"), "files.write", bounds, choice, path=path, digest="d1", uses=uses, run=run,
+            parent=parent, minted_ms=self.now, **more,
         )  # fmt: skip
         self.ledger.record(made)
+        return made
+
+    @rule(run=which, path=st.sampled_from(PATHS), of=which, most=st.sampled_from([0, 3]))
+    def a_run_starts_a_child(self, run: int, path: str, of: int, most: int) -> None:
+        """With a part of what it may itself, now."""
+        if runs := self.open_runs():
+            name = runs[run % len(runs)]
+            usable = [each for each in self.model.grants if self.model.lives(each, name, self.now)]
+            given = [each for each in usable if self.model.grants[each].terms.choice != pb.CHOICE_ONCE]
+            self.started(name, path, given[of % len(given)] if given else "", most)
+
+    def started(self, run: str, path: str, given: str, most: int = 0) -> str:
+        self.calls += 1
+        child, above = f"{run}.{self.calls}", self.model.runs[run]
+        self.begun(child, path, above=(above.path, *above.above))
+        if given:
+            self.allowed(path, pb.CHOICE_RUN, child, most=most, parent=given)
+        return child
+
+    def begun(self, run: str, path: str, digest: str = "d1", above: tuple[str, ...] = ()) -> str:
+        self.ledger.record(RunBegan(run, path, path, digest, "/p", "/h", (), "", self.now * 1000, above=above))
+        return run
 
     @rule(run=which, amount=st.integers(1, 3), wait=st.booleans())
     def a_run_calls(self, run: int, amount: int, wait: bool) -> None:
-        runs = self.open_runs()
-        if not runs:
-            return
-        began = self.model.runs[runs[run % len(runs)]]
+        if runs := self.open_runs():
+            self.called(runs[run % len(runs)], amount)
+            if wait:
+                self.run(self.durable())
+
+    def called(self, run: str, amount: int = 1) -> str:
+        """What was said to it, which is what the model expects."""
+        began = self.model.runs[run]
         self.calls += 1
-        made = msgspec.structs.replace(writes(amount), run=began.run, seq=self.calls)
-        who = Standing(began.run, began.program, began.path, began.digest)
+        made = msgspec.structs.replace(writes(amount), run=run, seq=self.calls)
+        who = Standing(run, began.program, began.path, began.digest, above=began.above)
         held, free = self.ledger.table.live(who, self.now), Manifest("", (), Limits(), False, "")
-        expected = self.model.verdict(began.run, made.digest, amount, self.now)
+        expected = self.model.verdict(run, made.digest, amount, self.now)
         found = admit(Case(made, who, free, held, (), shipped_once(), ()), self.ledger, self.now)
-        said = "may" if isinstance(found, Authorized) else "quota" if isinstance(found, Deny) else "ask"
-        assert said == expected
-        if wait:
-            self.run(self.durable())
+        assert said(found) == expected
+        return expected
+
+    # ---- aimed at the moments when a grant ends, which chance seldom meets
+
+    @rule(path=st.sampled_from(PATHS), ms=st.sampled_from([-1, 0, 1]))
+    def a_run_calls_about_when_its_time_is_up(self, path: str, ms: int) -> None:
+        run = self.begun(self.ledger.next_id("r"), path)
+        self.allowed(path, pb.CHOICE_UNTIL, run)
+        self.run(self._passed(LASTS_MS + ms))
+        self.called(run)
+
+    @rule(path=st.sampled_from(PATHS), uses=st.integers(0, 2))
+    def a_call_ends_when_its_run_is_over(self, path: str, uses: int) -> None:
+        """As one that never happened; nothing is given back for that any more."""
+        run = self.begun(self.ledger.next_id("r"), path)
+        self.allowed(path, pb.CHOICE_VERSION, run, uses=uses)
+        assert self.called(run) == "may"
+        made = self.model.open_calls()[-1]
+        self.run(self._ended(run, pb.RUN_STATUS_CANCELLED))
+        settle(msgspec.structs.replace(writes(1), run=run, seq=made.seq), 1, "null", None, True, self.ledger)
+
+    @rule(path=st.sampled_from(PATHS), depth=st.integers(1, 2), most=st.sampled_from([0, 2]), end=st.sampled_from(WAYS))
+    def a_child_calls_when_what_it_hangs_on_has_ended(self, path: str, depth: int, most: int, end: str) -> None:
+        """Just before, it could."""
+        choice = {"late": pb.CHOICE_UNTIL, "over": pb.CHOICE_RUN}.get(end, pb.CHOICE_VERSION)
+        run = self.begun(self.ledger.next_id("r"), path)
+        first = self.allowed(path, choice, run, uses=2 if end == "used up" else 0, most=most)
+        child, given = run, first.id
+        for _ in range(depth):
+            child = self.started(child, PATHS[0], given)
+            given = list(self.model.grants)[-1]
+        assert self.called(child) == "may"
+        match end:
+            case "revoked":
+                self.ledger.record(Revoked((first.id,)))
+            case "late":
+                self.run(self._passed(LASTS_MS))
+            case "used up" | "spent":
+                assert self.called(run) == "may"
+            case "over":
+                self.run(self._ended(run, pb.RUN_STATUS_CANCELLED))
+        assert self.called(child) == ("no" if end != "spent" else "quota" if most else "may")
 
     @rule(number=which, released=st.booleans())
     def a_call_ends(self, number: int, released: bool) -> None:
@@ -197,8 +276,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(run=which, status=st.sampled_from(ENDS))
     def a_run_ends(self, run: int, status: int) -> None:
+        """And before it all that it started."""
         if runs := self.open_runs():
-            self.run(self._ended(runs[run % len(runs)], status))
+            name = runs[run % len(runs)]
+            for child in [each for each in reversed(runs) if each.startswith(f"{name}.")]:
+                self.run(self._ended(child, pb.RUN_STATUS_CANCELLED))
+            self.run(self._ended(name, status))
 
     async def _ended(self, run: str, status: int) -> None:
         self.ledger.record(RunEnded(run, status, "", "", False, 0, 0, 0, 0, self.now * 1000))
@@ -297,7 +380,7 @@ class Machine(RuleBasedStateMachine):
     def both_agree(self) -> None:
         table, queue = self.ledger.table, self.ledger.queue
         assert {name: held.uses for name, held in table.held.items()} == {
-            name: self.model.uses(name) for name in self.model.grants
+            name: self.model.uses(name) for name in self.model.held()
         }
         assert set(self.ledger.open) == set(self.open_runs())
         waiting = {(one.event, one.trigger) for each in queue.owed.values() for one in each.values()}

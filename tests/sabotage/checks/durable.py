@@ -75,6 +75,18 @@ CHECKS = (
         "kernel/test_replay.py::test_a_run_is_not_played_again_in_another_guest_than_it_began_in"),
     # ---- found by the model of grants, journal and events
     out(3, "what is used counts at once", "kernel", "                self._use(record, 1)\n", "", MODEL),
+    out(9, "whatever else happens, no call after its time", "kernel",
+        "return terms.until_ms <= now_ms if", "return False if", MODEL),
+    out(9, "at its very end a time is over", "kernel",
+        "terms.until_ms <= now_ms if", "terms.until_ms < now_ms if", MODEL),
+    out(9, "what hangs on a grant stands no longer", "kernel",
+        "for each in (self, *self.above)\n", "for each in (self,)\n", MODEL),
+    out(9, "what a child uses is used of what it hangs on", "kernel",
+        "for held in self.chain(call.grant):", "for held in [*self.chain(call.grant)][:1]:", MODEL),
+    out(9, "what was for a run that is over stands no more, with what hangs on it", "kernel",
+        "held.ended = True", "pass", MODEL),
+    out(9, "a run that is over is given nothing back", "kernel",
+        "if key[0] != run}\n        for held in", "if True}\n        for held in", MODEL),
     out(3, "an event that is with a run waits no more", "events",
         "        self._drop(owed)\n        owed.run, owed.tries", "        owed.run, owed.tries", MODEL),
 )  # fmt: skip
