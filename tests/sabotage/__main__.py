@@ -93,12 +93,12 @@ def tried(chosen: Sequence[Mutation], place: Path, jobs: int, shown: bool = Fals
     side_by_side = ("-n", str(jobs), "--dist", "worksteal") if jobs > 1 else ()
     whole = copy.tested(tests, *side_by_side, within_s=ALL_WITHIN_S)
     copies.put(copy)
-    if whole.status != int(bool(whole.failed)):
+    if whole.status != int(bool(whole.failed + whole.broken)):
         return [Verdict(0, "nothing at all", UNTRIED, f"the tests cannot be run\n{whole.text[-4000:]}")]
     if shown:
         print(f"without any mutation: {whole.text.strip().splitlines()[-1]}\n", flush=True)
     untried = [
-        Verdict(mutation.rule, mutation.takes, UNTRIED, f"{test} fails anyway")
+        Verdict(mutation.rule, mutation.takes, UNTRIED, f"{test} does not pass anyway")
         for mutation in chosen
         for test in [_fails_anyway(mutation, whole)]
         if test
@@ -108,8 +108,8 @@ def tried(chosen: Sequence[Mutation], place: Path, jobs: int, shown: bool = Fals
 
 
 def _fails_anyway(mutation: Mutation, whole: Outcome) -> str:
-    """The first of its tests that failed before anything was taken out; empty if they all passed."""
-    return next((failed for failed in whole.failed if failed.partition("[")[0] in mutation.tests), "")
+    """The first of its tests that did not pass before anything was taken out; empty if they all did."""
+    return next((failed for failed in whole.failed + whole.broken if failed.partition("[")[0] in mutation.tests), "")
 
 
 def judged(mutation: Mutation, copy: Copy) -> Verdict:

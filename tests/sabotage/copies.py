@@ -30,12 +30,13 @@ ASKED = "import agentos.kernel.decide as d, agentos.v1.seal as s; print(d.__file
 
 @dataclass(frozen=True)
 class Outcome:
-    """What pytest said: its exit status, the tests that failed, and all of its text."""
+    """What pytest said: its exit status, the tests that failed, those that could not begin, and all of its text."""
 
     status: int
     failed: tuple[str, ...]
     text: str
     seconds: float
+    broken: tuple[str, ...] = ()
 
     @property
     def noticed(self) -> bool:
@@ -72,7 +73,7 @@ class Copy:
     def tested(self, tests: tuple[str, ...], *more: str, within_s: int = WITHIN_S) -> Outcome:
         """Run these tests in the copy as it is now; nothing that they start is left afterwards."""
         began = time.monotonic()
-        command = [str(self.python), "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", "--timeout=60"]
+        command = [str(self.python), "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "--timeout=60"]
         command += ["--hypothesis-profile=sabotage"]
         command += [f"--basetemp={self.base}", *more, *(f"tests/{test}" for test in tests)]
         try:
@@ -81,8 +82,11 @@ class Copy:
             return Outcome(-1, (), "it hung", time.monotonic() - began)
         finally:
             self._sweep()
-        failed = tuple(re.findall(r"^FAILED tests/(.+?)(?: - .*)?$", done.stdout, re.MULTILINE))
-        return Outcome(done.returncode, failed, done.stdout, time.monotonic() - began)
+        failed, broken = (
+            tuple(re.findall(rf"^{how} tests/(.+?)(?: - .*)?$", done.stdout, re.MULTILINE))
+            for how in ("FAILED", "ERROR")
+        )
+        return Outcome(done.returncode, failed, done.stdout, time.monotonic() - began, broken)
 
     def _sweep(self) -> None:
         """End what outlived its test: with a wall taken out, a cell may. All of it runs this copy's interpreter."""
