@@ -28,16 +28,16 @@ def broader(call: Call, exact: Bounds) -> Bounds:
     A field that leads names a folder as such: its siblings are no wider scope of it.
     """
     by_bound = {field.bound: field.matcher for field in call.rule.fields if not field.leads}
-    return tuple((name, tuple(_widen(by_bound.get(name, 0), value) for value in values)) for name, values in exact)
+    return tuple((name, tuple(_widen(by_bound.get(name), value) for value in values)) for name, values in exact)
 
 
-def _widen(matcher: int, value: str) -> str:
+def _widen(matcher: int | None, value: str) -> str:
     if matcher == matchers.PATH and value.count("/") > 1:
         return value.rsplit("/", 1)[0] + "/*"
     if matcher == matchers.URL_PATH:
         return "/**"
     if matcher == matchers.MAIL:
-        return "*@" + value.rsplit("@", 1)[1]
+        return "*" + value[value.rindex("@") :]
     return value
 
 

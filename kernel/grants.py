@@ -191,9 +191,9 @@ def _over(terms: Terms, now_ms: int) -> bool:
 
 
 def _holds(grant: Grant, who: Standing) -> bool:
-    """Whether a grant's terms reach this run. A child has what its parent gave to this very run, and nothing else."""
+    """Whether a grant of its program reaches this run. A child has what its parent gave it, and nothing else."""
     terms = grant.terms
-    if grant.path != who.path or (who.above and grant.run != who.run):
+    if who.above and grant.run != who.run:
         return False
     if terms.choice == pb.CHOICE_TERMINAL:
         return terms.terminal == who.terminal != (0, 0)

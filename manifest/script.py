@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 import msgspec
 
@@ -35,31 +36,28 @@ def find(source: str, file: str) -> Block | None:
     meant = [i for i, line in enumerate(lines) if line.startswith("#") and _LOOSE.fullmatch(line)]
     if len(meant) > 1:
         raise ManifestError(file, meant[1] + 1, "a script has one block", "put both into one")
-    found: list[tuple[int, int]] = []
+    found: tuple[int, int] | None = None
     for kind, opened, closed in blocks(lines):
         if kind == "script":
-            found.append((opened, closed))
-        elif difflib.SequenceMatcher(None, kind.lower()[:20], "script").ratio() > 0.7:
-            raise ManifestError(file, opened + 1, f"there is no block of kind {kind[:20]}", "did you mean script?")
-    if meant and not found:
-        raise ManifestError(file, meant[0] + 1, "this opens no block: it is not well formed, or not closed", _HINT)
-    if not found:
-        return None
-    opened, closed = found[0]
-    return Block("\n".join(line[2:] for line in lines[opened + 1 : closed]), opened + 2)
+            found = opened, closed
+        elif difflib.get_close_matches(kind.lower(), ["script"], cutoff=0.7):
+            raise ManifestError(file, opened + 1, f"there is no block of kind {kind}", "did you mean script?")
+    if found is not None:
+        opened, closed = found
+        return Block("\n".join(line[2:] for line in lines[opened + 1 : closed]), opened + 2)
+    if meant:
+        [at] = meant
+        raise ManifestError(file, at + 1, "this opens no block: it is not well formed, or not closed", _HINT)
+    return None
 
 
 def blocks(lines: list[str]) -> Iterator[tuple[str, int, int]]:
     """Each block's kind and the places of its opening and closing line."""
-    start = 0
-    while start < len(lines):
-        end = start
-        while end < len(lines) and (lines[end] == "#" or lines[end].startswith("# ")):
-            end += 1
-        closed = next((i for i in range(end - 1, start - 1, -1) if lines[i] == _CLOSE), -1)
-        for i in range(start, closed - 1):
+    for within, run in groupby(range(len(lines)), lambda i: lines[i] == "#" or lines[i].startswith("# ")):
+        places = list(run) if within else []
+        closings = [i for i in places if lines[i] == _CLOSE]
+        for i in places if closings else []:
             opening = _OPEN.fullmatch(lines[i])
-            if opening:
-                yield opening[1], i, closed
+            if opening and i + 1 < closings[-1]:
+                yield opening[1], i, closings[-1]
                 break
-        start = max(end, start + 1)

@@ -166,6 +166,8 @@ comment_lines = st.sampled_from(
 @given(st.lists(comment_lines, max_size=12))
 @example(["# /// script", "# ///", "# ///"])
 @example(["# /// script", "# a", "# ///", "#", "# /// script", "# a", "# ///"])
+@example(["# /// script", "# a", "# ///", "# /// other", "# a", "# ///", "# a"])
+@example(["# ///", "# /// script", "# a", "", "# ///", "# /// other", "# a", "# ///"])
 def test_blocks_are_those_of_the_specification(lines: list[str]) -> None:
     text = "\n".join(lines)
     expected = [
@@ -182,6 +184,22 @@ def test_a_block_is_found_once_or_not_at_all(lines: list[str]) -> None:
         return
     expected = [m for m in REFERENCE.finditer("\n".join(lines)) if m["type"] == "script"]
     assert (found is not None) == (len(expected) == 1)
+
+
+def test_a_block_is_the_text_behind_its_marks_and_knows_its_first_line() -> None:
+    found = script.find("x = 1\n# /// script\n# a\n#  b\n#\n# ///\n# c\n", "x.py")
+    assert found == script.Block("a\n b\n", 3)
+
+
+@pytest.mark.parametrize("kind", ["scrip", "Script", "scripts", "skript"])
+def test_a_block_of_almost_that_kind_is_an_error_with_its_line(kind: str) -> None:
+    with pytest.raises(ManifestError, match=rf"x.py:2: there is no block of kind {kind}$"):
+        script.find(f"\n# /// {kind}\n# a\n# ///", "x.py")
+
+
+@pytest.mark.parametrize("kind", ["data", "test", "tool", "a-script-of-another-tool"])
+def test_a_block_of_another_kind_is_not_ours(kind: str) -> None:
+    assert script.find(f"# /// {kind}\n# a\n# ///", "x.py") is None
 
 
 # ---- lines of keys

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.home.history import Record
-from agentos.home.records import Revoked
+from agentos.home.history import Record, RunEnded
+from agentos.home.records import Denial, Revoked
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.standing import state, subtree, under_way
 from agentos.v1 import control_pb2 as pb
@@ -124,6 +124,83 @@ def test_what_is_unknown_keeps_its_reservation() -> None:
     table.fold([settled(1, released=False)])
     assert table.held["g1"].uses_left == 0
     assert not under_way(table, ["g1"])
+
+
+def test_a_grant_that_was_never_used_says_so() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ), grant("g2", "files.read", READ, uses=2)])
+    assert [(each.uses, each.uses_left, each.last_used_ms) for each in table.held.values()] == [(0, -1, 0), (0, 2, 0)]
+    table.fold([made(7, "g2")])
+    assert (table.held["g2"].uses_left, table.held["g2"].last_used_ms) == (1, 7)
+
+
+def test_what_was_used_beyond_its_end_leaves_nothing() -> None:
+    """No kernel admits that; a journal that says so all the same opens no grant."""
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, uses=1), made(1, "g1"), made(2, "g1")])
+    assert table.held["g1"].uses_left == 0
+    assert ids(table) == set()
+
+
+def test_a_call_that_is_made_again_counts_once() -> None:
+    """Its grant is as it was before it, and so is what that one hangs on; other grants are as they are."""
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, uses=1), grant("g2", "files.read", READ, parent="g1", uses=1)])
+    table.fold([grant("g3", "files.read", READ, uses=1), made(1, "g3")])
+    last = made(2, "g2", amounts=(("bytes", 3),))
+    table.fold([made(3, "g2", amounts=(("bytes", 4), ("files", 1))), settled(3, released=True), last])
+    assert ids(table) == set()
+    [held] = table.live(WHO, 0, last)
+    assert held.grant.id == "g2"
+    for each in (held, *held.above):
+        assert each.uses == 0
+        assert each.spent == {("r1", "bytes"): 0, ("r1", "files"): 0}
+    assert table.held["g2"].uses == 1, "what is folded stays as it is"
+
+
+def test_what_a_run_spent_and_could_use_alone_is_forgotten_with_it() -> None:
+    """A decision looks at what can still matter, however long the history of a program is."""
+    table = Table()
+    table.fold([grant("run", "files.read", READ, pb.CHOICE_RUN), grant("version", "files.read", READ)])
+    table.fold([made(1, "version", amounts=(("bytes", 3),)), made(2, "version", "r2", amounts=(("bytes", 4),))])
+    table.fold([RunEnded(WHO.run, pb.RUN_STATUS_DONE, "", "", False, 0, 0, 2, 3, 4)])
+    assert table.held["version"].spent == {("r2", "bytes"): 4}
+    assert table._of_path == {WHO.path: ["version"]}
+
+
+def test_a_refusal_for_good_is_taken_back_like_a_grant() -> None:
+    table = Table()
+    table.fold([Denial("d1", WHO.run, WHO.program, WHO.path, "files.read", READ, 1)])
+    assert [each.id for each in table.denied(WHO.path)] == ["d1"]
+    assert not table.denied("/elsewhere/links.py")
+    table.fold([Revoked(("d1",))])
+    assert not table.denied(WHO.path)
+
+
+def test_a_child_has_what_was_given_to_it_and_nothing_of_its_program() -> None:
+    table = Table()
+    table.fold([grant("version", "files.read", READ), grant("parent", "files.read", READ, pb.CHOICE_RUN)])
+    for run in ("r1.1", "r1.2"):
+        table.fold([grant(f"of {run}", "files.read", READ, pb.CHOICE_RUN, run=run, parent="parent")])
+    child = Standing("r1.1", WHO.program, WHO.path, WHO.digest, above=(WHO.path,))
+    assert ids(table) == {"version", "parent"}
+    assert ids(table, child) == {"of r1.1"}
+
+
+def test_who_sits_at_no_terminal_has_no_grant_of_one() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, pb.CHOICE_TERMINAL, terminal=(0, 0))])
+    assert ids(table) == set()
+
+
+def test_a_grant_by_path_alone_is_found_by_what_is_written_at_or_above_it() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ, pb.CHOICE_TERMINAL, terminal=(7, 9)), grant("g2", "files.read", READ)])
+    assert [table.rewritten([path]) for path in (WHO.path, "/home/me/work", "/home/me/wor", "/home/me/x")] == [
+        ("g1",), ("g1",), (), ()
+    ]  # fmt: skip
+    table.fold([Revoked(("g1",))])
+    assert table.rewritten([WHO.path]) == ()
 
 
 def test_a_settling_counts_once() -> None:

@@ -33,7 +33,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "proto/agentos/v1/paths.py": ("authority/test_names.py", *_ALL_NAMES),
     "proto/agentos/v1/names.py": _ALL_NAMES,
     "manifest/reading.py": _MANIFEST,
-    "manifest/script.py": _MANIFEST,
-    "manifest/toml.py": _MANIFEST,
-    "manifest/limits.py": _MANIFEST,
+    "manifest/script.py": ("authority/test_manifest.py",),
+    "manifest/toml.py": ("authority/test_manifest.py",),
+    "manifest/limits.py": ("authority/test_manifest.py",),
 }

@@ -91,9 +91,10 @@ def _host_pattern(text: str) -> str:
         raise BadName(f"a port is a bound of its own: port = {port}")
     if "*" not in text:
         return host(text)
-    if not text.startswith("*.") or "*" in text[2:]:
+    first, dot, rest = text.partition(".")
+    if first + dot != "*." or "*" in rest:
         raise BadName("only the first label of a host may be a wildcard: *.example.com")
-    below = host(text[2:])
+    below = host(rest)
     if "." not in below or ":" in below or below.replace(".", "").isdigit():
         raise BadName("a wildcard needs a domain below it of at least two labels: *.example.com")
     return "*." + below
