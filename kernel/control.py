@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 VERSION = "0.1.0"
-LOOK_S = 0.25  # how soon a follower hears that a run is back that had left memory
 STATUS = {
     error_pb2.CODE_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     error_pb2.CODE_NEEDS_APPROVAL: grpc.StatusCode.PERMISSION_DENIED,
@@ -142,21 +141,22 @@ class Control(control_pb2_grpc.ControlServiceServicer):
                 self._kernel.runs.cancel(run)
 
     async def Follow(self, request: pb.FollowRequest, context: Context) -> AsyncIterator[pb.FollowResponse]:
-        past, missed = await self._known(request.run, context), False
+        roster, past, missed = self._kernel.runs.roster, await self._known(request.run, context), False
         while past.end is None:
-            run = self._kernel.runs.active.get(past.began.run)
+            run = roster.active.get(past.began.run)
+            missed = run is None
             if run is None:  # it waits, and is not in memory
-                await asyncio.sleep(LOOK_S)
-                past, missed = await self._known(past.began.run, context), True
-                continue
-            feed, missed = run.follow(), False
-            try:
-                while (event := await feed.next()) is not None:
-                    yield pb.FollowResponse(event=event)
-            finally:
-                run.followed = run.followed and run.feed is not feed
-            if not run.left:  # or somebody else follows it now
-                return
+                await roster.news(past.began.run)
+            else:
+                feed = run.follow()
+                try:
+                    while (event := await feed.next()) is not None:
+                        yield pb.FollowResponse(event=event)
+                finally:
+                    run.followed = run.followed and run.feed is not feed
+                if not run.left:  # or somebody else follows it now
+                    return
+            past = await self._known(past.began.run, context)
         shown = self._view(past)
         if missed and shown.output:  # it was back and over in between
             yield pb.FollowResponse(event=pb.RunResponse(output=pb.Output(stream=1, text=shown.output)))

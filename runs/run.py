@@ -178,6 +178,17 @@ class Roster:
         # Asked to end what a run started, before its own end is recorded, and told of that end.
         self.ends: Callable[[str], Awaitable[None]] = _nothing
         self.over: Callable[[str], None] = lambda run: None
+        # Those who wait for a run that is not in memory.
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    async def news(self, run: str) -> None:
+        """Until a run that waits away from here is back in memory, or over."""
+        await self._waiting.setdefault(run, asyncio.Event()).wait()
+
+    def changed(self, run: str) -> None:
+        """Tell those who wait for it."""
+        if waiting := self._waiting.pop(run, None):
+            waiting.set()
 
 
 async def _nothing(run: str) -> None:

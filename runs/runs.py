@@ -154,6 +154,7 @@ class Runs:
                 await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
                 return
             run.past = self._ledger.recorded(run_id)
+            self.roster.changed(run_id)
             self._spawn(self._play.drive(run))
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.rested.wait(), COMING_BACK_S)
@@ -210,6 +211,7 @@ class Runs:
         ended = RunEnded(began.run, int(status), "", "", False, 0, 0, 0, 0, time.time_ns() // 1000, fault)
         await self._children.end_below(began.run)
         await self._ledger.durable(self._ledger.record(ended))
+        self.roster.changed(began.run)
         self.roster.look(began.path)
         self._over_is(began.run)
 

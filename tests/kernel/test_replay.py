@@ -181,6 +181,47 @@ def test_a_run_that_waits_while_there_is_no_kernel_comes_back_with_the_next(plac
         assert place.lines() == ["one", "two"]
 
 
+WAITS = """
+import time
+print("before")
+time.sleep(SECONDS)
+print("after")
+"""
+
+
+def asleep(person: Person, seconds: float) -> str:
+    """The id of a run that sleeps, and has left memory."""
+    run, stream = begin(person, WAITS.replace("SECONDS", str(seconds)), more_patient=True)
+    stream.cancel()
+    assert eventually(lambda: person.record(run).status == pb.RUN_STATUS_WAITING)
+    return run
+
+
+def follow(person: Person, run: str) -> Iterator[pb.FollowResponse]:
+    """Begun by now: the kernel takes what comes in order."""
+    stream = person.control.Follow(pb.FollowRequest(run=run), metadata=person.metadata, timeout=60)
+    person.status()
+    return stream
+
+
+def test_all_who_follow_a_run_that_has_left_memory_are_told_that_it_was_cancelled(place: Place) -> None:
+    with place.up() as person:
+        run = asleep(person, 3_600)
+        followers = [follow(person, run) for _ in range(2)]
+        person.cancel(run)
+        told = [[each.event for each in follower] for follower in followers]
+        assert [events[-1].ended.status for events in told] == 2 * [pb.RUN_STATUS_CANCELLED]
+
+
+def test_who_follows_a_run_that_has_left_memory_hears_all_of_it_when_it_comes_back(place: Place) -> None:
+    with place.up() as person:
+        run = asleep(person, 2.5)
+        told = Told()
+        for each in follow(person, run):
+            told.hear(each.event)
+        assert (told.status, told.output) == ("done", "before\nafter\n")
+
+
 def test_a_run_that_nobody_follows_goes_on_after_its_kernel_was_stopped(place: Place) -> None:
     """Stopping is no end: what is on its way is looked up by the next kernel, and nothing is told to be interrupted."""
     with place.up() as person:
