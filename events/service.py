@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from agentos.events import arming
 from agentos.events.dispatch import SEE, Book, Dispatch
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from agentos.v1.events_pb2_grpc import _ServicerContext as Context
 
 T = TypeVar("T")
+OnTheWay: TypeAlias = "asyncio.Queue[asyncio.Task[list[pb.SendEventResponse]] | None]"
 MOST_LISTED = 1_000
+# So many events come in one message, and so many messages of one stream are on their way to the disk at a time.
+MOST_TOGETHER, AHEAD = 1_000, 8
 
 
 class Done(Protocol):
@@ -66,8 +70,38 @@ class Events(events_pb2_grpc.EventsServiceServicer):
         return pb.FireResponse(event=await self._done(self._dispatch.fire(request.trigger), context))
 
     async def SendEvent(self, request: pb.SendEventRequest, context: Context) -> pb.SendEventResponse:
-        sent = self._dispatch.send(request.name, request.data, request.id)
-        event, duplicate, triggers = await self._done(sent, context)
+        return await self._done(self._sent(request), context)
+
+    async def SendEvents(
+        self, requests: AsyncIterator[pb.SendEventsRequest], context: Context
+    ) -> AsyncIterator[pb.SendEventsResponse]:
+        on_the_way: OnTheWay = asyncio.Queue(AHEAD)
+        reading = asyncio.create_task(self._read(requests, on_the_way))
+        try:
+            while (sending := await on_the_way.get()) is not None:
+                yield pb.SendEventsResponse(sent=await self._done(sending, context))
+        finally:
+            reading.cancel()
+            left = [each for each in _rest(on_the_way) if each]
+            await asyncio.gather(reading, *left, return_exceptions=True)
+
+    async def _read(self, requests: AsyncIterator[pb.SendEventsRequest], on_the_way: OnTheWay) -> None:
+        """Begin with each as it comes: what comes meanwhile shares its sync."""
+        try:
+            async for each in requests:
+                await on_the_way.put(asyncio.create_task(self._together(each)))
+        finally:
+            await on_the_way.put(None)
+
+    async def _together(self, request: pb.SendEventsRequest) -> list[pb.SendEventResponse]:
+        if len(request.events) > MOST_TOGETHER:
+            hint = "send them as several messages of the stream"
+            reason = f"more than {MOST_TOGETHER:,} events in one message"
+            raise Refusal(error_pb2.CODE_LIMIT, reason, hint, "too_many")
+        return await asyncio.gather(*map(self._sent, request.events))
+
+    async def _sent(self, request: pb.SendEventRequest) -> pb.SendEventResponse:
+        event, duplicate, triggers = await self._dispatch.send(request.name, request.data, request.id)
         return pb.SendEventResponse(id=event, duplicate=duplicate, triggers=triggers)
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
@@ -80,3 +114,8 @@ class Events(events_pb2_grpc.EventsServiceServicer):
 
     async def ReplayEvent(self, request: pb.ReplayEventRequest, context: Context) -> pb.ReplayEventResponse:
         return pb.ReplayEventResponse(triggers=await self._done(self._dispatch.replay(request.id), context))
+
+
+def _rest(queue: asyncio.Queue[T]) -> Iterator[T]:
+    while not queue.empty():
+        yield queue.get_nowait()

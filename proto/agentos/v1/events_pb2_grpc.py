@@ -75,6 +75,11 @@ class EventsServiceStub:
                 request_serializer=agentos_dot_v1_dot_events__pb2.ReplayEventRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_events__pb2.ReplayEventResponse.FromString,
                 _registered_method=True)
+        self.SendEvents = channel.stream_stream(
+                '/agentos.v1.EventsService/SendEvents',
+                request_serializer=agentos_dot_v1_dot_events__pb2.SendEventsRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_events__pb2.SendEventsResponse.FromString,
+                _registered_method=True)
 
 
 class EventsServiceServicer:
@@ -137,6 +142,15 @@ class EventsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendEvents(self, request_iterator, context):
+        """Takes events in as they come, and answers each message, in order, when all of it is on disk; many share one sync. A
+        refusal ends it: what was answered is on disk, and what was not may be sent again under its id. Not while the home is
+        locked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +193,11 @@ def add_EventsServiceServicer_to_server(servicer, server):
                     servicer.ReplayEvent,
                     request_deserializer=agentos_dot_v1_dot_events__pb2.ReplayEventRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_events__pb2.ReplayEventResponse.SerializeToString,
+            ),
+            'SendEvents': grpc.stream_stream_rpc_method_handler(
+                    servicer.SendEvents,
+                    request_deserializer=agentos_dot_v1_dot_events__pb2.SendEventsRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_events__pb2.SendEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +417,33 @@ class EventsService:
             '/agentos.v1.EventsService/ReplayEvent',
             agentos_dot_v1_dot_events__pb2.ReplayEventRequest.SerializeToString,
             agentos_dot_v1_dot_events__pb2.ReplayEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendEvents(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/agentos.v1.EventsService/SendEvents',
+            agentos_dot_v1_dot_events__pb2.SendEventsRequest.SerializeToString,
+            agentos_dot_v1_dot_events__pb2.SendEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

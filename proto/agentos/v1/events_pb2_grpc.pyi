@@ -51,6 +51,11 @@ class EventsServiceStub:
     """Events that wait to be delivered, and those that were given up."""
     ReplayEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.ReplayEventRequest, _events_pb2.ReplayEventResponse]
     """Takes an event that was given up from that list, and delivers it again."""
+    SendEvents: _grpc.StreamStreamMultiCallable[_events_pb2.SendEventsRequest, _events_pb2.SendEventsResponse]
+    """Takes events in as they come, and answers each message, in order, when all of it is on disk; many share one sync. A
+    refusal ends it: what was answered is on disk, and what was not may be sent again under its id. Not while the home is
+    locked.
+    """
 
 @_typing.type_check_only
 class EventsServiceAsyncStub(EventsServiceStub):
@@ -75,6 +80,11 @@ class EventsServiceAsyncStub(EventsServiceStub):
     """Events that wait to be delivered, and those that were given up."""
     ReplayEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.ReplayEventRequest, _events_pb2.ReplayEventResponse]  # type: ignore[assignment]
     """Takes an event that was given up from that list, and delivers it again."""
+    SendEvents: _aio.StreamStreamMultiCallable[_events_pb2.SendEventsRequest, _events_pb2.SendEventsResponse]  # type: ignore[assignment]
+    """Takes events in as they come, and answers each message, in order, when all of it is on disk; many share one sync. A
+    refusal ends it: what was answered is on disk, and what was not may be sent again under its id. Not while the home is
+    locked.
+    """
 
 class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Events and the programs that they start. A person arms a program; from then on it runs without one."""
@@ -144,5 +154,16 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.ReplayEventResponse, _abc.Awaitable[_events_pb2.ReplayEventResponse]]:
         """Takes an event that was given up from that list, and delivers it again."""
+
+    @_abc_1.abstractmethod
+    def SendEvents(
+        self,
+        request_iterator: _MaybeAsyncIterator[_events_pb2.SendEventsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_events_pb2.SendEventsResponse], _abc.AsyncIterator[_events_pb2.SendEventsResponse]]:
+        """Takes events in as they come, and answers each message, in order, when all of it is on disk; many share one sync. A
+        refusal ends it: what was answered is on disk, and what was not may be sent again under its id. Not while the home is
+        locked.
+        """
 
 def add_EventsServiceServicer_to_server(servicer: EventsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

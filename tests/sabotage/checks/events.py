@@ -18,6 +18,14 @@ CHECKS: tuple[Mutation, ...] = (
         f"{QUEUE}::test_the_same_id_is_taken_in_once_whatever_restarts",
     ),
     out(
+        14,
+        "a message of many events has a limit",
+        "events",
+        "if len(request.events) > MOST_TOGETHER:",
+        "if False:",
+        "events/test_streams.py::test_a_message_of_too_many_takes_none_in",
+    ),
+    out(
         3,
         "serial is one run at a time",
         "events",
