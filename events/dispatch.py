@@ -211,9 +211,11 @@ class Dispatch:
                 self._held_up.add(path)
                 return
             self._deliver(owed)
-        later = [each.after_ms for each in self._queue.owed.get(path, {}).values() if each.after_ms > self._now_ms()]
-        if later and path in self._queue.programs:
-            self.waking.at(min(later), path)
+        program, now = self._queue.programs.get(path), self._now_ms()
+        if program and not program.paused:
+            later = [each.after_ms for each in self._queue.owed.get(path, {}).values() if each.after_ms > now]
+            if later:
+                self.waking.at(min(later), path)
 
     def _busy(self, path: str) -> int:
         """How many runs of a program are under way and wait for nobody."""
