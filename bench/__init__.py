@@ -1,8 +1,8 @@
 """How long a run and a call take, and what they weigh: measured on the real kernel, told as ratios.
 
-`make bench`, or `python -m bench start call many memory cpu others`, with `--quick`, `--json`, `--write`. It makes a
-home of its own in the temporary folder, starts a real kernel on it with its walls on and its records on disk, and
-removes both.
+`make bench`, or `python -m bench start call many memory cpu others durable`, with `--quick`, `--json`, `--write`. It
+makes a home of its own in the temporary folder, starts a real kernel on it with its walls on and its records on disk,
+and removes both.
 
 Method
 ------
@@ -18,6 +18,8 @@ our figures has a **peer**, something that everyone knows the price of, doing th
     many runs at once         as many python3 -c 1 at once
     memory of a process       an idle python3
     what a program computes   the same work in CPython itself
+    an effect on record       the same kernel, waiting for no disk, and one commit of a bare journal beside it
+    a durable workflow        DBOS on SQLite: a function of its process, its own database and queue
     the whole of it           pydantic-monty, pyeryx, Pyodide in Node, bubblewrap + python3: each as its makers mean it
 
 * Ours and the peer take turns, within one run of the bench and within milliseconds to seconds of each other, so that

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 import uvloop
 from rich.console import Console
 
-from bench import call, cpu, machine, many, memory, others, page, start, table
+from bench import call, cpu, durable, machine, many, memory, others, page, start, table
 from bench.figures import Part
 from bench.peers.python import Python, python
 from bench.person import Person, Up, kernel, person
 
 READY = 8
 WIDTH = 120
-PARTS = ("start", "call", "many", "memory", "cpu", "others")
+PARTS = ("start", "call", "many", "memory", "cpu", "others", "durable")
 
 
 def main() -> int:
@@ -62,6 +62,7 @@ async def _measure(up: Up, peer: Python, options: argparse.Namespace, console: C
         "memory": lambda who: memory.measure(who, peer),
         "cpu": lambda who: cpu.measure(who, quick=options.quick),
         "others": lambda who: others.measure(who, options.quick),
+        "durable": lambda who: durable.measure(who, options.quick),
     }
     found = []
     async with person(up) as who:

@@ -18,6 +18,7 @@ TITLES = {
     "memory": "What it weighs",
     "cpu": "How fast a program computes",
     "others": "Beside other sandboxes",
+    "durable": "What it costs that nothing is lost",
 }
 HEAD = """# How fast it is
 

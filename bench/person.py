@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -61,14 +61,14 @@ class Ran:
 
 
 @contextmanager
-def kernel(ready: int) -> Iterator[Up]:
+def kernel(ready: int, module: str = "agentos.kernel") -> Iterator[Up]:
     """A kernel in the temporary folder. Its first start compiles the guest's image; at the end all is removed."""
     place = Path(tempfile.mkdtemp(prefix="agentos-bench-")).resolve()
     home, log = place / "home", place / "log"
     wrap = ["--wrap", "key-file", "--key-file", str(place / "key")]
     _home("init", home, wrap)
     told, tell = os.pipe()
-    command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home)]
+    command = [sys.executable, "-m", module, "serve", "--home", str(home)]
     command += ["--ready-fd", str(tell), "--ready-cells", str(ready)]
     with log.open("wb") as out, open(told, encoding="utf-8") as listening:
         environment = os.environ | {"AGENTOS_STATE": str(place / "state")}
@@ -99,22 +99,36 @@ class Person:
         self.up = up
         self.folder = folder
         self._control = control_pb2_grpc.ControlServiceStub(channel)
-        self._metadata = (("authorization", f"Bearer {up.credential}"),)
+        self.metadata = (("authorization", f"Bearer {up.credential}"),)
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def run(self, program: Path, given: object = None, grant: bool = False) -> Ran:
-        """Run a program to its end; `grant` gives what its manifest asks, and is wanted once for each version."""
-        source = pb.Source(path=str(self.folder / program.name), content=_read(program))
+    async def run(
+        self, program: Path, given: object = None, grant: bool = False, after: bytes = b"",
+        asked: Callable[[], None] | None = None,
+    ) -> Ran:  # fmt: skip
+        """Run a program to its end; `grant` gives what its manifest asks, and is wanted once for each version.
+
+        `after` are lines to come after its own; `asked` is called whenever it waits for a line of input.
+        """
+        source = pb.Source(path=str(self.folder / program.name), content=_read(program) + after)
         request = pb.RunRequest(
             source=source, start_folder=str(self.folder), home_folder=str(self.folder),
             input="" if given is None else json.dumps(given), ask=pb.ASK_DENY, grant_manifest=grant,
+            interactive=asked is not None,
         )  # fmt: skip
         async with self._places:
             ended, failure, asked_us = pb.Run(), "it never ended", _now_us()
+            run = ""
             try:
-                async for event in self._control.Run(request, metadata=self._metadata, timeout=SECONDS):
-                    if event.WhichOneof("event") == "ended":
-                        ended, failure = event.ended, ""
+                async for event in self._control.Run(request, metadata=self.metadata, timeout=SECONDS):
+                    match event.WhichOneof("event"):
+                        case "accepted":
+                            run = event.accepted.run
+                        case "input_wanted" if asked:
+                            asked()
+                            await self._control.Type(pb.TypeRequest(run=run), metadata=self.metadata)
+                        case "ended":
+                            ended, failure = event.ended, ""
             except grpc.aio.AioRpcError as wrong:
                 failure = f"{wrong.code().name}: {wrong.details()}"
             return Ran(ended, asked_us, _now_us(), failure)
@@ -122,18 +136,26 @@ class Person:
     async def add(self, name: str, capability: Path) -> None:
         """Register the capability of a folder, unless it is there already."""
         there = await self._control.ListCapabilities(
-            pb.ListCapabilitiesRequest(), metadata=self._metadata, timeout=SECONDS
+            pb.ListCapabilitiesRequest(), metadata=self.metadata, timeout=SECONDS
         )
         if any(each.name == name for each in there.capabilities):
             return
         request = pb.AddCapabilityRequest(folder=str(capability))
-        await self._control.AddCapability(request, metadata=self._metadata, timeout=SECONDS)
+        await self._control.AddCapability(request, metadata=self.metadata, timeout=SECONDS)
+
+    async def ended(self, run: str) -> pb.Run:
+        """A run that began by itself, when it is over."""
+        followed = self._control.Follow(pb.FollowRequest(run=run), metadata=self.metadata, timeout=SECONDS)
+        async for each in followed:
+            if each.event.HasField("ended"):
+                return each.event.ended
+        sys.exit(f"{run} never ended")
 
     async def status(self) -> pb.StatusResponse:
-        return await self._control.Status(pb.StatusRequest(), metadata=self._metadata, timeout=SECONDS)
+        return await self._control.Status(pb.StatusRequest(), metadata=self.metadata, timeout=SECONDS)
 
     async def calls(self, run: str) -> list[pb.Call]:
-        shown = await self._control.ShowRun(pb.ShowRunRequest(run=run), metadata=self._metadata, timeout=SECONDS)
+        shown = await self._control.ShowRun(pb.ShowRunRequest(run=run), metadata=self.metadata, timeout=SECONDS)
         return list(shown.calls)
 
     async def still(self) -> None:

@@ -19,6 +19,9 @@ class Echo(Capability):
         self._at_ns.append(time.monotonic_ns())
         return pb.EchoSayResponse(text=request.text)
 
+    async def note(self, request: pb.EchoNoteRequest, context: Context) -> pb.EchoNoteResponse:
+        return pb.EchoNoteResponse(text=request.text)
+
     async def heard(self, request: pb.EchoHeardRequest, context: Context) -> pb.EchoHeardResponse:
         heard, self._at_ns = self._at_ns, []
         return pb.EchoHeardResponse(at_ns=heard)

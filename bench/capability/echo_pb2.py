@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from agentos.v1 import annotations_pb2 as agentos_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\necho.proto\x12\x07\x65\x63ho.v1\x1a\x1c\x61gentos/v1/annotations.proto\"&\n\x0e\x45\x63hoSayRequest\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"\'\n\x0f\x45\x63hoSayResponse\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"\x12\n\x10\x45\x63hoHeardRequest\"\"\n\x11\x45\x63hoHeardResponse\x12\r\n\x05\x61t_ns\x18\x01 \x03(\x03\x32\xdb\x01\n\x0b\x45\x63hoService\x12N\n\x03Say\x12\x17.echo.v1.EchoSayRequest\x1a\x18.echo.v1.EchoSayResponse\"\x14\xaa\xbb\x18\x10\x08\x01\x1a\x0chear an echo\x12]\n\x05Heard\x12\x19.echo.v1.EchoHeardRequest\x1a\x1a.echo.v1.EchoHeardResponse\"\x1d\xaa\xbb\x18\x19\x08\x01\x1a\x15see when it was heard\x1a\x1d\xba\xbb\x18\x19\n\x17\x61n echo, to be measuredb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\necho.proto\x12\x07\x65\x63ho.v1\x1a\x1c\x61gentos/v1/annotations.proto\"&\n\x0e\x45\x63hoSayRequest\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"\'\n\x0f\x45\x63hoSayResponse\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"\'\n\x0f\x45\x63hoNoteRequest\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"(\n\x10\x45\x63hoNoteResponse\x12\x14\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01\"\x12\n\x10\x45\x63hoHeardRequest\"\"\n\x11\x45\x63hoHeardResponse\x12\r\n\x05\x61t_ns\x18\x01 \x03(\x03\x32\xb0\x02\n\x0b\x45\x63hoService\x12N\n\x03Say\x12\x17.echo.v1.EchoSayRequest\x1a\x18.echo.v1.EchoSayResponse\"\x14\xaa\xbb\x18\x10\x08\x01\x1a\x0chear an echo\x12S\n\x04Note\x12\x18.echo.v1.EchoNoteRequest\x1a\x19.echo.v1.EchoNoteResponse\"\x16\xaa\xbb\x18\x12\x08\x02\x1a\x0cnote an echo8\x01\x12]\n\x05Heard\x12\x19.echo.v1.EchoHeardRequest\x1a\x1a.echo.v1.EchoHeardResponse\"\x1d\xaa\xbb\x18\x19\x08\x01\x1a\x15see when it was heard\x1a\x1d\xba\xbb\x18\x19\n\x17\x61n echo, to be measuredb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,20 +36,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ECHOSAYREQUEST'].fields_by_name['text']._serialized_options = b'\262\273\030\002 \001'
   _globals['_ECHOSAYRESPONSE'].fields_by_name['text']._loaded_options = None
   _globals['_ECHOSAYRESPONSE'].fields_by_name['text']._serialized_options = b'\262\273\030\002 \001'
+  _globals['_ECHONOTEREQUEST'].fields_by_name['text']._loaded_options = None
+  _globals['_ECHONOTEREQUEST'].fields_by_name['text']._serialized_options = b'\262\273\030\002 \001'
+  _globals['_ECHONOTERESPONSE'].fields_by_name['text']._loaded_options = None
+  _globals['_ECHONOTERESPONSE'].fields_by_name['text']._serialized_options = b'\262\273\030\002 \001'
   _globals['_ECHOSERVICE']._loaded_options = None
   _globals['_ECHOSERVICE']._serialized_options = b'\272\273\030\031\n\027an echo, to be measured'
   _globals['_ECHOSERVICE'].methods_by_name['Say']._loaded_options = None
   _globals['_ECHOSERVICE'].methods_by_name['Say']._serialized_options = b'\252\273\030\020\010\001\032\014hear an echo'
+  _globals['_ECHOSERVICE'].methods_by_name['Note']._loaded_options = None
+  _globals['_ECHOSERVICE'].methods_by_name['Note']._serialized_options = b'\252\273\030\022\010\002\032\014note an echo8\001'
   _globals['_ECHOSERVICE'].methods_by_name['Heard']._loaded_options = None
   _globals['_ECHOSERVICE'].methods_by_name['Heard']._serialized_options = b'\252\273\030\031\010\001\032\025see when it was heard'
   _globals['_ECHOSAYREQUEST']._serialized_start=53
   _globals['_ECHOSAYREQUEST']._serialized_end=91
   _globals['_ECHOSAYRESPONSE']._serialized_start=93
   _globals['_ECHOSAYRESPONSE']._serialized_end=132
-  _globals['_ECHOHEARDREQUEST']._serialized_start=134
-  _globals['_ECHOHEARDREQUEST']._serialized_end=152
-  _globals['_ECHOHEARDRESPONSE']._serialized_start=154
-  _globals['_ECHOHEARDRESPONSE']._serialized_end=188
-  _globals['_ECHOSERVICE']._serialized_start=191
-  _globals['_ECHOSERVICE']._serialized_end=410
+  _globals['_ECHONOTEREQUEST']._serialized_start=134
+  _globals['_ECHONOTEREQUEST']._serialized_end=173
+  _globals['_ECHONOTERESPONSE']._serialized_start=175
+  _globals['_ECHONOTERESPONSE']._serialized_end=215
+  _globals['_ECHOHEARDREQUEST']._serialized_start=217
+  _globals['_ECHOHEARDREQUEST']._serialized_end=235
+  _globals['_ECHOHEARDRESPONSE']._serialized_start=237
+  _globals['_ECHOHEARDRESPONSE']._serialized_end=271
+  _globals['_ECHOSERVICE']._serialized_start=274
+  _globals['_ECHOSERVICE']._serialized_end=578
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import psutil
 
@@ -27,6 +27,7 @@ from bench.peers.install import NEWER, NODE, PYTHON, ROOT, why_not
 # An own namespace of every kind, all of the disk to be read, none to be written.
 SEEN = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", tempfile.gettempdir())
 WALLS = ("--unshare-all", "--die-with-parent", "--clearenv", *SEEN)
+T = TypeVar("T")
 LAST_WORDS = 200
 ORDER_S = 120
 
@@ -132,12 +133,12 @@ def _weight(pid: int) -> int:
 
 
 @contextmanager
-def driven(command: list[str]) -> Iterator[Other]:
+def driving(command: list[str], made: Callable[[subprocess.Popen[str]], T]) -> Iterator[T]:
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, cwd=ROOT)
     with process:
         try:
-            yield Driven(process)
+            yield made(process)
         finally:
             assert process.stdin
             process.stdin.close()
@@ -145,6 +146,10 @@ def driven(command: list[str]) -> Iterator[Other]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def driven(command: list[str]) -> AbstractContextManager[Other]:
+    return driving(command, Driven)
 
 
 @contextmanager

@@ -1,0 +1,21 @@
+"""The peer of durability: this same kernel, which takes each record for durable as soon as it is made.
+
+Every call goes the same way and is recorded in the same place, by the same writer, some time later; nobody waits for
+the disk. So what is between the two is what durability costs. It is no setting of the kernel's: it exists here alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from agentos.home.journal import Journal
+from agentos.kernel.__main__ import main
+
+
+async def _at_once(self: Journal, seq: int) -> None:
+    self.check()
+
+
+if __name__ == "__main__":
+    Journal.durable = _at_once  # type: ignore[method-assign]
+    sys.exit(main())
