@@ -123,7 +123,7 @@ class PromptAnswered(msgspec.Struct, frozen=True, tag="answer"):
     prompt: str
     digest: str
     decisions: tuple[tuple[int, int], ...]
-    # The digests of the calls behind it, of a call prompt: none of them is asked for again in this run.
+    # The digests of the calls behind its lines, of a call prompt.
     calls: tuple[str, ...] = ()
     # What was refused to a program that nobody watches, each by program, action and bounds: twice ends the asking.
     refused: tuple[str, ...] = ()

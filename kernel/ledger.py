@@ -154,10 +154,10 @@ class Ledger:
                 found[record.seq] = msgspec.structs.replace(found[record.seq], cleared=not record.spent)
         return found
 
-    def answered(self, run: str) -> set[str]:
-        """The digests of the calls that the person was asked about in this run, and answered."""
+    def answered(self, run: str) -> list[history.PromptAnswered]:
+        """What the person answered to what this run asked."""
         found = (history.decode(entry.body) for entry in self.journal.entries(run=run, kinds=("answer",)))
-        return {call for each in found if isinstance(each, history.PromptAnswered) for call in each.calls}
+        return [each for each in found if isinstance(each, history.PromptAnswered)]
 
     def program(self, digest: str) -> history.ProgramSeen | None:
         """A program as it was seen first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from agentos.home.history import CallAgain, CallUnknown
+from agentos.home.history import CallAgain, CallUnknown, PromptAnswered
 from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel import own, views
@@ -20,7 +20,10 @@ from agentos.runs import children, generations
 from agentos.runs.children import Children
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
+from agentos.v1 import control_pb2 as pb
 from agentos.v1 import own_pb2
+
+NO = (pb.CHOICE_UNSPECIFIED, pb.CHOICE_NO, pb.CHOICE_NEVER)
 
 
 class Calls:
@@ -64,7 +67,7 @@ class Calls:
         actor = Actor(
             run.who, run.manifest, run.request.start_folder, run.request.home_folder, own_call, ask, settled,
             run.printed, refused, run.stop, past=run.past,
-            declined=self._ledger.answered(run.id) if run.past or run.continued else set(),
+            declined=_declined(self._ledger.answered(run.id)) if run.again else set(),
             seq=run.first, outside=dict.fromkeys(self._outside(run)),
         )  # fmt: skip
         return actor
@@ -124,3 +127,10 @@ class Calls:
         line = await run.typed.get()
         run.clock(True)
         return line
+
+
+def _declined(answers: Sequence[PromptAnswered]) -> set[str]:
+    """The digests of the calls that got no yes: they are not asked for again in this run."""
+    allowed = [{number for number, choice in each.decisions if choice not in NO} for each in answers]
+    asked = zip(answers, allowed, strict=True)
+    return {call for each, yes in asked for number, call in enumerate(each.calls, 1) if number not in yes}

@@ -62,7 +62,8 @@ class Run:
         self.pinned = Pinned(began.run, "")
         self.began_with: Pinned | None = None
         self.cell_us = 0
-        # What it did before it was cut off; how much of what it prints was told already.
+        # Whether it is played again, even if it had done nothing; what it did; how much it printed was told already.
+        self.again = False
         self.past: dict[int, Recorded] = {}
         self.told = 0
         # What it waits for away from its cell. `left` says that this kernel has let go of it.
@@ -108,7 +109,7 @@ class Run:
     def rewind(self, past: dict[int, Recorded]) -> None:
         """Play it from its beginning, in another cell: what it did is on record, and what it printed was told."""
         self.put_back()
-        self.past, self.output, self.output_cut = past, bytearray(), False
+        self.again, self.past, self.output, self.output_cut = True, past, bytearray(), False
 
     @property
     def first(self) -> int:

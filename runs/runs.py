@@ -153,7 +153,7 @@ class Runs:
             except Refusal as refusal:
                 await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
                 return
-            run.past = self._ledger.recorded(run_id)
+            run.rewind(self._ledger.recorded(run_id))
             self.roster.changed(run_id)
             self._spawn(self._play.drive(run))
             with suppress(TimeoutError):

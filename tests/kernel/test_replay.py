@@ -296,6 +296,31 @@ def test_a_run_that_waits_for_an_answer_has_no_cell_and_is_asked_once(
         assert [each for each in person.inbox() if each.run == run] == []
 
 
+def test_a_no_to_the_first_thing_that_a_run_does_is_kept_while_it_waits(place: Place) -> None:
+    source = ASKS.replace('files.append("log.txt", text="one\\n")', "")
+    with place.up() as person:
+        stream = person.start(person.source(source, ASKED), ask=pb.ASK_WAIT, grant_manifest=True)
+        told = Told()
+        assert any(told.hear(event) == "prompt" for event in stream)
+        assert eventually(lambda: person.status().cells_busy == 0)
+        prompt = question_of(person, told.id)
+        person.answer(prompt, NO(prompt) or ())
+        assert eventually(lambda: person.record(told.id).result == '"the person said no"'), person.inbox()
+
+
+def test_a_yes_to_one_call_does_not_stand_for_a_no_to_the_next_one_like_it(place: Place) -> None:
+    source = ASKS.replace("    result =", '    files.write("new.txt", text="x")\n    result =')
+    with place.up() as person:
+        stream = person.start(person.source(source, ASKED), ask=pb.ASK_WAIT, grant_manifest=True)
+        told = Told()
+        for _ in ("the first", "the one like it"):
+            assert any(told.hear(event) == "prompt" for event in stream)
+            assert eventually(lambda: person.status().cells_busy == 0)
+            prompt = question_of(person, told.id)
+            person.answer(prompt, ONCE(prompt) or ())
+        assert eventually(lambda: person.record(told.id).result == '"written"'), person.record(told.id)
+
+
 def test_a_question_that_waited_is_put_again_by_the_next_kernel(place: Place) -> None:
     with place.up() as person:
         run, _ = asking(person)
