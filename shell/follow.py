@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from agentos.shell import sheet
 from agentos.shell.connect import Events, Kernel
@@ -176,7 +177,7 @@ class Follower:
                 raise Settled
 
     def _show_question(self, prompt: pb.Prompt) -> None:
-        self._tell(question(prompt, self._kernel.local))
+        self._tell(question(prompt, self._kernel.local, sys.stderr))
         self._tell(f"  nobody is here to answer: agentos inbox, agentos approve {prompt.id}", "dim")
 
     # ---- what the person sees
@@ -198,8 +199,7 @@ class Follower:
             self._tell("… further refused calls are only counted", "red")
         if self._refusals > SHOWN_REFUSALS:
             return
-        targets = " ".join(quoted(target.value) for target in call.targets)
-        self._tell(f"✗ call {call.seq} refused: {quoted(call.action)} {targets}".rstrip(), "red")
+        self._tell(f"✗ call {call.seq} refused: {quoted(call.action)} {sheet.aim(call.targets)}".rstrip(), "red")
         self._tell(f"  {quoted(call.error.reason, 400)} · agentos why {self._run} {call.seq}")
 
     def _granted(self, granted: pb.Granted) -> None:
@@ -240,9 +240,9 @@ class Follower:
             self._kernel.call(self._kernel.stub.Type, request)
 
 
-def question(prompt: pb.Prompt, counts: bool) -> str:
-    """A prompt as it would be asked, without the keys."""
-    colour, width = coloured(sys.stderr), width_of(sys.stderr)
+def question(prompt: pb.Prompt, counts: bool, stream: TextIO) -> str:
+    """A prompt as it would be asked on this stream, without the keys. What is a program's in it is escaped."""
+    colour, width = coloured(stream), width_of(stream)
     if prompt.review:
         return sheet.review(prompt, {}, counts, colour, width)
     if len(prompt.lines) == 1:

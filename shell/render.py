@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agentos.shell import values
+from agentos.shell import sheet, values
 from agentos.shell.paint import coloured
 from agentos.shell.text import quoted, span
 from agentos.v1 import control_pb2 as pb
 
 _PIPE_WIDTH = 1000
+# Between two columns; and the narrowest that the widest one folds to.
+GAP = 2
+FOLDED = 16
 _STATUS = {
     "done": "green", "failed": "red", "refused": "red", "limit": "red", "cancelled": "yellow", "active": "blue",
     "waiting": "blue",
@@ -32,22 +35,45 @@ def console() -> Console:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> None:
-    """Rows under heads; a cell may be (text, style). All text is escaped here."""
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in heads:
-        drawn.add_column(head, overflow="fold", no_wrap=head in ("", "ID", "RUN", "STATUS"))
-    for row in rows:
-        drawn.add_row(*(text(cell) for cell in row))
-    show(drawn if drawn.row_count else Text(empty, "dim"))
+    """Rows under heads; a cell may be (text, style). All text is escaped here.
+
+    One column folds where they do not fit. Where even that would break words, each row stands by itself, a cell a line.
+    """
+    cells = [[text(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip([text(head) for head in heads], *cells, strict=True)]
+    flexible = max(widths)
+    if not cells:
+        show(Text(empty, "dim"))
+    elif sum(widths) - flexible + min(flexible, FOLDED) + GAP * len(widths) > console().width:
+        _one_by_one(heads, cells)
+    else:
+        drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+        for head, width in zip(heads, widths, strict=True):
+            drawn.add_column(head, overflow="fold", no_wrap=width < flexible)
+        for row in cells:
+            drawn.add_row(*row)
+        show(drawn)
 
 
-def grid(rows: Iterable[Sequence[Cell]]) -> None:
+def _width(cell: Text) -> int:
+    return max((line.cell_len for line in cell.split()), default=0)
+
+
+def _one_by_one(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    """Each row as a block of its own, its cells below each other; what is empty is left out."""
+    for at, row in enumerate(rows):
+        if at:
+            show(Text())
+        grid([((head, "dim"), cell) for head, cell in zip(heads, row, strict=True) if cell.plain])
+
+
+def grid(rows: Iterable[Sequence[Cell | Text]]) -> None:
     """Rows without heads. A cell that is too wide folds: what is allowed is never cut short."""
     drawn = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
         while len(drawn.columns) < len(row):
             drawn.add_column(overflow="fold")
-        drawn.add_row(*(text(cell) for cell in row))
+        drawn.add_row(*(cell if isinstance(cell, Text) else text(cell) for cell in row))
     show(drawn)
 
 
@@ -142,12 +168,11 @@ def run(found: pb.ShowRunResponse) -> None:
 
 def _call(call: pb.Call) -> list[Cell]:
     decision = values.decision(call)
-    targets = " ".join(target.value for target in call.targets)
     error = f"\n{call.error.reason}" if call.error.reason else ""
     return [
         str(call.seq),
         str(call.line or ""),
-        f"{call.action} {targets}".rstrip() + error,
+        f"{call.action} {sheet.aim(call.targets)}".rstrip() + error,
         (decision, _DECISION.get(decision, "")),
         call.grant,
         span(call.duration_us) if call.duration_us else "",
@@ -176,11 +201,13 @@ def _timings(timings: pb.Timings) -> str:
 def why(call: pb.Call, outside: Sequence[str]) -> None:
     """Why one call was decided as it was, as the kernel recorded it."""
     out, decision = console(), values.decision(call)
-    target = " ".join(quoted(each.value, 400) for each in call.targets)
-    head = f"{quoted(call.action)} {target}".rstrip()
+    head = f"{quoted(call.action)} {sheet.aim(call.targets)}".rstrip()
     verdict = Text(f"{decision.upper()} {when(call.started_ms)}", f"bold {_DECISION.get(decision, '')}")
     out.print(Text(head.ljust(44) + " "), verdict, end="\n", sep="")
-    rows: list[Sequence[Cell]] = [((reason.label, "dim"), reason.text) for reason in call.reasons]
+    rows: list[Sequence[Cell | Text]] = [((reason.label, "dim"), reason.text) for reason in call.reasons]
+    if decision == "allowed" and call.error.reason:
+        rows.append((("came to", "dim"), call.error.reason))
+        rows += [(("to do", "dim"), call.error.hint)] if call.error.hint else []
     if call.after_outside:
         rows.append((("outside", "dim"), "asked after the run had read from " + ", ".join(outside)))
     grid(rows)

@@ -69,6 +69,13 @@ def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
     return [quoted(value, 400) for value in [*shown, *map(lending, lent)]] or ["anything: it has no bound"]
 
 
+def aim(targets: Iterable[capability_pb2.Target]) -> str:
+    """What a call is about, in one piece: a URL put together, two paths with an arrow between them."""
+    held = {target.name: [target.value] for target in targets}
+    url = _urls(held) if {"scheme", "host"} <= held.keys() else []
+    return " → ".join(quoted(value, 400) for value in [*url, *(value for [value] in held.values() if value)])
+
+
 def _urls(held: dict[str, list[str]]) -> list[str]:
     """The parts of URLs put together, one URL a row, and taken out of what is to be shown; as is what is as usual."""
     methods, schemes, hosts = ", ".join(held.pop("method", [])), held.pop("scheme"), held.pop("host")
@@ -131,7 +138,7 @@ def call(prompt: pb.Prompt, line: pb.Line, counts: bool, colour: bool, width: in
     head = paint(f"{name(prompt.program)} wants to {quoted(line.summary, 400)}", "bold", "yellow", on=colour)
     about = [["what", f"{quoted(line.action)} · {EFFECTS.get(line.effect, 'of unknown effect')}"]]
     about += _found_out(line)
-    about += [["from", quoted(origin, 400)] for origin in line.origins]
+    about += [["from", quoted(origin, 400)] for origin in _origins(line.origins)]
     about += [["with", quoted(lending(secret).removeprefix("with "), 400)] for secret in line.secrets]
     about += [["why", quoted(prompt.why)]] if prompt.why else []
     about += [["note", outside(prompt.outside)]] if prompt.outside else []
@@ -170,8 +177,17 @@ def _found_out(line: pb.Line) -> list[list[str]]:
     return [[quoted(target.name), quoted(target.value, 400)] for target in found]
 
 
+def _origins(origins: Iterable[str]) -> list[str]:
+    """Where the arguments came from, those that came from one place together: 'host, port written in a.py:2'."""
+    places: dict[str, list[str]] = {}
+    for origin in origins:
+        argument, _, place = origin.partition(" ")
+        places.setdefault(place, []).append(argument)
+    return [f"{', '.join(arguments)} {place}".rstrip() for place, arguments in places.items()]
+
+
 def _from(line: pb.Line) -> str:
-    return quoted("; ".join(line.origins)) + (" · asked each time" if line.always_asks else "")
+    return quoted("; ".join(_origins(line.origins))) + (" · asked each time" if line.always_asks else "")
 
 
 def scopes(line: pb.Line) -> list[Bounds]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
@@ -38,7 +39,7 @@ def inbox(*, common: Common = DEFAULTS) -> int:
         emit(f"  agentos settle {cut.run} {cut.call.seq} --happened · --did-not")
     for each in waiting:
         emit(f"{each.id}  run {each.run}")
-        emit(question(each, counts=not common.on))
+        sys.stdout.write(question(each, not common.on, sys.stdout) + "\n")
         emit(f"  agentos approve {each.id} · agentos deny {each.id}")
     stopped = [*armed.paused(programs), *armed.dead(given_up)]
     for told in stopped:

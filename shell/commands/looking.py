@@ -13,6 +13,7 @@ from agentos.shell.paint import emit, say
 from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
 from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
 
 
 def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
@@ -46,13 +47,17 @@ def manifest(script: str, /, *, from_: str = "last", common: Common = DEFAULTS) 
         The run to look at.
     """
     with common.kernel() as kernel:
-        ran = _show(kernel, from_).run
+        found = _show(kernel, from_)
+        ran = found.run
         path = source.read(script).path
         if ran.path != path:
             raise Failure(f"{ran.id} was a run of {ran.path}, not of {path}", "agentos ps lists the runs")
         block = kernel.call(kernel.stub.SuggestManifest, pb.SuggestManifestRequest(run=ran.id)).block
     if not common.answer({"run": ran.id, "block": block}):
         emit(block.rstrip("\n"))
+        for call in found.calls:
+            if call.decision != pb.CALL_DECISION_REFUSED and call.error.code == error_pb2.CODE_DENIED:
+                say(f"not in it: {call.error.reason}; {call.error.hint}", "yellow")
     return 0
 
 
@@ -167,7 +172,7 @@ def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, *, co
     with common.kernel() as kernel:
         found = _show(kernel, run)
     if seq is None:
-        calls = [call for call in found.calls if call.decision == pb.CALL_DECISION_REFUSED]
+        calls = [call for call in found.calls if _refused(call)]
     else:
         calls = [call for call in found.calls if call.seq == seq]
         if not calls:
@@ -195,6 +200,11 @@ def cancel(run: str, /, *, common: Common = DEFAULTS) -> int:
     if not common.answer({"run": run, "status": "cancelled"}):
         say(f"cancelled {run}")
     return 0
+
+
+def _refused(call: pb.Call) -> bool:
+    """By the kernel, or by the capability that was to do it: a name may lead to another network than was granted."""
+    return call.decision == pb.CALL_DECISION_REFUSED or call.error.code == error_pb2.CODE_DENIED
 
 
 def _show(kernel: Kernel, run: str) -> pb.ShowRunResponse:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
-from agentos.shell import pages, render
+from agentos.shell import pages, render, sheet
 from agentos.shell.follow import closing
 from agentos.v1 import annotations_pb2, capability_pb2, error_pb2
 from agentos.v1 import control_pb2 as pb
@@ -173,3 +174,35 @@ def test_what_is_allowed_is_folded_and_never_cut_short(
     render.grid([["  read", path, "links.py:5"]])
     shown = capsys.readouterr().out.splitlines()
     assert "".join(line.removeprefix("  read").split("links.py:5")[0].strip() for line in shown) == path
+
+
+URL = [
+    capability_pb2.Target(name=name, value=value)
+    for name, value in {"method": "GET", "scheme": "http", "host": "127.0.0.1", "port": "8017", "path": "/a"}.items()
+]
+
+
+def test_a_call_is_shown_by_its_url_and_not_by_the_parts_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    render.why(pb.Call(seq=1, action="net.fetch", targets=URL, decision=pb.CALL_DECISION_ALLOWED), [])
+    assert capsys.readouterr().out.startswith("net.fetch GET http://127.0.0.1:8017/a  ")
+    moved = [capability_pb2.Target(name=name, value=f"/{name}") for name in ("from", "to")]
+    assert sheet.aim(moved) == "/from → /to"
+
+
+def test_why_says_what_came_of_a_call_that_was_allowed_and_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    error = error_pb2.Error(code=error_pb2.CODE_DENIED, reason="127.0.0.1 leads to this machine", hint="only if meant")
+    render.why(pb.Call(seq=1, action="net.fetch", decision=pb.CALL_DECISION_ALLOWED, error=error), [])
+    told = capsys.readouterr().out.splitlines()[1:]
+    assert told == ["came to  127.0.0.1 leads to this machine", "to do    only if meant"]
+
+
+def test_a_table_that_a_narrow_terminal_would_break_the_words_of_is_shown_row_by_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "console", lambda: Console(width=40, no_color=True, highlight=False))
+    runs = [pb.Run(id=name, program="links", status=pb.RUN_STATUS_DONE, calls=3) for name in ("r2", "r1")]
+    render.runs(runs)
+    assert capsys.readouterr().out.splitlines() == [
+        "RUN      r2", "PROGRAM  links", "STATUS   done", "CALLS    3", "",
+        "RUN      r1", "PROGRAM  links", "STATUS   done", "CALLS    3",
+    ]  # fmt: skip
