@@ -30,7 +30,10 @@ FRESH = ("agentos.db.fresh", "unlock.json.fresh")
 
 
 class Where(msgspec.Struct, frozen=True):
-    """What can be known of a home without its key: how it is locked (kinds of slots), and which kernel serves it."""
+    """What can be known of a home without its key: how it is locked (kinds of slots), and which kernel serves it.
+
+    Where there is none: whether a keyring could keep the key of one.
+    """
 
     home: str
     exists: bool
@@ -38,6 +41,7 @@ class Where(msgspec.Struct, frozen=True):
     pid: int | None = None
     socket: str | None = None
     credential: str | None = None
+    keyring: bool = False
 
 
 def default_home() -> Path:
@@ -201,7 +205,7 @@ def where(path: Path) -> Where:
     except HomeError as error:
         if error.code != "no_home":
             raise
-        return Where(str(path), False)
+        return Where(str(path), False, keyring=keys.has_keyring())
     locks = tuple(each.kind for each in found.slots)
     pid, at = folder.holder(path / "lock"), path / "run" / "at"
     if pid is None or not at.exists() or not (path / "run" / "credential").exists():

@@ -182,6 +182,16 @@ NO_KEYRING = "this device's keyring cannot be used"
 INSTEAD = "use a passphrase or a key file instead: --passphrase, --key-file PATH"
 
 
+def has_keyring() -> bool:
+    """Whether this device has a keyring at all; that it can be opened shows when it is used."""
+    import keyring
+
+    try:
+        return bool(keyring.get_keyring().priority >= 1)
+    except Exception:  # noqa: BLE001 (as below)
+        return False
+
+
 def keyring_slot(home_key: bytes, home: str) -> Slot:
     import keyring
 

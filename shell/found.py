@@ -21,6 +21,8 @@ class Found:
     pid: int | None = None
     socket: str = ""
     credential: str = ""
+    # Whether a keyring could keep the key of a home that is to be made.
+    keyring: bool = False
 
     def kernel(self) -> Kernel:
         return Kernel(self.socket, token(self))

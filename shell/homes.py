@@ -10,15 +10,18 @@ from agentos.shell import start
 from agentos.shell.failure import Exit, Failure, no_kernel
 from agentos.shell.paint import say
 from agentos.shell.terminal import Terminal, Unanswered, open_terminal
+from agentos.shell.text import quoted
 
 VARIABLE = "AGENTOS_PASSPHRASE"
 TRIES = 3
 QUESTION = """\
 There is no home yet. It will keep your grants and the record of every run, encrypted.
-How shall its key be kept?
-  [1] in this device's keyring (Enter takes this one)
-  [2] under a passphrase, which each start asks for
-  [3] in a key file, which opens the home for whoever can read it"""
+How shall its key be kept?"""
+WAYS = {
+    "keyring": "in this device's keyring",
+    "passphrase": "under a passphrase, which each start asks for",
+    "key-file": "in a key file, which opens the home for whoever can read it",
+}
 WITHOUT_TERMINAL = """\
 make one first: agentos init --key-file PATH (whoever can read that file can open the home)
 or agentos init --keyring, or set AGENTOS_PASSPHRASE and run this again"""
@@ -48,9 +51,11 @@ class Made:
 
 def make(home: str, way: Way) -> Made:
     """Make a home, asking how its key is kept if that was not said."""
-    terminal = open_terminal()
+    terminal, found = open_terminal(), start.where(home)
+    if found.exists:
+        raise Failure(f"there is a home already: {found.home}", "use it, or choose another folder: --home PATH")
     if not way.kind:
-        way = _chosen(terminal)
+        way = _chosen(terminal, found.keyring)
     secret = new_passphrase(terminal) if way.kind == "passphrase" else ""
     how = ["--wrap", way.kind, *(["--key-file", os.path.abspath(way.key_file)] if way.key_file else [])]
     said = start.home_says("init", *start.placed(home), *how, secret=secret)
@@ -65,20 +70,20 @@ def show(made: Made) -> None:
     say(f"\n  {made.recovery}", "bold")
 
 
-def _chosen(terminal: Terminal | None) -> Way:
+def _chosen(terminal: Terminal | None, keyring: bool) -> Way:
     if os.environ.get(VARIABLE):
         return Way("passphrase")
     if terminal is None:
         raise no_kernel("there is no home yet, and nobody at a terminal to say how its key is kept", WITHOUT_TERMINAL)
+    kinds = [kind for kind in WAYS if keyring or kind != "keyring"]
     terminal.say(QUESTION)
-    while True:
-        match _line(terminal, "  > "):
-            case "" | "1":
-                return Way("keyring")
-            case "2":
-                return Way("passphrase")
-            case "3":
-                return Way("key-file", os.path.expanduser(_line(terminal, "  path of the new key file > ")))
+    for number, kind in enumerate(kinds, 1):
+        terminal.say(f"  [{number}] {WAYS[kind]}{' (Enter takes this one)' if number == 1 else ''}")
+    while (typed := _line(terminal, "  > ") or "1") not in map(str, range(1, len(kinds) + 1)):
+        terminal.say(f"  {quoted(typed, 40)} is no answer here: type a number that stands in brackets")
+    kind = kinds[int(typed) - 1]
+    where = _line(terminal, "  path of the new key file > ") if kind == "key-file" else ""
+    return Way(kind, os.path.expanduser(where))
 
 
 def new_passphrase(terminal: Terminal | None, variable: str = VARIABLE) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from cyclopts import App, CycloptsError, Group, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.text import quoted
@@ -66,7 +66,10 @@ GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
 
 def application(called: str = "") -> App:
     """The commands by name; each is imported when it is called, and then says more than its one line here."""
-    app = App(name="agentos", help=HELP, version=_version, help_format="plaintext", help_epilogue=MORE)
+    app = App(
+        name="agentos", help=HELP, version=_version, help_format="plaintext", help_epilogue=MORE,
+        suppress_keyboard_interrupt=False,
+    )  # fmt: skip
     for place, (group, name, where, about) in enumerate(COMMANDS):
         options = {} if name == called else {"help": about}
         path = f"agentos.shell.commands.{where}"
@@ -125,12 +128,23 @@ def _wrong(wrong: CycloptsError, tokens: Sequence[str]) -> Failure:
     names = [name for _, name, _, _ in COMMANDS]
     if not isinstance(wrong, UnknownCommandError):
         command = next((token + " " for token in tokens if token in names), "")
-        return Failure(" ".join(str(wrong).split()), f"see: agentos {command}--help")
+        return Failure(_said(wrong, command.strip()), f"see: agentos {command}--help")
     given = ordered(tokens)[0]
     near = get_close_matches(given, names, 1)
     return Failure(
         f"there is no command {quoted(given)}", f"did you mean: agentos {near[0]}" if near else "see: agentos --help"
     )
+
+
+def _said(wrong: CycloptsError, command: str) -> str:
+    """What is wrong, in our words where the library's would name its own parts."""
+    match wrong:
+        case MissingArgumentError(argument=argument) if argument is not None:
+            return f"{command} needs {argument.name}"
+        case UnusedCliTokensError(unused_tokens=tokens) if tokens:
+            return f"{command} does not take {quoted(' '.join(tokens))}"
+        case _:
+            return " ".join(str(wrong).split())
 
 
 def _fail(failed: Failure, tokens: Sequence[str]) -> int:

@@ -109,7 +109,7 @@ def where(home: str) -> Found:
 def looked_at(home: str) -> Found:
     """The same, of the home itself: how it is locked is told though a kernel serves it."""
     said = home_says("where", *placed(home))
-    known = {name: said[name] for name in ("home", "exists", "pid") if name in said}
+    known = {name: said[name] for name in ("home", "exists", "pid", "keyring") if name in said}
     locks = said.get("locks")
     return Found(
         **known,  # type: ignore[arg-type]  # JSON of our own kernel
@@ -146,7 +146,7 @@ def _start(
         with contextlib.suppress(BrokenPipeError), open(given, "wb") as pipe:
             pipe.write(secret.encode())
         try:
-            line = _line(ready, progress)
+            line = _line(ready, progress, arguments[0] in MODULES)
         except BaseException:
             process.terminate()
             raise
@@ -158,12 +158,12 @@ def _start(
     return process, said
 
 
-def _line(ready: int, progress: Progress | None) -> bytes:
+def _line(ready: int, progress: Progress | None, kernel: bool) -> bytes:
     with open(ready, "rb") as pipe:
         if progress:
             return _told(pipe, progress)
-        if not select.select([pipe], [], [], SLOW_SECONDS)[0] and sys.stderr.isatty():
-            say("starting the kernel; the first time on a home this prepares the guest, some 10 s", "dim")
+        if kernel and not select.select([pipe], [], [], SLOW_SECONDS)[0] and sys.stderr.isatty():
+            say("starting the kernel; the first start of a home prepares the guest, some 10 s", "dim")
         return pipe.readline()
 
 

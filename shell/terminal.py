@@ -15,13 +15,17 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from agentos.shell.failure import Exit, Failure
 from agentos.shell.text import escaped
 
 LONGEST_LINE = 4096
 
 
-class Unanswered(Exception):
+class Unanswered(Failure):
     """The terminal is gone or at its end: that is a no."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody answered", "nothing was done", Exit.FAILED)
 
 
 class Terminal:

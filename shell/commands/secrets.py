@@ -162,5 +162,5 @@ def _test(name: str, url: str, common: Common) -> int:
         emit(f"answered  {status}" if status is not None else f"answered  nothing: {ended.error.reason}")
         emit(f"recorded  agentos show {ended.id}")
         if ended.error.hint:
-            say(ended.error.hint, "yellow")
+            emit(f"to do     {ended.error.hint}")
     return Exit.DONE if told["sent"] and status is not None and status < 400 else Exit.FAILED

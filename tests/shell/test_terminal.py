@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import Shell, until
 from tests.shell.screen import Screen
 
 READ = '"files.read" = { path = ["*.txt"] }'
@@ -29,6 +29,11 @@ def at_terminal(shell: Shell, *arguments: str) -> Iterator[tuple[Screen, subproc
         finally:
             running.kill()
             running.wait()
+
+
+def asked_by(shell: Shell, program: str) -> list[dict[str, str]]:
+    """The questions of this program that wait."""
+    return [each for each in shell("inbox", "--json").json if each["path"].endswith(program)]  # type: ignore[attr-defined]
 
 
 def test_the_review_is_asked_once_and_what_it_grants_holds(shell: Shell) -> None:
@@ -69,7 +74,7 @@ def test_a_question_answered_elsewhere_closes_here(shell: Shell) -> None:
     program = shell.write("read.py", "print(open('a.txt').read())")
     with at_terminal(shell, "run", program) as (screen, running):
         screen.until("  > ")
-        (question,) = [each for each in shell("inbox", "--json").json if each["path"].endswith(program)]  # type: ignore[attr-defined]
+        (question,) = asked_by(shell, program)
         assert shell("approve", question["id"], "--for", "once").code == 0
         screen.until("(settled elsewhere)")
         screen.until("text\n")
@@ -86,9 +91,13 @@ def test_ctrl_c_cancels_the_run(shell: Shell) -> None:
 
 
 def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> None:
+    homeless.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     with at_terminal(homeless, "run", homeless.write("one.py", "print(1)")) as (screen, running):
-        assert "in this device's keyring (Enter takes this one)" in screen.until("  > ")
-        screen.type("2\n")
+        assert "  [1] under a passphrase, which each start asks for (Enter takes this one)" in screen.until("  > ")
+        screen.type("yes\n")
+        screen.until("yes is no answer here: type a number that stands in brackets")
+        screen.until("  > ")
+        screen.type("1\n")
         for question in ("new passphrase > ", "once more > "):
             screen.until(question)
             screen.type("correct horse\n")
@@ -102,6 +111,54 @@ def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> 
         screen.type("correct horse\n")
         screen.until("\n1\n")
         assert running.wait(60) == 0
+
+
+KEYRING = """
+from keyring.backend import KeyringBackend
+class Ring(KeyringBackend):
+    priority = 1
+    get_password = set_password = None
+"""
+
+
+def test_a_keyring_is_offered_where_there_is_one(homeless: Shell) -> None:
+    (homeless.folder / "ring.py").write_text(KEYRING)
+    homeless.environment.update(PYTHON_KEYRING_BACKEND="ring.Ring", PYTHONPATH=str(homeless.folder))
+    with at_terminal(homeless, "init") as (screen, _):
+        assert "  [1] in this device's keyring (Enter takes this one)\n  [2] under" in screen.until("  > ")
+
+
+def test_who_leaves_a_question_before_there_is_a_home_has_made_none(homeless: Shell) -> None:
+    for key, said, code in (("\x03", "agentos: interrupted", 1), ("\x04", "agentos: nobody answered", 2)):
+        with at_terminal(homeless, "init", "--passphrase") as (screen, running):
+            screen.until("new passphrase > ")
+            screen.type(key)
+            screen.until(said)
+            assert running.wait(30) == code
+    assert not (homeless.folder / "home").exists()
+
+
+def test_who_makes_a_home_where_there_is_one_is_told_so_and_asked_nothing(shell: Shell) -> None:
+    with at_terminal(shell, "init") as (screen, running):
+        assert "kept?" not in screen.until("there is a home already: ")
+        assert running.wait(30) == 2
+
+
+def test_what_waits_in_the_inbox_is_shown_in_colour_and_not_as_its_codes(shell: Shell) -> None:
+    program = shell.write("read.py", "print(open('a.txt').read())")
+    waiting = subprocess.Popen(shell.command("run", program, "--ask", "wait"), cwd=shell.folder, env=shell.environment)
+    try:
+        until(lambda: asked_by(shell, program), "it never asks")
+        coloured = {name: value for name, value in shell.environment.items() if name != "NO_COLOR"}
+        with at_terminal(Shell(shell.folder, coloured | {"TERM": "xterm"}), "inbox") as (screen, running):
+            shown = screen.until("agentos deny")
+            assert "\x1b[1;33mread wants to read " in shown
+            assert running.wait(30) == 0
+        assert [shell("deny", question["id"]).code for question in asked_by(shell, program)] == [0]
+        assert waiting.wait(30) == 3
+    finally:
+        waiting.kill()
+        waiting.wait()
 
 
 def test_grants_of_run_dev_hold_for_the_path_until_the_terminal_closes(shell: Shell) -> None:
