@@ -94,10 +94,17 @@ class Secrets:
         made = self._ledger.secrets.get(name)
         value = self._vault.get(made.key) if made else None
         if made is None or value is None:
-            hosts = {field.field for field in call.rule.fields if field.matcher == matchers.HOST}
-            host = next((value for field, value in call.targets if field in hosts), "HOST")
-            hint = f"set it: agentos secrets set {name} --for {host}"
+            hint = f"set it: agentos secrets set {name} --for {_place(call)}"
             raise Failed(Fault(error_pb2.CODE_NOT_FOUND, f"there is no secret {name}", hint, "no_secret"), True)
         return capability_pb2.Secret(
             name=name, value=value.decode(), places=made.places, header=made.header, form=made.form
         )
+
+
+def _place(call: Call) -> str:
+    """Where a call goes, as --for takes it: the host alone for https as usual."""
+    aim = dict(call.targets)
+    hosts = (field.field for field in call.rule.fields if field.matcher == matchers.HOST)
+    host = next((aim[field] for field in hosts if field in aim), "HOST")
+    scheme, port = aim.get("scheme", "https"), aim.get("port", "443")
+    return host if (scheme, port) == ("https", "443") else f"{scheme}://{host}:{port}"

@@ -199,7 +199,7 @@ def test_one_that_is_not_set_is_not_found_and_says_how_to_set_it(person: Person,
     here.seen.clear()
     [answer] = fetch(person, [(url(here), "whole", [])], grants(here, secret="none"))
     assert answer["error"] == "NotFound"
-    assert "agentos secrets set none --for 127.0.0.1" in str(answer["said"])
+    assert f"agentos secrets set none --for http://{here.host}:{here.port}" in str(answer["said"])
     assert here.seen == []
 
 

@@ -44,7 +44,7 @@ CHECKS = (
         'names = {"secret"}',
         f"{KERNEL}::test_an_action_without_a_bound_for_secrets_gets_none_whatever_its_grant_says"),
     out(12, "a secret that is not there fails the call", "kernel",
-        "if made is None or value is None:\n            hosts", "if made is None:\n            hosts",
+        "if made is None or value is None:\n            hint", "if made is None:\n            hint",
         f"{KERNEL}::test_a_row_that_does_not_fit_its_record_is_an_absence"),
     never(12, "a secret's header is not the program's to set", "capabilities/net",
         "name in theirs", f"{GOING}::test_the_header_is_not_the_programs_to_set"),
