@@ -92,6 +92,8 @@ class Questions:
         why = f"{run.who.program} changed since you allowed it" if changed else why
         answer = await self._put(run, lines, (), why, review=True)
         refused = [line for line in asking if answer.get(line.number) in (pb.CHOICE_NO, pb.CHOICE_NEVER)]
+        if run.stopped == "cancelled":
+            raise Refusal(error_pb2.CODE_UNAVAILABLE, "cancelled before the question was answered", "", "cancelled")
         if not answer or len(refused) == len(asking):
             hint = f"agentos explain {PurePosixPath(run.who.path).name} shows what it asks"
             raise Refusal(error_pb2.CODE_DENIED, "you allowed nothing, so it did not start", hint)
