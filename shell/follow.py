@@ -204,8 +204,7 @@ class Follower:
 
     def _granted(self, granted: pb.Granted) -> None:
         self._tell(f"granted what {sheet.name(self._program)} asks, while this version lives:", "bold")
-        rows = [[sheet.verb(line), each] for line in granted.lines for each in sheet.objects(line.bounds, line.secrets)]
-        for row in columns(rows):
+        for row in columns([row for line in granted.lines for row in sheet.grant(line)]):
             self._tell(row)
 
     def _tell(self, text: str, *styles: str) -> None:

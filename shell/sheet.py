@@ -112,6 +112,12 @@ def note(line: pb.Line, bounds: Bounds, counts: bool) -> str:
     return " · ".join(filter(None, said))
 
 
+def grant(line: pb.Line) -> list[list[str]]:
+    """A line that was granted as cells; a second object goes below the first."""
+    first, *rest = objects(line.bounds, line.secrets)
+    return [[verb(line), first], *(["", each] for each in rest)]
+
+
 def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
     """A line of a review as cells; a second object goes below the first."""
     first, *rest = objects(bounds, line.secrets)
