@@ -32,7 +32,7 @@ MAX_ID = 200
 # What the events of one run may weigh together.
 MAX_BATCH = 3 << 20
 # How ids look that we give: nobody else may name an event like that.
-TAKEN = re.compile(r"[a-z]\d+(@\d+)?")
+TAKEN = re.compile(r"[a-z]\d+(\.\d+)*([@:]\d+)?")
 SEE = "see: agentos triggers"
 
 
@@ -45,6 +45,10 @@ class Book(Ledger, Protocol):
 
     def at(self, seq: int) -> Record | None:
         """What stands at this place in the journal."""
+        ...
+
+    def happened(self, event: str) -> int:
+        """Where in the journal an event stands, however long ago it was taken in; 0 where it does not."""
         ...
 
 
@@ -69,6 +73,16 @@ class Event(msgspec.Struct, frozen=True):
     id: str
     at: int
     data: msgspec.Raw
+
+
+class Led(msgspec.Struct, frozen=True):
+    """What led to an event: how many runs and events, and where those had read from."""
+
+    hops: int = 0
+    outside: tuple[str, ...] = ()
+
+
+NOTHING = Led()
 
 
 class Dispatch:
@@ -147,12 +161,14 @@ class Dispatch:
         again = await self.tell(event, f"event.{name}", data, to, at_ms)
         return event, again, 0 if again else len(to)
 
-    async def tell(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> bool:
+    async def tell(
+        self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0, led: Led = NOTHING
+    ) -> bool:
         """Take an event in for these triggers: whether it was there already. On disk when this returns."""
         if event in self._queue.seen:
             await self._book.durable(self._queue.seen[event])
             return True
-        await self._take_in(event, name, data, to, at_ms)
+        await self._take_in(event, name, data, to, at_ms, led)
         return False
 
     async def fire(self, trigger: str) -> str:
@@ -164,11 +180,14 @@ class Dispatch:
         await self._take_in(event, held.rule.event, "null", (trigger,))
         return event
 
-    async def _take_in(self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0) -> None:
+    async def _take_in(
+        self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0, led: Led = NOTHING
+    ) -> None:
         if not self._queue.room(to):
             raise Refusal(error_pb2.CODE_LIMIT, "too many events wait already", "see: agentos events", "queue_full")
         now = self._now_ms()
-        await self._book.durable(self._book.record(Happened(event, name, min(at_ms or now, now), data, to)))
+        happened = Happened(event, name, min(at_ms or now, now), data, to, 0, led.hops, led.outside)
+        await self._book.durable(self._book.record(happened))
         for path in {self._queue.triggers[each].path for each in to if each in self._queue.triggers}:
             self.wake(path)
 
@@ -223,27 +242,34 @@ class Dispatch:
 
     def _deliver(self, batch: list[Owed]) -> None:
         owed, held = batch[0], self._queue.triggers[batch[0].trigger]
-        armed, told = self._queue.programs[owed.path].armed, self._told(batch)
+        armed, said = self._queue.programs[owed.path].armed, self._said(batch)
+        told = [_event(*each) for each in zip(batch, said, strict=False)]
         given = msgspec.json.encode(told if held.rule.batch else told[0])
         run = self._book.next_id("r")
         began = RunBegan(
             run, armed.program, armed.path, armed.digest, armed.start_folder, armed.home_folder, (), given.decode(),
             self._now_ms() * 1000, int(pb.ASK_WAIT), armed.manifest_path, event=owed.event,
+            outside=tuple(dict.fromkeys(place for each in said for place in each.outside)),
+            hops=max(each.hops for each in said),
         )  # fmt: skip
-        self._runs.deliver(began, *(Delivered(run, each.event, each.trigger) for each in batch[: len(told)]))
+        self._runs.deliver(began, *(Delivered(run, each.event, each.trigger) for each in batch[: len(said)]))
 
-    def _told(self, batch: list[Owed]) -> list[Event]:
+    def _said(self, batch: list[Owed]) -> list[Happened]:
         """What the first of these said, as many as one run can be given."""
-        told: list[Event] = []
+        said: list[Happened] = []
         size = 0
         for each in batch:
-            happened = self._book.at(each.seq)
-            data = (happened.data if isinstance(happened, Happened) else "null").encode()
-            size += len(data)
-            if told and size > MAX_BATCH:
+            found = self._book.at(each.seq)
+            happened = found if isinstance(found, Happened) else Happened(each.event, each.name, each.at_ms, "null", ())
+            size += len(happened.data.encode())
+            if said and size > MAX_BATCH:
                 break
-            told.append(Event(each.name, each.event, each.at_ms, msgspec.Raw(data)))
-        return told
+            said.append(happened)
+        return said
+
+
+def _event(owed: Owed, said: Happened) -> Event:
+    return Event(owed.name, owed.event, owed.at_ms, msgspec.Raw(said.data.encode()))
 
 
 def check(name: str, data: str, event: str) -> None:

@@ -52,6 +52,9 @@ class Happened(msgspec.Struct, frozen=True, tag="event"):
     data: str
     to: tuple[str, ...]
     due_ms: int = 0
+    # Of one that a run sent: so many runs and events led to it, and where what they had read came from.
+    hops: int = 0
+    outside: tuple[str, ...] = ()
 
 
 class Delivered(msgspec.Struct, frozen=True, tag="event.delivered"):

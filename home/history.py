@@ -47,6 +47,8 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run.began"):
     above: tuple[str, ...] = ()
     within: tuple[int, ...] = ()
     outside: tuple[str, ...] = ()
+    # Of one that an event started: so many runs and events led to it.
+    hops: int = 0
 
 
 class CallUnknown(msgspec.Struct, frozen=True, tag="call.unknown"):

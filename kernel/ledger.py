@@ -168,6 +168,10 @@ class Ledger:
         """What stands at this place of the journal, if it was not erased."""
         return next((history.decode(entry.body) for entry in self.journal.entries(after=seq - 1)), None)
 
+    def happened(self, event: str) -> int:
+        """Where in the journal an event stands, however long ago it was taken in; 0 where it does not."""
+        return next((entry.seq for entry in self.journal.entries(run=event, kinds=("event",))), 0)
+
     def _fold(self, record: history.Record, seq: int) -> None:
         self.table.fold((record,))
         self.queue.fold(record, seq)

@@ -19,6 +19,7 @@ import grpc
 import msgspec
 
 from agentos.events.dispatch import Dispatch
+from agentos.events.sending import Sending
 from agentos.events.watching import Watching
 from agentos.home import log, places
 from agentos.home.history import CapabilityAdded, CapabilityRemoved
@@ -76,6 +77,7 @@ class Kernel:
         self.runs = Runs(self.catalog, self.ledger, self.desk, path, self.loader, self.secrets, powers)
         self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
         self.runs.roster.look = self.dispatch.wake
+        self.runs.roster.send = Sending(self.ledger, self.dispatch).send
         self.watching = Watching(self.ledger.queue, self.dispatch, self.servers, CallFailed, self._port)
         self.refused_shells = 0
         self.locking = False  # when it stops, the key is to be forgotten

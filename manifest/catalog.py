@@ -173,7 +173,7 @@ def _entry(service: ServiceDescriptor, form: _Form, folder: str) -> Entry:
     by_name = {action.name: action for action in actions}
     if not by_name and not option.events:
         raise CatalogError(f"{service.full_name} has no action and no event")
-    if not all(map(_WORD.match, option.events)) or name in ("timer", "event"):
+    if not all(map(_WORD.match, option.events)) or (not own and name in ("timer", "event")):
         raise CatalogError(f"{service.full_name}: events are plain words, and timer and event are taken")
     for action in actions:
         _check_implied(action, by_name)

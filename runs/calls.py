@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from agentos.events.sending import Sender
 from agentos.home.history import CallAgain, CallUnknown, PromptAnswered
 from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel import own, views
 from agentos.kernel.actor import Actor
-from agentos.kernel.call import Call
+from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import Ask
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted, Powers
@@ -79,6 +80,8 @@ class Calls:
             raise generations.end(request, actor.alone)
         if isinstance(request, own_pb2.RunLeftRequest):
             return generations.left(run, actor)
+        if isinstance(request, own_pb2.EventSendRequest):
+            return own_pb2.EventSendResponse(id=await self._send(run, actor, call.seq, request))
         if isinstance(request, own_pb2.ChildrenSpawnRequest):
             return own_pb2.ChildrenSpawnResponse(run=self._children.spawn(run, actor, call.seq, request))
         if isinstance(request, own_pb2.ChildrenJoinRequest):
@@ -87,6 +90,14 @@ class Calls:
             await self._children.cancel(run, request)
             return own_pb2.ChildrenCancelResponse()
         return None
+
+    async def _send(self, run: Run, actor: Actor, seq: int, request: own_pb2.EventSendRequest) -> str:
+        top = (run.who.path, *run.who.above)[-1]
+        sender = Sender(run.id, seq, top, run.began.hops, tuple(actor.outside))
+        try:
+            return await self._roster.send(sender, request.name, request.data)
+        except Refusal as refusal:
+            raise Failed(refusal.fault) from None
 
     def _outside(self, run: Run) -> list[str]:
         """Where a run had read from before it asks for anything: what its parent, and generations before, had."""

@@ -88,7 +88,7 @@ class Children:
             child, seen.name, path, seen.digest, run.began.start_folder, run.began.home_folder, (), request.input,
             time.time_ns() // 1000, int(pb.ASK_DENY), f"{path.rpartition('/')[0]}/agent.toml" if seen.manifest else "",
             above=(run.who.path, *run.who.above), within=msgspec.structs.astuple(run.manifest.limits),
-            outside=tuple(actor.outside),
+            outside=tuple(actor.outside), hops=run.began.hops,
         )  # fmt: skip
         self._begin(began, grants)
         return child

@@ -7,7 +7,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from agentos.events.sending import Sender
 from agentos.home.history import Pinned, RunBegan, RunContinued
+from agentos.home.refusal import Refusal
 from agentos.kernel.actor import Actor
 from agentos.kernel.cells.pool import Cell, CellLimits
 from agentos.kernel.grants import Standing
@@ -16,6 +18,7 @@ from agentos.kernel.programs import Loaded
 from agentos.kernel.replay import Diverged, Recorded
 from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
+from agentos.v1 import error_pb2
 
 
 class Feed:
@@ -179,6 +182,8 @@ class Roster:
         # Asked to end what a run started, before its own end is recorded, and told of that end.
         self.ends: Callable[[str], Awaitable[None]] = _nothing
         self.over: Callable[[str], None] = lambda run: None
+        # Sends an event, by name and data: its id. Raises Refusal.
+        self.send: Callable[[Sender, str, str], Awaitable[str]] = _nobody
         # Those who wait for a run that is not in memory.
         self._waiting: dict[str, asyncio.Event] = {}
 
@@ -194,3 +199,7 @@ class Roster:
 
 async def _nothing(run: str) -> None:
     pass
+
+
+async def _nobody(sender: Sender, name: str, data: str) -> str:
+    raise Refusal(error_pb2.CODE_UNAVAILABLE, "nobody takes events in")

@@ -45,7 +45,7 @@ class _Writer:
         lines += ["import builtins"] if "builtins." in body else []
         lines += ["from base64 import b64decode"] if "b64decode(" in body else []
         lines += ["from dataclasses import dataclass"] if "@dataclass" in body else []
-        lines += ["", f"from agentos.sdk.calls import {', '.join(wanted)}"]
+        lines += ["", f"from agentos.sdk.calls import {', '.join(wanted)}"] if wanted else []
         lines += [f"from {by_hand[0]} import {', '.join(by_hand[1])}"] if by_hand else []
         return "\n".join([*lines, "", f"__all__ = {self._names(by_hand)!r}"])
 

@@ -21,7 +21,7 @@ from agentos.sdk import requests, wire
 from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval, Unavailable
 from agentos.sdk.testing.manifest import asked_by, named
 from agentos.sdk.testing.memory import Memory
-from agentos.sdk.testing.own import Clock, Console, Random
+from agentos.sdk.testing.own import Clock, Console, Events, Random
 from agentos.sdk.testing.reader import Reader
 from agentos.sdk.testing.rules import Grant, Rules
 from agentos.sdk.testing.web import Web
@@ -91,6 +91,8 @@ class Kit:
             self._memory.put(self._path(path), content.encode() if isinstance(content, str) else content)
         self._served: dict[str, object] = {"files": self._memory, "clock": self.clock, "random": Random(0)}
         self.web = web if isinstance(web, Web) else Web(web or {})
+        self._events = Events()
+        self._served |= {"event": self._events}
         self._served |= {"console": Console(lines), "net": self.web, "pages": Reader(), **(serve or {})}
         self._before: list[wire.Invoke | None] = []
         self._out: list[tuple[int, str]] = []
@@ -122,6 +124,11 @@ class Kit:
     def output(self) -> str:
         """All that was printed to standard output through the SDK so far."""
         return "".join(text for stream, text in self._out if stream == 1)
+
+    @property
+    def sent(self) -> list[tuple[str, Any]]:
+        """The events that were sent: names and data."""
+        return self._events.sent
 
     # ---- connecting and running
 

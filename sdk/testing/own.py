@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from agentos.sdk.errors import Invalid
+from agentos.sdk.errors import Invalid, LimitExceeded
 from agentos.v1 import own_pb2 as pb
 
 Bounds = Mapping[str, Sequence[str]]
 
 DAY_MS = 24 * 60 * 60 * 1000
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,3}")
+MOST_DATA = 1 << 20
 
 
 class Clock:
@@ -38,6 +43,21 @@ class Random:
         if not 1 <= request.count <= 65536:
             raise Invalid("draw from 1 to 65536 bytes")
         return pb.RandomBytesResponse(data=self._source.randbytes(request.count))
+
+
+class Events:
+    """Keeps what a program sends, in order: names and data."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+
+    def send(self, request: pb.EventSendRequest, bounds: Bounds) -> pb.EventSendResponse:
+        if not NAME.fullmatch(request.name):
+            raise Invalid("this cannot be the name of an event", "small letters, digits, _ and dots: invoice.arrived")
+        if len(request.data.encode()) > MOST_DATA:
+            raise LimitExceeded("the event is larger than 1 MiB", "write it to a file, and send its name", "too_large")
+        self.sent.append((request.name, json.loads(request.data or "null")))
+        return pb.EventSendResponse(id=f"r1:{len(self.sent)}")
 
 
 class Console:

@@ -16,6 +16,7 @@ from agentos.sdk import (
     Unavailable,
     clock,
     console,
+    event,
     files,
     gather,
     random,
@@ -214,3 +215,16 @@ def test_an_action_that_is_not_there_and_arguments_that_do_not_fit_are_invalid()
             wire.call("files.raed", {})
         with pytest.raises(Invalid, match="do not fit"):
             wire.call("clock.sleep", {"minutes": 3})
+
+
+def test_it_keeps_what_a_program_sends() -> None:
+    kit = Kit(grants=[Grant("event.send", name="report.ready")])
+    with kit:
+        assert event.send("report.ready", {"pages": 3})
+        with pytest.raises(Denied):
+            event.send("paid")
+        with pytest.raises(LimitExceeded):
+            event.send("report.ready", "x" * (1 << 20))
+        with pytest.raises(Invalid):
+            event.send("report.ready", {1, 2})
+    assert kit.sent == [("report.ready", {"pages": 3})]

@@ -405,6 +405,80 @@ class RunService:
             _registered_method=True)
 
 
+class EventServiceStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Send = channel.unary_unary(
+                '/agentos.v1.EventService/Send',
+                request_serializer=agentos_dot_v1_dot_own__pb2.EventSendRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.EventSendResponse.FromString,
+                _registered_method=True)
+
+
+class EventServiceServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def Send(self, request, context):
+        """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
+        there once, whatever is cut off when.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EventServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Send': grpc.unary_unary_rpc_method_handler(
+                    servicer.Send,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.EventSendRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.EventSendResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'agentos.v1.EventService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('agentos.v1.EventService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class EventService:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Send(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.EventService/Send',
+            agentos_dot_v1_dot_own__pb2.EventSendRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.EventSendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class ChildrenServiceStub:
     """Missing associated documentation comment in .proto file."""
 

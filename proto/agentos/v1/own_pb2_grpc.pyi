@@ -153,6 +153,37 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
+class EventServiceStub:
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
+    Send: _grpc.UnaryUnaryMultiCallable[_own_pb2.EventSendRequest, _own_pb2.EventSendResponse]
+    """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
+    there once, whatever is cut off when.
+    """
+
+@_typing.type_check_only
+class EventServiceAsyncStub(EventServiceStub):
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Send: _aio.UnaryUnaryMultiCallable[_own_pb2.EventSendRequest, _own_pb2.EventSendResponse]  # type: ignore[assignment]
+    """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
+    there once, whatever is cut off when.
+    """
+
+class EventServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def Send(
+        self,
+        request: _own_pb2.EventSendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.EventSendResponse, _abc.Awaitable[_own_pb2.EventSendResponse]]:
+        """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
+        there once, whatever is cut off when.
+        """
+
+def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
 class ChildrenServiceStub:
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...

@@ -6,6 +6,7 @@ from tests.sabotage.mutation import Mutation, never, out
 
 QUEUE, ARMED, MANIFEST = "events/test_queue.py", "events/test_armed.py", "authority/test_manifest.py"
 HOOKS, TOLD = "events/test_hooks.py", "events/test_told.py"
+SENDING = "events/test_sending.py"
 
 CHECKS: tuple[Mutation, ...] = (
     # ---- 3: nothing is acknowledged before its record is durable, and each event has one run
@@ -48,6 +49,70 @@ CHECKS: tuple[Mutation, ...] = (
         "if record.status == pb.RUN_STATUS_DONE:",
         "if False:",
         f"{QUEUE}::test_a_run_that_ends_well_ends_the_row",
+    ),
+    out(
+        3,
+        "what a call sent before a crash is not sent again",
+        "events",
+        "if seq := self._book.happened(event):",
+        "if seq := 0:",
+        f"{SENDING}::test_the_same_call_sends_once_whatever_restarts_and_however_many_came_since",
+    ),
+    out(
+        3,
+        "nobody else names an event like those that a call sends",
+        "events",
+        r"(\.\d+)*([@:]\d+)?",
+        r"(@\d+)?",
+        f"{SENDING}::test_the_person_cannot_send_one_that_is_named_like_a_call",
+    ),
+    never(
+        14,
+        "programs that answer each other come to an end",
+        "events",
+        "sender.hops >= HOPS",
+        "events/test_sent_by_programs.py::test_programs_that_answer_each_other_come_to_an_end",
+        f"{SENDING}::test_it_is_one_hop_further_than_what_started_its_run_and_ends_at_some_depth",
+    ),
+    out(
+        14,
+        "an event is one hop further than what started its run",
+        "events",
+        "Led(sender.hops + 1, sender.outside)",
+        "Led(sender.hops, sender.outside)",
+        f"{SENDING}::test_it_is_one_hop_further_than_what_started_its_run_and_ends_at_some_depth",
+    ),
+    out(
+        14,
+        "a run that gets several events is as far as the furthest",
+        "events",
+        "hops=max(each.hops for each in said)",
+        "hops=said[0].hops",
+        f"{SENDING}::test_a_batch_is_as_far_as_the_furthest_of_it_and_has_read_what_all_of_it_had",
+    ),
+    out(
+        14,
+        "a child is as far as its parent",
+        "runs",
+        ", hops=run.began.hops,",
+        ",",
+        "events/test_sent_by_programs.py::test_a_child_is_no_way_to_begin_anew",
+    ),
+    never(
+        14,
+        "a program sends so many",
+        "events",
+        "left < 1",
+        f"{SENDING}::test_a_program_sends_so_many_at_once_and_then_so_many_a_second",
+    ),
+    out(
+        14,
+        "what a program sends is looked at like what the person sends",
+        "events",
+        'check(name, data, "")',
+        "pass",
+        f"{SENDING}::test_what_can_be_no_name_is_refused",
+        f"{SENDING}::test_what_is_no_json_or_too_large_is_refused",
     ),
     # ---- 6: an unknown or unenforced setting is an error
     never(
@@ -100,7 +165,7 @@ CHECKS: tuple[Mutation, ...] = (
         14,
         "what a batch weighs",
         "events",
-        "if told and size > MAX_BATCH:",
+        "if said and size > MAX_BATCH:",
         "if False:",
         f"{QUEUE}::test_a_batch_is_no_larger_than_a_run_can_be_given",
     ),
