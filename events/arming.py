@@ -85,7 +85,7 @@ def shown(rule: Trigger) -> Shown:
         filters=[Filter(field=field, value=value) for field, value in rule.filters], parallel=rule.parallel,
         latest=rule.latest, catch_up=rule.catch_up if rule.is_timer else "", retries=rule.retries,
         source=rule.where, headers=rule.headers, id_header=rule.id_header,
-        batch=rule.batch, batch_ms=rule.batch_ms,
+        batch=rule.batch, batch_ms=rule.batch_ms, paths=rule.paths, quiet_ms=rule.quiet_ms,
     )  # fmt: skip
 
 

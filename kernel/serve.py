@@ -18,15 +18,17 @@ from pathlib import Path as FilePath
 import grpc
 import msgspec
 
+from agentos.events import watching
 from agentos.events.dispatch import Dispatch
 from agentos.events.sending import Sending
-from agentos.events.watching import Watching
 from agentos.home import log, places
 from agentos.home.history import CapabilityAdded, CapabilityRemoved
 from agentos.home.home import Home
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.keys import HomeError
+from agentos.home.marks import Marks
 from agentos.home.notify import Keeper
+from agentos.home.records import Grant, Revoked
 from agentos.home.refusal import Refusal
 from agentos.home.spool import Handover
 from agentos.home.vault import Vault
@@ -45,6 +47,7 @@ from agentos.kernel.wire import CODES
 from agentos.manifest import listed
 from agentos.manifest.catalog import folder_digest, load, read_capability
 from agentos.manifest.rules import Catalog, CatalogError
+from agentos.runs.covered import Covered
 from agentos.runs.desk import Desk
 from agentos.runs.runs import Runs
 from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc, statistics_pb2_grpc
@@ -78,7 +81,11 @@ class Kernel:
         self.dispatch = Dispatch(self.ledger, self.runs, powers.unix_ms)
         self.runs.roster.look = self.dispatch.wake
         self.runs.roster.send = Sending(self.ledger, self.dispatch).send
-        self.watching = Watching(self.ledger.queue, self.dispatch, self.servers, CallFailed, self._port)
+        self.marks = Marks.open(home.path / "marks.db", home.keys.database)
+        covered = Covered(self.ledger, self.catalog, powers.unix_ms)
+        watched = watching.Powers(self.servers, CallFailed, self._port, self.marks, covered)
+        self.watching = watching.Watching(self.ledger.queue, self.dispatch, watched)
+        self.ledger.listeners.append(self._granted)
         self.refused_shells = 0
         self.locking = False  # when it stops, the key is to be forgotten
 
@@ -94,9 +101,15 @@ class Kernel:
         await self.servers.close()
         await self.loader.close()
         self.vault.close()
+        self.marks.close()
         with contextlib.suppress(JournalBroken):
             self.ledger.keep()
         await self.ledger.journal.close()
+
+    def _granted(self, record: object) -> None:
+        """Other grants are other things that may be watched."""
+        if isinstance(record, Revoked) or (isinstance(record, Grant) and record.path in self.ledger.queue.programs):
+            self.watching.look()
 
     def _port(self, capability: str) -> int:
         return port(self.catalog.capabilities[capability])

@@ -25,6 +25,8 @@ from agentos.v1.names import BadName
 __all__ = ["Limits", "Manifest", "ManifestError", "ManifestLine", "program_digest", "read", "stem"]
 
 MAX_SOURCE = 1 << 20
+# What a program may do that is told of a change.
+LOOKS = "files.list"
 MAX_LINES = 100
 MAX_VALUES = 256
 WASM = b"\0asm"
@@ -136,13 +138,27 @@ class Reader:
         if len(lines) > MAX_LINES:
             raise self._wrong((*self._top, "grants"), f"more than {MAX_LINES} grants", "use wider patterns")
         file = PurePosixPath(self._document.file).name
-        on = self._on(table["on"]) if "on" in table else ()
+        on = self._on(table["on"], lines) if "on" in table else ()
         name, texts = self._name(table.get("name", fallback)), tuple(each.text for each in on)
         return Manifest(name, lines, limits, True, file, texts)
 
-    def _on(self, value: object) -> tuple[Trigger, ...]:
+    def _on(self, value: object, lines: tuple[ManifestLine, ...]) -> tuple[Trigger, ...]:
         told = tuple(f"{each.name}.{event}" for each in self._catalog.capabilities.values() for event in each.events)
-        return triggers.read(self._document, value, (*self._top, "on"), told)
+
+        def watched(text: object, place: Place) -> str:
+            return self._watched(text, place, lines)
+
+        return triggers.read(self._document, value, (*self._top, "on"), told, watched)
+
+    def _watched(self, text: object, place: Place, lines: tuple[ManifestLine, ...]) -> str:
+        """A pattern of files that a program is told of, which it may look at anyhow."""
+        pattern = self._value(self._catalog.actions[LOOKS], "path", text, place)
+        looks = [line for line in lines if LOOKS in self._catalog.expand(line.action) and not line.ask_always]
+        given = [each for line in looks for name, values in line.bounds if name == "path" for each in values]
+        if not any(patterns.contains(matchers.PATH, each, pattern) for each in given):
+            hint = f'write "files.read" = {{ path = ["{shown(str(text))}"] }} below grants'
+            raise self._wrong(place, f"no line of grants lets it look at {shown(str(text))}", hint)
+        return pattern
 
     def _wrong(self, place: Place, reason: str, hint: str = "") -> ManifestError:
         return self._document.wrong(place, reason, hint)

@@ -29,6 +29,9 @@ class Trigger(msgspec.Struct, frozen=True):
     headers: tuple[str, ...] = ()
     id_header: str = ""
     secret: str = ""
+    # Of files.changed: canonical patterns, and how long a file has to be quiet.
+    paths: tuple[str, ...] = ()
+    quiet_ms: int = 0
 
     @property
     def text(self) -> str:

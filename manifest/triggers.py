@@ -36,8 +36,12 @@ SETTINGS = {
     "timer.at": ("at", "catch_up"),
     "event": ("filter", "debounce", "batch"),
     "hook.received": ("headers", "id", "filter", "debounce", "batch"),
+    "files.changed": ("path", "filter", "debounce", "batch"),
 }
-NEEDED = {"timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",)}
+TIMERS = ("timer.cron", "timer.every", "timer.at")
+NEEDED = {
+    "timer.cron": ("at", "tz"), "timer.every": ("seconds",), "timer.at": ("at",), "files.changed": ("path",)
+}  # fmt: skip
 ALWAYS = ("event", "concurrency", "retries")
 EXAMPLES = {
     "timer.cron": '{ event = "timer.cron", at = "0 7 * * *", tz = "Europe/Paris" }',
@@ -45,7 +49,11 @@ EXAMPLES = {
     "timer.at": '{ event = "timer.at", at = "2030-01-01T08:00:00+01:00" }',
     "event": '"event.NAME"',
     "hook.received": '{ event = "hook.received", headers = ["x-github-event"], id = "x-github-delivery" }',
+    "files.changed": '{ event = "files.changed", path = ["notes/**/*.md"] }',
 }
+MOST_PATHS = 32
+# How long a file is quiet before it is told of, where nothing else is said: who saves writes more than once.
+QUIET_MS = 500
 MOST_HEADERS = 32
 MOST_IN_A_BATCH = 1_000
 # The name of a header in lower case, as RFC 9110 has a token.
@@ -53,15 +61,21 @@ HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 SENT = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,3}")
 
 
-def read(document: Document, value: object, top: Place, told: tuple[str, ...]) -> tuple[Trigger, ...]:
-    """The entries of `on`; `told` is what capabilities tell of. Raises ManifestError."""
+Watched = Callable[[object, Place], str]
+
+
+def read(document: Document, value: object, top: Place, told: tuple[str, ...], watched: Watched) -> tuple[Trigger, ...]:
+    """The entries of `on`; `told` is what capabilities tell of, `watched` reads a pattern of files at its place.
+
+    Raises ManifestError.
+    """
     if not isinstance(value, list) or not value:
         raise document.wrong(
             top, "on is empty or not a list", f"leave on out, or write on = [{EXAMPLES['timer.every']}]"
         )
     if len(value) > MOST:
         raise document.wrong(top, f"more than {MOST} entries of on", "let one timer do for several")
-    found = [_Entry(document, each, (*top, i), told).trigger() for i, each in enumerate(value)]
+    found = [_Entry(document, each, (*top, i), told, watched).trigger() for i, each in enumerate(value)]
     return _agreed(document, top, value, found)
 
 
@@ -83,8 +97,10 @@ def _agreed(document: Document, top: Place, value: list[object], found: list[Tri
 class _Entry:
     """Reads one entry. Every method raises ManifestError with the line of what it cannot take."""
 
-    def __init__(self, document: Document, entry: object, place: Place, told: tuple[str, ...]) -> None:
-        self._document, self._place, self._told = document, place, told
+    def __init__(
+        self, document: Document, entry: object, place: Place, told: tuple[str, ...], watched: Watched
+    ) -> None:
+        self._document, self._place, self._told, self._watched = document, place, told, watched
         table: dict[str, object] = {}
         if isinstance(entry, dict):
             table = entry
@@ -100,7 +116,7 @@ class _Entry:
         self._check()
         read: dict[str, Callable[[], Trigger]] = {
             "timer.cron": self._cron, "timer.every": self._every, "timer.at": self._moment, "event": self._sent,
-            "hook.received": self._hook,
+            "hook.received": self._hook, "files.changed": self._files,
         }  # fmt: skip
         parallel, latest = self._concurrency()
         where = f"{PurePosixPath(self._document.file).name}:{self._document.line(self._place)}"
@@ -114,9 +130,9 @@ class _Entry:
 
     def _check(self) -> None:
         sent = self._event.startswith("event.") and SENT.fullmatch(self._event[6:])
-        if not sent and self._event not in (*NEEDED, *self._told):
-            near = nearest(self._event, (*NEEDED, *self._told, "event.NAME"))
-            hint = f"there are {', '.join((*NEEDED, *self._told))}, and event.NAME for what you send yourself"
+        if not sent and self._event not in (*TIMERS, *self._told):
+            near = nearest(self._event, (*TIMERS, *self._told, "event.NAME"))
+            hint = f"there are {', '.join((*TIMERS, *self._told))}, and event.NAME for what you send yourself"
             hint = f"did you mean {near}?" if near else hint
             raise self._document.wrong(self._place, f"there is no event {shown(self._event)}", hint)
         known = (*SETTINGS[self._kind], *ALWAYS)
@@ -186,7 +202,7 @@ class _Entry:
         if not isinstance(count, int) or isinstance(count, bool) or not 2 <= count <= MOST_IN_A_BATCH:
             hint = f"batch = {{ count = 20, seconds = 60 }}, of 2 to {MOST_IN_A_BATCH}"
             raise self._wrong("batch is a number of events and of seconds", hint, "batch")
-        if "debounce" in self._table:
+        if "debounce" in self._table and self._kind != "files.changed":  # of files it is each one's own
             raise self._wrong("batch keeps each event, and this keeps only the last", "take one of them out", "batch")
         return count, self._span("seconds", 0, said)
 
@@ -197,6 +213,18 @@ class _Entry:
         names = [self._header(each, "headers", i) for i, each in enumerate(wanted)]
         named = self._header(self._table["id"], "id") if "id" in self._table else ""
         return msgspec.structs.replace(self._sent(), headers=tuple(sorted(set(names))), id_header=named)
+
+    def _files(self) -> Trigger:
+        value = self._table["path"]
+        entries: list[object] = value if isinstance(value, list) else [value]
+        if not 1 <= len(entries) <= MOST_PATHS:
+            raise self._wrong(f"path is a list of 1 to {MOST_PATHS} patterns", "", "path")
+        listed = isinstance(value, list)
+        places = [(*self._place, "path", *((i,) if listed else ())) for i in range(len(entries))]
+        paths = {self._watched(each, place) for each, place in zip(entries, places, strict=True)}
+        sent = self._sent()
+        quiet_ms = sent.debounce_ms if "debounce" in self._table else QUIET_MS
+        return msgspec.structs.replace(sent, paths=tuple(sorted(paths)), quiet_ms=quiet_ms, debounce_ms=0)
 
     def _header(self, name: object, *place: str | int) -> str:
         found = name.lower() if isinstance(name, str) else ""

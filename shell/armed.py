@@ -24,6 +24,9 @@ def words(trigger: Trigger) -> str:
         return f"at {quoted(trigger.at)} ({quoted(trigger.tz)})"
     if trigger.event == "timer.at":
         return f"once, at {quoted(trigger.at[:16].replace('T', ' '))} UTC"
+    if trigger.event == "files.changed":
+        kinds = [each.value.strip('"') for each in trigger.filters if each.field == "kind"]
+        return f"when a file is {quoted(kinds[0]) if kinds else 'changed'}: {quoted(', '.join(trigger.paths))}"
     fields = " and ".join(f"{quoted(each.field)} is {quoted(each.value)}" for each in trigger.filters)
     if not trigger.event.startswith("event."):
         what = "something is sent to its URL" if trigger.event == "hook.received" else f"{quoted(trigger.event)} comes"
@@ -37,6 +40,8 @@ def rules(trigger: Trigger) -> str:
     parts = [runs + (", only the newest event waits" if trigger.latest else "")]
     if trigger.debounce_ms:
         parts.append(f"{span(trigger.debounce_ms * 1000)} after the last one")
+    if trigger.quiet_ms:
+        parts.append(f"once it was quiet for {span(trigger.quiet_ms * 1000)}")
     if trigger.batch:
         parts.append(f"up to {trigger.batch} events a run, {span(trigger.batch_ms * 1000)} after the first")
     if trigger.catch_up:

@@ -167,6 +167,8 @@ def trigger(found: Trigger) -> dict[str, Value]:
         "batch": {"count": found.batch, "ms": found.batch_ms} if found.batch else None,
         "headers": list(found.headers),
         "id_header": found.id_header or None,
+        "paths": list(found.paths),
+        "quiet_ms": found.quiet_ms or None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 
 from agentos.capabilities.context import Context
@@ -16,8 +16,9 @@ from agentos.capabilities.files.fates import Fates
 from agentos.capabilities.files.made import Made
 from agentos.capabilities.files.places import Places, movable, regular
 from agentos.capabilities.files.trash import Trash
+from agentos.capabilities.files.watch import Watch
 from agentos.capabilities.server import Capability, quick
-from agentos.v1 import annotations_pb2, matchers
+from agentos.v1 import annotations_pb2, capability_pb2, matchers
 from agentos.v1 import files_pb2 as pb
 from agentos.v1.names import BadName
 from agentos.v1.paths import canonical_path
@@ -35,8 +36,18 @@ class Files(Fates, Capability):
         service = pb.DESCRIPTOR.services_by_name["FilesService"]
         notes: annotations_pb2.Capability = service.GetOptions().Extensions[annotations_pb2.capability]
         self._places = Places(self.boot.forbidden, tuple(notes.never))
-        self._trash = Trash(self.boot.keeps["trash"])
+        if "trash" in self.boot.keeps:  # one that is watched serves no call, and keeps nothing
+            self._trash = Trash(self.boot.keeps["trash"])
         self._made = Made()
+        self._watch = Watch(self._places)
+
+    # ---- watching
+
+    def watch(self, request: capability_pb2.WatchRequest) -> AsyncIterator[capability_pb2.WatchResponse]:
+        return self._watch.told(request)
+
+    def acknowledged(self, event: str, taken: int) -> None:
+        self._watch.acknowledged(event, taken)
 
     # ---- looking
 

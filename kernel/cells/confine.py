@@ -17,6 +17,7 @@ The profile is one JSON object. `command` is required, all else has the narrowes
 | `file_bytes`   | RLIMIT_FSIZE, the largest file it may make; 0 means 1 GiB                                       |
 | `files`        | RLIMIT_NOFILE; 0 means 256                                                                      |
 | `environment`  | the server's whole environment                                                                  |
+| `watches`      | true: it may ask to be told of changes (inotify), for a server that is watched itself            |
 | `folder`       | its working folder, by default `/`                                                              |
 
 A path that does not exist gives nothing. Python itself (its prefix, its libraries, the source tree of an editable
@@ -70,6 +71,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: int = 0
     environment: dict[str, str] = {}
     folder: str = "/"
+    watches: bool = False
 
     def __post_init__(self) -> None:
         paths = [*self.read, *self.write, *self.listen, *self.run, self.folder]
@@ -120,7 +122,9 @@ def confine(profile: Profile, parent: int) -> list[walls.Wall]:
     )
     execs = _module_of(profile.command) is None
     # What runs in this process is Python, and known; of what is exec'd nobody knows what it needs to begin.
-    filter_ = profiles.server(network=profile.network, execs=execs, writes=execs or bool(profile.write))
+    filter_ = profiles.server(
+        network=profile.network, execs=execs, writes=execs or bool(profile.write), watches=profile.watches
+    )
     return walls.shut_in(filter_, limits, parent=parent, rules=rules_of(profile), connect=profile.network)
 
 
@@ -132,7 +136,9 @@ def narrowed(profile: Profile) -> str:
     here = machine()
     if here is None or not seccomp.available() or _module_of(profile.command) is None:
         return ""
-    filter_ = profiles.server(network=profile.network, execs=False, writes=bool(profile.write), begins=False)
+    filter_ = profiles.server(
+        network=profile.network, execs=False, writes=bool(profile.write), watches=profile.watches, begins=False
+    )
     return f"{number('seccomp', here)}:{seccomp.assemble(filter_, here).hex()}"
 
 

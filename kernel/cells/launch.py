@@ -78,13 +78,18 @@ class Profile(msgspec.Struct, frozen=True):
     network: bool
     memory_bytes: int
     environment: dict[str, str]
+    watches: bool
 
 
 class Server:
     """A server from its start to its end. `folders` is what it can reach: "read" or "write" by path."""
 
-    def __init__(self, rule: CapabilityRule, folders: Mapping[str, str], listener: socket.socket | None = None) -> None:
+    def __init__(
+        self, rule: CapabilityRule, folders: Mapping[str, str], listener: socket.socket | None = None, *,
+        watched: bool = False,
+    ) -> None:  # fmt: skip
         self.rule = rule
+        self._watched = watched
         self._listener = listener
         self.folders = folders
         self.began = time.monotonic()
@@ -108,7 +113,8 @@ class Server:
         boot: dict[str, object] = {"socket": listens, "key": self._key.hex(), "lane": LANE}
         boot |= {"listener": LISTENER} if self._listener else {}
         boot |= {"forbidden": forbidden, "keeps": dict(keeps), "settings": settings(self.rule)}
-        ready = self._spawn(profile(self.rule, self.folders, str(self._place)), json.dumps(boot).encode())
+        walls = profile(self.rule, self.folders, str(self._place), self._watched)
+        ready = self._spawn(walls, json.dumps(boot).encode())
         try:
             if len(listens) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
                 raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
@@ -291,7 +297,7 @@ def _settle(ready: asyncio.Future[bool], heard: bytes) -> None:
         ready.set_result(heard == b"ready\n")
 
 
-def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Profile:
+def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str, watched: bool = False) -> Profile:
     """The walls of a server: its folders, the place of its socket, its own code."""
     command = [sys.executable if word == "{python}" else word for word in rule.command]
     foreign = bool(rule.folder) and not any(word.startswith("agentos.") for word in command)
@@ -304,6 +310,7 @@ def profile(rule: CapabilityRule, folders: Mapping[str, str], place: str) -> Pro
         network=rule.network,
         memory_bytes=rule.memory_bytes,
         environment={"PYTHONPATH": rule.folder} if foreign else {},
+        watches=watched and bool(folders),
     )
 
 

@@ -95,9 +95,10 @@ _READING: Final = always(
 
 _WRITING: Final = always(
     "mkdir mkdirat rmdir linkat rename renameat renameat2 pwrite64 pwritev ftruncate truncate fallocate fsync "
-    "fdatasync fgetxattr fsetxattr flock copy_file_range sendfile splice fchmod umask utimensat inotify_init1 "
-    "inotify_add_watch inotify_rm_watch"
+    "fdatasync fgetxattr fsetxattr flock copy_file_range sendfile splice fchmod umask utimensat"
 )
+# No wall of files stands before it: who may watch learns the names in any folder that the person can read.
+_WATCHING: Final = always("inotify_init1 inotify_add_watch inotify_rm_watch")
 _SERVING: Final = always(
     "fcntl dup dup2 dup3 pipe pipe2 eventfd eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
     "select pselect6 timerfd_create accept accept4 getsockname getpeername getsockopt setsockopt shutdown "
@@ -115,18 +116,20 @@ def _sockets(families: tuple[int, ...], kind: int, *protocols: int) -> Alternati
     )
 
 
-def server(*, network: bool, execs: bool, writes: bool = True, begins: bool = True) -> Filter:
+def server(*, network: bool, execs: bool, writes: bool = True, watches: bool = False, begins: bool = True) -> Filter:
     """A capability server: files as far as Landlock lets it, Unix sockets to listen on, threads, no processes.
 
-    `writes` is for one that has folders to write in. `execs` leaves execve open, for a command that is not a Python
-    module: the filter must be on before it starts. `begins` is for one that has yet to listen; once it does, it puts
-    on the filter without (`capabilities/narrow.py`), and makes no Unix socket any more, to listen or to connect.
+    `writes` is for one that has folders to write in, `watches` for one that tells of changes and serves no call.
+    `execs` leaves execve open, for a command that is not a Python module: the filter must be on before it starts.
+    `begins` is for one that has yet to listen; once it does, it puts on the filter without (`capabilities/narrow.py`),
+    and makes no Unix socket any more, to listen or to connect.
     """
     unix = _sockets((_AF_UNIX,), _SOCK_STREAM)
     allow: dict[str, Alternatives] = {
         **_COMPUTE,
         **_READING,
         **(_WRITING if writes else {}),
+        **(_WATCHING if watches else {}),
         **_SERVING,
         **_NO_WRITE_AND_EXEC,
         **_OWN_LIMITS,

@@ -17,7 +17,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from google.protobuf.message import DecodeError
 
 from agentos.kernel.cells.launch import CallFailed, Server, port
 from agentos.manifest.rules import CapabilityRule, Catalog
-from agentos.v1 import capability_pb2, error_pb2, seal
+from agentos.v1 import capability_pb2, error_pb2, patterns, seal
 
 __all__ = ["CallFailed", "Servers", "State"]
 
@@ -60,8 +60,9 @@ def delay(failures: int) -> float:
 class Seat:
     """One capability's place: who serves it now, what it may reach, how often it failed."""
 
-    def __init__(self, rule: CapabilityRule) -> None:
+    def __init__(self, rule: CapabilityRule, *, watched: bool = False) -> None:
         self.rule = rule
+        self.watched = watched
         self.server: Server | None = None
         self.starting = asyncio.Lock()
         self.places = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -162,9 +163,14 @@ class Servers:
         # Only now: who asks for the same while it is widened has to wait for that.
         seat.noted.update(dict.fromkeys(fresh, now))
 
-    async def watcher(self, capability: str) -> Server:
-        """A server of its own, to be watched and then killed by who asked for it. Raises CallFailed."""
-        seat = Seat(self._seat(capability).rule)
+    async def watcher(self, capability: str, places: Sequence[str]) -> Server:
+        """A server of its own, to be watched and then killed by who asked for it. Raises CallFailed.
+
+        It keeps nothing, and reads below the roots of these patterns alone, if its folders are those of grants.
+        """
+        seat = Seat(self._seat(capability).rule, watched=True)
+        for place in places:
+            self._note(seat, nearest_folder(patterns.root(place)), "read", time.monotonic())
         if seat.rule.listens and capability not in self._listeners:
             self._listeners[capability] = listening(seat.rule)
         return await self._start(seat, self._listeners.get(capability))
@@ -241,11 +247,11 @@ class Servers:
         return await self._start(seat)
 
     async def _start(self, seat: Seat, listener: socket.socket | None = None) -> Server:
-        keeps = {name: _kept(name) for name in seat.rule.keeps}
+        keeps = {} if seat.watched else {name: _kept(name) for name in seat.rule.keeps}
         folders = seat.folders(time.monotonic()) | dict.fromkeys(keeps.values(), "write")
         if seat.rule.folders != ("granted",):
             folders |= dict.fromkeys(map(_at_home, seat.rule.folders), "write")
-        server = Server(seat.rule, folders, listener)
+        server = Server(seat.rule, folders, listener, watched=seat.watched)
         self._alive.add(server)
         server.ended.add_done_callback(lambda _: self._alive.discard(server))
         try:

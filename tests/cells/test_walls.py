@@ -84,6 +84,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "a process": os.fork,
     "a program": lambda: os.execv("/bin/true", ["/bin/true"]),  # noqa: S606
     "namespaces": lambda: syscalls.syscall("unshare", 0x10000000),
+    "what changes": lambda: syscalls.syscall("inotify_init1", 0),
 }
 
 
@@ -99,6 +100,29 @@ def test_a_server_of_the_network_without_folders_may_not_ask_the_system_for(what
             os._exit(refused.errno or 255)
 
     assert os.WEXITSTATUS(in_child(confined)) == errno.EPERM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+@pytest.mark.parametrize("watches", [False, True])
+def test_only_a_server_that_is_watched_may_be_told_of_changes_and_it_writes_nothing(watches: bool) -> None:
+    # A server of files that serves calls may write, and one that is watched may not.
+    rules = profiles.server(network=False, execs=False, writes=not watches, watches=watches, begins=False)
+
+    def may(call: Callable[[], object]) -> bool:
+        try:
+            call()
+        except OSError as refused:
+            return refused.errno != errno.EPERM
+        return True
+
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(rules).put_on()
+        watched = may(lambda: syscalls.syscall("inotify_init1", 0))
+        wrote = may(lambda: os.mkdir("/tmp/agentos-no-such-folder/a"))
+        os._exit(10 + watched + 2 * wrote)
+
+    assert os.WEXITSTATUS(in_child(confined)) == (11 if watches else 12)
 
 
 BREAK_INS = ("ptrace", "process_vm_readv", "bpf", "keyctl", "userfaultfd", "io_uring_setup", "mount", "perf_event_open")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agentos.events import queue
 from agentos.manifest.triggers import LEAST_S, MOST, MOST_S
-from tests.events.conftest import Armer
+from tests.events.conftest import APPEND, Armer
 from tests.kernel.person import Up
 from tests.shell.conftest import Shell, environment, until
 
@@ -40,8 +40,8 @@ def test_its_program_is_armed_started_and_disarmed_as_it_says(up: Up, tmp_path: 
 
 def test_each_entry_of_its_table_can_be_armed(armer: Armer) -> None:
     entries = re.findall(r"^\| `(\{.*\}|\"event.*\")` \|", PAGE, re.MULTILINE)
-    assert len(entries) == 6
-    assert len(armer.arm(", ".join(entries))) == 6
+    assert len(entries) == 7
+    assert len(armer.arm(", ".join(entries), grants=f'{APPEND}\n"files.read" = {{ path = ["notes/**"] }}')) == 7
     armer.disarm()
 
 

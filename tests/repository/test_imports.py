@@ -22,9 +22,9 @@ BARE = (
 # What costs a fifth of a second or more, or parses what strangers send: never in the kernel, never before a command.
 HEAVY = (
     "wasmtime", "openai", "mcp", "numpy", "onnxruntime", "cryptography", "keyring.backends", "componentize_py",
-    "httpcore2", "h11", "anyio", "dns", "certifi", "truststore", "trafilatura", "lxml", "justext", "courlan",
-    "htmldate", "dateparser", "regex", "tld", "babel", "charset_normalizer", "urllib3", "structlog", "psutil",
-    "hypothesis", "pytest",
+    "httpcore2", "h11", "anyio", "watchfiles", "dns", "certifi", "truststore", "trafilatura", "lxml", "justext",
+    "courlan", "htmldate", "dateparser", "regex", "tld", "babel", "charset_normalizer", "urllib3", "structlog",
+    "psutil", "hypothesis", "pytest",
 )  # fmt: skip
 # What a person waits for at every command.
 HEAVY_FOR_THE_SHELL = (*HEAVY, "apsw", "nacl", "rich.markdown", "asyncio.subprocess")

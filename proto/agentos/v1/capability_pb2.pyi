@@ -422,6 +422,10 @@ class Wanted(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
     ID_HEADER_FIELD_NUMBER: _builtins.int
+    BOUNDS_FIELD_NUMBER: _builtins.int
+    QUIET_MS_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
     trigger: _builtins.str
     """Its id, which events repeat that are for it alone."""
     event: _builtins.str
@@ -429,10 +433,22 @@ class Wanted(_message.Message):
     secret: _builtins.str
     """What a stranger has to know to send it something; made for this trigger. Empty where the event has no secret."""
     id_header: _builtins.str
+    quiet_ms: _builtins.int
+    """A thing is told of once it has been quiet for so long."""
+    begun: _builtins.bool
+    """What the server noted for this trigger, and whether it had said that this is all: what is different now happened
+    since. Before that nothing has happened yet.
+    """
     @_builtins.property
     def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of a request: the headers that are handed on, and the one that names the event; lower case."""
 
+    @_builtins.property
+    def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Bound]:
+        """Of what it may be told: as of a grant. An event whose payload has a field of that name lies within them."""
+
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mark]: ...
     def __init__(
         self,
         *,
@@ -441,14 +457,45 @@ class Wanted(_message.Message):
         secret: _builtins.str = ...,
         headers: _abc.Iterable[_builtins.str] | None = ...,
         id_header: _builtins.str = ...,
+        bounds: _abc.Iterable[Global___Bound] | None = ...,
+        quiet_ms: _builtins.int = ...,
+        begun: _builtins.bool = ...,
+        marks: _abc.Iterable[Global___Mark] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "headers", b"headers", "id_header", b"id_header", "secret", b"secret", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "bounds", b"bounds", "event", b"event", "headers", b"headers", "id_header", b"id_header", "marks", b"marks", "quiet_ms", b"quiet_ms", "secret", b"secret", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Wanted: _TypeAlias = Wanted  # noqa: Y015
+
+@_typing.final
+class Mark(_message.Message):
+    """Something that a server wants to find again when it is watched anew, for one trigger. The kernel keeps it and does
+    not look at it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    value: _builtins.str
+    """Empty: there is none any more."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mark: _TypeAlias = Mark  # noqa: Y015
 
 @_typing.final
 class WatchResponse(_message.Message):
@@ -458,6 +505,9 @@ class WatchResponse(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     TRIGGER_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The same for the same happening, so that it is delivered once."""
     name: _builtins.str
@@ -466,6 +516,14 @@ class WatchResponse(_message.Message):
     """JSON."""
     trigger: _builtins.str
     """The trigger it is for; empty: for each that asked for an event of this name."""
+    begun: _builtins.bool
+    """All that was there from the start is noted."""
+    trouble: _builtins.str
+    """Without a name: why nothing comes to this trigger; empty, with no marks: all is well."""
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mark]:
+        """To be noted for this trigger, once the event is kept. Without a name there is no event, only this."""
+
     def __init__(
         self,
         *,
@@ -473,10 +531,13 @@ class WatchResponse(_message.Message):
         name: _builtins.str = ...,
         payload: _builtins.str = ...,
         trigger: _builtins.str = ...,
+        marks: _abc.Iterable[Global___Mark] | None = ...,
+        begun: _builtins.bool = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "payload", b"payload", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "id", b"id", "marks", b"marks", "name", b"name", "payload", b"payload", "trigger", b"trigger", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -39,6 +39,8 @@ class Trigger(_message.Message):
     ID_HEADER_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     BATCH_MS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    QUIET_MS_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     """timer.cron, timer.every, timer.at, event.NAME, or what a capability tells of: hook.received."""
     at: _builtins.str
@@ -58,6 +60,7 @@ class Trigger(_message.Message):
     batch: _builtins.int
     """So many events at most go to one run, whose first waits so long for others; 0: each has a run of its own."""
     batch_ms: _builtins.int
+    quiet_ms: _builtins.int
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filter]:
         """Fields that an event must have to be for this program: each value is JSON."""
@@ -65,6 +68,10 @@ class Trigger(_message.Message):
     @_builtins.property
     def headers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of hook.received: the headers that the program gets, and the one that names the event."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of files.changed: which files, and how long one has to be quiet."""
 
     def __init__(
         self,
@@ -84,10 +91,12 @@ class Trigger(_message.Message):
         id_header: _builtins.str = ...,
         batch: _builtins.int = ...,
         batch_ms: _builtins.int = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        quiet_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "batch", b"batch", "batch_ms", b"batch_ms", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "headers", b"headers", "id_header", b"id_header", "latest", b"latest", "parallel", b"parallel", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "batch", b"batch", "batch_ms", b"batch_ms", "catch_up", b"catch_up", "debounce_ms", b"debounce_ms", "event", b"event", "every_ms", b"every_ms", "filters", b"filters", "headers", b"headers", "id_header", b"id_header", "latest", b"latest", "parallel", b"parallel", "paths", b"paths", "quiet_ms", b"quiet_ms", "retries", b"retries", "source", b"source", "tz", b"tz"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
