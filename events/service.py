@@ -73,10 +73,10 @@ class Events(events_pb2_grpc.EventsServiceServicer):
         return await self._done(self._sent(request), context)
 
     async def SendEvents(
-        self, requests: AsyncIterator[pb.SendEventsRequest], context: Context
+        self, request_iterator: AsyncIterator[pb.SendEventsRequest], context: Context
     ) -> AsyncIterator[pb.SendEventsResponse]:
         on_the_way: OnTheWay = asyncio.Queue(AHEAD)
-        reading = asyncio.create_task(self._read(requests, on_the_way))
+        reading = asyncio.create_task(self._read(request_iterator, on_the_way))
         try:
             while (sending := await on_the_way.get()) is not None:
                 yield pb.SendEventsResponse(sent=await self._done(sending, context))
