@@ -26,8 +26,11 @@ settings.register_profile(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _heads_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The homes that tests make keep their heads in a folder of the tests, and not among the person's own."""
+def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Homes that tests make keep their heads away from the person's own, and share what was compiled for one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTOS_STATE", str(tmp_path_factory.mktemp("state")))
+        compiled = tmp_path_factory.getbasetemp().parent / "guest-images"
+        compiled.mkdir(mode=0o700, exist_ok=True)
+        patch.setenv("TESTS_COMPILED", str(compiled))  # see compiled.py
         yield

@@ -20,7 +20,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -61,10 +61,14 @@ class Image(msgspec.Struct, frozen=True):
 class Images:
     """The cache. `notice` is told, in words, when a file in it was not what it should be."""
 
-    def __init__(self, folder: Path, key: bytes, notice: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, folder: Path, key: bytes, notice: Callable[[str], None] = lambda text: None,
+        compiler: Callable[[bytes, bool], Awaitable[bytes]] | None = None,
+    ) -> None:  # fmt: skip
         self._folder = folder
         self._key = key
         self._notice = notice
+        self._compiler = compiler or compile_component
 
     async def open(self, content: bytes, own: bool) -> Image:
         """The image of a component, from the cache or compiled now. Raises BadComponent."""
@@ -84,7 +88,7 @@ class Images:
         return Image(digest, descriptor, own)
 
     async def _compiled(self, content: bytes, own: bool) -> Image:
-        code = await compile_component(content, own)
+        code = await self._compiler(content, own)
         return await asyncio.to_thread(self._keep, content, code, own)
 
     def _place(self, content: bytes, own: bool) -> tuple[str, bytes, Path]:

@@ -12,7 +12,7 @@ import pytest
 
 from agentos.v1 import events_pb2 as pb
 from agentos.v1 import events_pb2_grpc
-from tests.kernel.person import Person, Up, eventually, kernel_on, make_home, warm_home
+from tests.kernel.person import Person, Up, eventually, kernel_on, warm_home
 from tests.kernel.test_killed_kernel import doomed
 
 APPEND = '"files.write" = { path = ["*.log"] }'
@@ -96,7 +96,7 @@ class Armer:
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     place = tmp_path_factory.mktemp("events")
-    with kernel_on(make_home(place), place / "log") as served:
+    with kernel_on(warm_home(place), place / "log") as served:
         yield served
 
 

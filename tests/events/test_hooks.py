@@ -19,7 +19,7 @@ from agentos.capabilities.hook import limits
 from agentos.capabilities.hook.server import Hooks
 from agentos.v1 import capability_pb2 as pb
 from tests.events.conftest import TELLS, Armer, killed
-from tests.kernel.person import Person, Up, eventually, kernel_on, make_home
+from tests.kernel.person import Person, Up, eventually, kernel_on, warm_home
 from tests.shell.conftest import Shell, environment
 
 HOOK = '{ event = "hook.received", headers = ["X-Kind"], id = "X-Delivery" }'
@@ -36,7 +36,7 @@ PORT = free_port()
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     place = tmp_path_factory.mktemp("hooks")
-    with kernel_on(make_home(place), place / "log", AGENTOS_HOOK_PORT=str(PORT)) as served:
+    with kernel_on(warm_home(place), place / "log", AGENTOS_HOOK_PORT=str(PORT)) as served:
         yield served
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from agentos.manifest.rules import Catalog
 from tests.authority.letters import shipped
-from tests.kernel.person import Person, Up, kernel_on, make_home
+from tests.kernel.person import Person, Up, kernel_on, warm_home
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def catalog() -> Catalog:
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     place = tmp_path_factory.mktemp("kernel")
-    with kernel_on(make_home(place), place / "log") as served:
+    with kernel_on(warm_home(place), place / "log") as served:
         yield served
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from agentos.shell import main
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import Person, Told, eventually, make_home
+from tests.kernel.person import Person, Told, eventually, warm_home
 from tests.kernel.test_replay import Place, kill
 
 PAGE = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
@@ -24,7 +24,7 @@ def test_its_program_goes_on_after_a_kill_and_its_commands_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "work").mkdir()
-    place = Place(make_home(tmp_path.resolve()), tmp_path.resolve() / "work")
+    place = Place(warm_home(tmp_path.resolve()), tmp_path.resolve() / "work")
     monkeypatch.setenv("AGENTOS_HOME", str(place.home))
     steps = place.folder / "steps.txt"
     with place.up() as person:

@@ -14,7 +14,7 @@ from agentos.home import chain, home
 from agentos.home.journal import Journal
 from agentos.kernel.ledger import FOLD, Ledger
 from tests.kernel.cases import at, grant
-from tests.kernel.person import make_home
+from tests.kernel.person import warm_home
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def served(path: Path) -> tuple[int, list[dict[str, object]]]:
 
 
 def test_a_kernel_that_finds_its_history_altered_stops_and_says_so(tmp_path: Path) -> None:
-    path = make_home(tmp_path)
+    path = warm_home(tmp_path)
     asyncio.run(altered(path))
     first, second = served(path), served(path)
     for status, said in (first, second):

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.kernel.person import Person, kernel_on, make_home
+from tests.kernel.person import Person, kernel_on, warm_home
 
 PROGRAM = """
 import sys
@@ -24,7 +24,7 @@ raise ValueError("canary-raised")
 def test_a_session_leaves_no_word_of_the_persons_in_the_log(tmp_path: Path) -> None:
     state, place = tmp_path / "state", tmp_path / "canary-person"
     place.mkdir()
-    home = make_home(place)
+    home = warm_home(place)
     with kernel_on(home, place / "log", AGENTOS_STATE=str(state)) as up:
         person = Person(up.socket, up.credential, place)
         (place / "canary-here.txt").write_text("canary-content")

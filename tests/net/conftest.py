@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.kernel.person import Person, Up, kernel_on, make_home
+from tests.kernel.person import Person, Up, kernel_on, warm_home
 from tests.net.program import Guest
 from tests.net.world import Names, Server, certified, closing
 
@@ -32,7 +32,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, names: Names, authority: trustm
     authority.cert_pem.write_to_path(str(place / "ca.pem"))
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"), "http://127.0.0.1:9")
     settings = {"AGENTOS_NET_RESOLVER": names.where, "AGENTOS_NET_CA": str(place / "ca.pem")}
-    with kernel_on(make_home(place), place / "log", **proxies, **settings) as served:
+    with kernel_on(warm_home(place), place / "log", **proxies, **settings) as served:
         yield served
 
 

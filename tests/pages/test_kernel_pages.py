@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import ONCE, Person, Up, kernel_on, make_home
+from tests.kernel.person import ONCE, Person, Up, kernel_on, warm_home
 from tests.pages.bombs import READ
 
 WRITES = '"files.write" = { path = ["out/**"], ask = "always" }'
@@ -22,7 +22,7 @@ def main(input):
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     place = tmp_path_factory.mktemp("pages")
-    with kernel_on(make_home(place), place / "log") as served:
+    with kernel_on(warm_home(place), place / "log") as served:
         yield served
 
 

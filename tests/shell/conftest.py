@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import compiled
+
 SECONDS = 100.0
 
 
@@ -45,6 +47,12 @@ class Shell:
             check=False, timeout=SECONDS, stdin=subprocess.DEVNULL if typed is None else None, input=typed,
         )  # fmt: skip
         return Said(done.returncode, done.stdout, done.stderr)
+
+    def made(self) -> None:
+        """Make the home, under a key file, with the guest compiled."""
+        made = self("init", "--key-file", "key")
+        assert made.code == 0, made.err
+        compiled.keep_in(Path(self.environment["AGENTOS_HOME"]))
 
     def write(self, name: str, *lines: str, grants: str = "") -> str:
         """A program in the folder; `grants` are lines of its manifest."""
@@ -82,8 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home that a kernel serves, for the whole session."""
     place = tmp_path_factory.mktemp("served")
     shell = Shell(place, environment(place / "home"))
-    made = shell("init", "--key-file", str(place / "key"))
-    assert made.code == 0, made.err
+    shell.made()
     up = shell("up", "--detach")
     assert up.code == 0, up.err
     yield place / "home"

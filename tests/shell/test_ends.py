@@ -26,10 +26,9 @@ def processes(home: Path) -> list[int]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for all of them: its first start prepares the guest."""
+    """One home for all of them."""
     place = tmp_path_factory.mktemp("alone")
-    made = Shell(place, environment(place / "home"))("init", "--key-file", str(place / "key"))
-    assert made.code == 0, made.err
+    Shell(place, environment(place / "home")).made()
     return place / "home"
 
 

@@ -19,6 +19,7 @@ from agentos.home.chain import connect
 from agentos.shell.connect import Kernel
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import events_pb2
+from tests import compiled
 from tests.shell.conftest import SECONDS, Shell, environment, until
 from tests.shell.test_remote import STAND_IN
 
@@ -70,6 +71,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     knows = environment(place / "home") | {"AGENTOS_PASSPHRASE": "correct horse"}
     shell = Server(place, knows)
     assert shell("init", "--passphrase").code == 0
+    compiled.keep_in(place / "home", "correct horse")
     assert shell("up", "--detach", "--ready", "1").code == 0
     server = replace(shell, environment=environment(place / "home"))
     assert server("lock").code == 0  # one that was started with its key can be locked as well

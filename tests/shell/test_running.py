@@ -233,7 +233,7 @@ def test_a_second_kernel_on_a_home_is_refused(shell: Shell, served: Path) -> Non
 
 
 def test_two_runs_that_start_a_kernel_at_once_share_it(homeless: Shell) -> None:
-    assert homeless("init", "--key-file", str(homeless.folder / "key")).code == 0
+    homeless.made()
     program = homeless.write("one.py", "import time", "time.sleep(2)", "result = 1")
     running = [
         subprocess.Popen(

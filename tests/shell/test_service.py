@@ -80,7 +80,7 @@ def test_a_kernel_is_kept_on_by_a_real_systemd(kept: Shell) -> None:
     drop_in = unit_file.with_name(f"{unit_file.name}.d") / "quick.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nWatchdogSec=3\nRestartSec=0.1\nTimeoutAbortSec=0.5\n")
-    assert kept("init", "--key-file", "key").code == 0
+    kept.made()
 
     installed = kept("service", "install", "--ready", "1")
     assert installed.code == 0, installed.err

@@ -36,7 +36,7 @@ class Lacking(Shell):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("lacking")
-    assert Shell(place, environment(place / "home"))("init", "--key-file", str(place / "key")).code == 0
+    Shell(place, environment(place / "home")).made()
     return place
 
 
