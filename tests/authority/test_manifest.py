@@ -20,7 +20,7 @@ from agentos.manifest.limits import RANGES
 from agentos.manifest.lines import Limits, Manifest, ManifestLine
 from agentos.manifest.reading import program_digest, read
 from agentos.manifest.rules import Catalog
-from agentos.manifest.toml import Document, ManifestError, Place
+from agentos.manifest.toml import Document, ManifestError, Place, shown
 from agentos.manifest.trigger import Trigger, trigger
 from agentos.v1 import matchers
 from agentos.v1.paths import canonical_path
@@ -209,6 +209,7 @@ toml_texts = st.sampled_from([
     "[t]\nx.y = '''\n'']\n'''\nz = [ # ]\n 1 ]\n",
     '[[r.s]]\nk = """a\\"""\n\n"""""\n[[r.s]]\n[r.s.u]\nv = {w = {}, "q\\u0041" = []}\n',
     "n = 1979-05-27T07:32:00Z # x\nf = -1.5e3\n'lit eral' = true\n",
+    '\n[ p . "q" ]\nr=[1,[2,{s="t"}]]\nu="v"\n',
 ])  # fmt: skip
 
 
@@ -225,6 +226,40 @@ def test_every_place_of_a_document_has_its_own_line(text: str) -> None:
         lines = text.split("\n")
         if not isinstance(place[-1], int):
             assert key in lines[document.line(place) - 1] or "u0041" in lines[document.line(place) - 1]
+
+
+def test_what_stands_nowhere_is_told_by_the_nearest_table_around_it() -> None:
+    document = Document("\na = 1\n[t]\nb = { c = 1 }\n", "x.toml", 5)
+    assert [document.line(place) for place in [("a",), ("t", "b", "d"), ("t", "x", "y"), ("z",)]] == [6, 8, 7, 5]
+
+
+def broken(text: str) -> ManifestError:
+    with pytest.raises(ManifestError) as raised:
+        Document(text, "x.toml", 5)
+    return raised.value
+
+
+def test_a_text_that_is_no_toml_is_told_by_its_line() -> None:
+    assert str(broken("\na = 1\nb = ]")).startswith("x.toml:7: not TOML: ")
+    assert broken("\n" + "a." * 32 + "a = 1").line == 6
+    assert broken("\na = 1\n" + "a." * 32 + "a = 1").line == 7
+    assert broken('\na = "\n').line == 6
+    assert broken("\na = [\n").line == 6, "it ends on its last line that is not empty"
+
+
+def test_a_number_beyond_all_bounds_is_told_by_the_first_line_since_nothing_says_where_it_is() -> None:
+    found = broken("\na = " + "9" * 5_000)
+    assert (found.line, found.reason) == (5, "not TOML: a number or date is out of range")
+
+
+def test_a_manifest_may_have_64_kib_and_not_a_character_more() -> None:
+    assert Document("#" * 65_536, "x.toml").table == {}
+    assert broken("#" * 65_537).reason == "the manifest is larger than 64 KiB"
+
+
+def test_text_of_a_program_is_shown_cut_off_and_with_each_character_visible() -> None:
+    assert shown("x" * 80) == "x" * 80
+    assert shown("x" * 79 + "\u202e" + "y") == "x" * 79 + "\\u202e…"
 
 
 def every_place(value: object, place: Place = ()) -> list[Place]:
