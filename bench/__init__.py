@@ -34,8 +34,9 @@ our figures has a **peer**, something that everyone knows the price of, doing th
 * That says nothing of the slowest call in a hundred, and a program has no clock that would: the kernel's is coarse on
   purpose. So there is a capability that is an echo and remembers, by its own clock, when each call reached it. From one
   arrival to the next is one whole round trip, of which each is a sample. The bare echo is timed from call to call.
-* The work of a program: N times over and 2N times over, the difference, by the clock inside: the kernel's record of the
-  run, first line to end; the peer's own. The mean over the works is geometric, over those that the peer can do at all.
+* The work of a program: N times over and 2N times over in one sandbox, the difference, in processor time by the
+  scheduler's count: of our cell, which waits for a line of input at each mark, and of all processes and threads of the
+  peer. The mean over the works is geometric, over those that the peer can do at all.
 * The other sandboxes time themselves, in processes of their own, with packages of their own: what it takes to ask them
   is not in their figures, what it takes to ask us is in ours. Nothing of theirs is decided, granted or recorded. Where
   one keeps a process or a sandbox ready, it has one ready, as we have; its first run is not measured, as ours is not.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import calls, figures, processes
 from bench.figures import Figure, Part, percentile
-from bench.peers.others import EVERYBODY, SANDBOXES, Missing, Other, Others, others
+from bench.peers.others import CALLED, SANDBOXES, WEIGHED, Missing, Other, Others, others
 from bench.person import Person
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -19,9 +19,10 @@ LINE, LEDGER = PROGRAMS / "line.py", PROGRAMS / "ledger.py"
 WHAT = {LINE: "one line", LEDGER: "120 lines"}
 SIZE = 1024
 TURN_S = 1.0
+FIRST = "ours when it begins, by the kernel's record; theirs when a word from it has been heard outside"
 ABOUT = "ours from asking to the answer heard, through the kernel; theirs as they time it, nothing asked or recorded"
 HELD = "ours: a ready cell; theirs: all its processes with one sandbox in them"
-CALLED = f"{SIZE} bytes there and back; ours as in `call`, decided on and recorded; theirs a function of the host"
+ABOUT_CALLS = f"{SIZE} bytes there and back; ours as in `call`, decided on and recorded; theirs a function of the host"
 Turn = Callable[[int], Awaitable[list[float]]]
 
 
@@ -32,6 +33,7 @@ async def measure(person: Person, quick: bool) -> Part:
         figures_found = [
             *await _runs(person, found, LINE, rounds, most),
             *await _runs(person, found, LEDGER, rounds, most),
+            *await _first(person, found, rounds, most),
             *await _calls(person, found, rounds, 5 * most),
             *_memory(person, found),
         ]
@@ -98,6 +100,27 @@ async def _runs(person: Person, found: Others, program: Path, rounds: int, most:
     return made
 
 
+async def _first(person: Person, found: Others, rounds: int, most: int) -> list[Figure]:
+    """Until the one line has begun: ours by the kernel's record, theirs when whoever asked has heard of it."""
+    source = _text(LINE)
+
+    async def mine(count: int) -> list[float]:
+        await person.still()
+        return [await _first_ms(person, LINE) for _ in range(max(count, 5))]
+
+    heard = Rounds(found)
+    await heard.take(found, rounds, mine, lambda other: _many(lambda: other.first_ms(source), most))
+    what = f"{WHAT[LINE]}: asked → first line"
+    return [heard.figure(what, name, "ms", lambda each: percentile(each, 50), FIRST) for name in SANDBOXES]
+
+
+async def _first_ms(person: Person, program: Path) -> float:
+    ran = await person.run(program)
+    if not ran.done:
+        sys.exit(f"a run failed: {ran.why}")
+    return (ran.run.timings_us.first_line - ran.asked_us) / 1e3
+
+
 def _text(program: Path) -> str:
     return program.read_text(encoding="utf-8")
 
@@ -128,8 +151,8 @@ async def _calls(person: Person, found: Others, rounds: int, count: int) -> list
 
     await heard.take(found, rounds, mine, lambda other: other.calls_us(count, "x" * SIZE))
     return [
-        heard.figure(f"a call, p{percent}", name, "µs", partial(_at, percent), CALLED)
-        for name in EVERYBODY
+        heard.figure(f"a call, p{percent}", name, "µs", partial(_at, percent), ABOUT_CALLS)
+        for name in CALLED
         for percent in (50, 99)
     ]
 
@@ -142,7 +165,7 @@ def _memory(person: Person, found: Others) -> list[Figure]:
     cells = [weight.pss for pid in processes.cells(person.up.pid) if (weight := processes.weight(pid))]
     ours = statistics.median(cells) / 1024 if cells else 0.0
     made = []
-    for name in SANDBOXES:
+    for name in WEIGHED:
         what, missing, theirs = "memory of one", found.missing.get(name, ""), 0.0
         try:
             theirs = found.up[name].weigh() / 1024 if not missing else 0.0

@@ -43,11 +43,14 @@ def descriptors(pid: int) -> int | None:
 
 def cpu_us(pids: Iterable[int]) -> float:
     """What these processes have spent on a core, in their threads that live. Anybody may read it."""
+    return sum(spent_us(pid) for pid in pids)
+
+
+def spent_us(pid: int) -> float:
     spent_ns = 0
-    for pid in pids:
+    with suppress(OSError):  # it ended meanwhile
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError):  # it ended meanwhile
-                spent_ns += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
+            spent_ns += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
     return spent_ns / 1000
 
 

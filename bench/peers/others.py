@@ -40,6 +40,7 @@ class Other(Protocol):
     """What each of them can do. What it cannot raises Missing."""
 
     def run_ms(self, source: str) -> float: ...
+    def first_ms(self, source: str) -> float: ...
     def calls_us(self, count: int, text: str) -> list[float]: ...
     def grow_ms(self, source: str, count: int) -> float: ...
     def weigh(self) -> int: ...
@@ -55,13 +56,17 @@ class Driven:
     def run_ms(self, source: str) -> float:
         return float(str(self._ask(do="run", source=source)["ms"]))
 
+    def first_ms(self, source: str) -> float:
+        """Until the program's first line has been heard of."""
+        return float(str(self._ask(do="first", source=source)["ms"]))
+
     def calls_us(self, count: int, text: str) -> list[float]:
         found = self._ask(do="calls", count=count, text=text)["us"]
         assert isinstance(found, list)
         return [float(each) for each in found]
 
     def grow_ms(self, source: str, count: int) -> float:
-        """How much longer main(2 * count) takes than main(count)."""
+        """How much more processor time main(2 * count) takes than main(count)."""
         return float(str(self._ask(do="grow", source=source, count=count)["ms"]))
 
     def weigh(self) -> int:
@@ -100,14 +105,29 @@ class Command:
         self._folder = folder
 
     def run_ms(self, source: str) -> float:
-        program = self._folder / "program.py"
-        program.write_text(source, encoding="utf-8")
+        command = self._with(source)
         began = time.perf_counter_ns()
-        ended = subprocess.run([*self._command, str(program)], capture_output=True, text=True, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
         took_ms = (time.perf_counter_ns() - began) / 1e6
         if ended.returncode:
             raise Missing(" ".join(ended.stderr.split())[-LAST_WORDS:] or f"it ended with {ended.returncode}")
         return took_ms
+
+    def first_ms(self, source: str) -> float:
+        command, pipe = self._with(f"print(flush=True)\n{source}"), subprocess.PIPE
+        began = time.perf_counter_ns()
+        with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout
+            heard = process.stdout.readline()
+            took_ms = (time.perf_counter_ns() - began) / 1e6
+        if not heard:
+            raise Missing(f"it ended with {process.returncode}")
+        return took_ms
+
+    def _with(self, source: str) -> list[str]:
+        program = self._folder / "program.py"
+        program.write_text(source, encoding="utf-8")
+        return [*self._command, str(program)]
 
     def calls_us(self, count: int, text: str) -> list[float]:
         raise Missing("there is nobody to call from inside")
@@ -153,10 +173,10 @@ def driven(command: list[str]) -> AbstractContextManager[Other]:
 
 
 @contextmanager
-def _module(environment: Path, name: str) -> Iterator[Other]:
+def _module(environment: Path, name: str, *more: str) -> Iterator[Other]:
     if why := why_not(environment):
         raise Missing(why)
-    with driven([str(environment / "bin" / "python"), "-m", f"bench.peers.driven.{name}"]) as made:
+    with driven([str(environment / "bin" / "python"), "-m", f"bench.peers.driven.{name}", *more]) as made:
         yield made
 
 
@@ -183,9 +203,12 @@ def _bubblewrap() -> Iterator[Other]:
 
 Made = Callable[[], AbstractContextManager[Other]]
 TOOL = "MCP stdio server"
+# It keeps its workers, and clears them between programs; ours is a process for each. So it is measured in both ways.
+STAYS, FRESH = "pydantic-monty, a pool that stays", "pydantic-monty, a new pool each"
 ALL: dict[str, Made] = {
     "bubblewrap + python3": _bubblewrap,
-    "pydantic-monty": partial(_module, PYTHON, "monty"),
+    STAYS: partial(_module, PYTHON, "monty"),
+    FRESH: partial(_module, PYTHON, "monty", "fresh"),
     "pyeryx": partial(_module, NEWER, "eryx"),
     "Pyodide in Node": _pyodide,
     TOOL: partial(_module, PYTHON, "client"),
@@ -194,10 +217,12 @@ ALL: dict[str, Made] = {
 NATIVE = "native CPython"
 COMPUTING: dict[str, Made] = {
     NATIVE: partial(driven, [sys.executable, "-m", "bench.peers.driven.native"]),
-    **{name: ALL[name] for name in ("pydantic-monty", "Pyodide in Node")},
+    **{name: ALL[name] for name in (STAYS, "Pyodide in Node")},
 }
-EVERYBODY = tuple(ALL)
+# Who runs programs, who can be called, who can be weighed: what differs between the two ways is the start alone.
 SANDBOXES = tuple(name for name in ALL if name != TOOL)
+CALLED = tuple(name for name in ALL if name != FRESH)
+WEIGHED = tuple(name for name in SANDBOXES if name != FRESH)
 
 
 class Others:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib import import_module
 
-from bench.peers.driven.orders import between_us, calling, take, watch
+from bench.peers.driven.orders import MARK, between_us, calling, take, watch
 
 eryx = import_module("eryx")
 held: list[object] = []
@@ -15,6 +15,18 @@ def run(order: dict[str, object]) -> dict[str, object]:
     with watch() as seen:
         eryx.Sandbox().execute(order["source"])
     return {"ms": seen.ns / 1e6}
+
+
+def first(order: dict[str, object]) -> dict[str, object]:
+    moments = [time.perf_counter_ns()]
+
+    def mark() -> dict[str, str]:
+        moments.append(time.perf_counter_ns())
+        return {}
+
+    callbacks = [{"name": "mark", "fn": mark, "description": "mark"}]
+    eryx.Sandbox(callbacks=callbacks).execute(f"await {MARK}{order['source']}")
+    return {"ms": (moments[1] - moments[0]) / 1e6}
 
 
 def calls(order: dict[str, object]) -> dict[str, object]:
@@ -37,4 +49,4 @@ def hold(_: dict[str, object]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    take({"run": run, "calls": calls, "hold": hold})
+    take({"run": run, "first": first, "calls": calls, "hold": hold})
