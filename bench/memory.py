@@ -1,14 +1,19 @@
-"""memory: what each process weighs while nothing runs, against an idle python3."""
+"""memory: what each process weighs while nothing runs, against an idle python3.
+
+A page that several processes share counts in proportion with each of them (PSS). So a zygote looks lighter the more
+cells wait beside it, and a cell heavier than what it costs to have one more. Both goals are therefore held against
+sums: idle is the kernel and a zygote that has no cell, and a ready cell is what eight of them add to that, by the
+head.
+"""
 
 from __future__ import annotations
 
 import statistics
-from dataclasses import replace
 
 from bench import figures, many, processes
 from bench.figures import Figure, Goal, Part, against
 from bench.peers.python import Python
-from bench.person import Person
+from bench.person import Person, kernel
 
 ABOUT = "pages that are shared count in proportion (PSS); nothing under way, the pool full"
 PEER = "idle python3"
@@ -34,9 +39,20 @@ async def measure(person: Person, python: Python) -> Part:
     everything = sum(figure.ours * figure.samples for figure in found)
     whole = against(f"all, with {up.ready} ready cells", everything, theirs.pss / 1024, "KiB", PEER, 1)
     ours, zygote, cell, server = found
-    both, unseen = ours.ours + zygote.ours, ours.missing or zygote.missing
-    idle = Figure("kernel and zygote, idle", both, "KiB", 1, goal=IDLE, missing=unseen)
-    return Part("memory", ABOUT, load, (ours, zygote, idle, replace(cell, goal=CELL), server, whole))
+    unseen = ours.missing or zygote.missing or cell.missing
+    alone = 0.0 if unseen else _without_cells()
+    idle = Figure("kernel, and a zygote without cells", ours.ours + alone, "KiB", 1, goal=IDLE, missing=unseen)
+    more = (zygote.ours + cell.ours * cell.samples - alone) / max(cell.samples, 1)
+    each = Figure("what each ready cell adds", more, "KiB", cell.samples, goal=CELL, missing=unseen)
+    return Part("memory", ABOUT, load, (ours, zygote, cell, server, whole, idle, each))
+
+
+def _without_cells() -> float:
+    """The zygote of a kernel that keeps no cell ready, in KiB."""
+    with kernel(ready=0) as up:
+        (pid,) = processes.zygotes(up.pid)
+        found = processes.weight(pid)
+    return found.pss / 1024 if found else 0.0
 
 
 def _figure(name: str, pids: list[int], theirs: int) -> Figure:
