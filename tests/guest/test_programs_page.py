@@ -43,6 +43,7 @@ async def test_its_programs_do_what_it_says(stage: Stage, tmp_path: Path, number
 def test_its_test_of_a_program_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("owls.py").write_text(PROGRAMS[0], encoding="utf-8")
+    assert "\nassert " in TRIED
     exec(TRIED, {})  # noqa: S102  (it is the page's own)
 
 

@@ -101,7 +101,7 @@ def test_a_kernel_that_hangs_says_nothing_and_goes_on_when_it_goes_on(home: Path
 
 
 def test_it_is_the_event_loop_that_has_to_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on, held = threading.Event(), threading.Event()
+    go_on, held, told = threading.Event(), threading.Event(), threading.Event()
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
     monkeypatch.setenv("WATCHDOG_USEC", "100000")
 
@@ -111,7 +111,7 @@ def test_it_is_the_event_loop_that_has_to_live(tmp_path: Path, monkeypatch: pyte
         await asyncio.sleep(0)
         held.set()
         go_on.wait(SECONDS)
-        await asyncio.sleep(0.2)
+        await asyncio.to_thread(told.wait, SECONDS)
         keeper.close()
 
     with listening(str(tmp_path / "n")) as kept:
@@ -123,6 +123,7 @@ def test_it_is_the_event_loop_that_has_to_live(tmp_path: Path, monkeypatch: pyte
         assert kept.silent_for(0.5)
         go_on.set()
         kept.until("WATCHDOG=1")
+        told.set()
         hanging.join()
 
 

@@ -116,7 +116,15 @@ async def test_a_journal_that_is_closed_gives_no_room_back(tmp_path: Path) -> No
 
 async def test_room_that_was_asked_back_when_it_closed_was_given(tmp_path: Path) -> None:
     journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(began("r1"), RunEnded("r1", pb.RUN_STATUS_DONE, "", "x" * 1_000_000, False, 0, 0, 2, 3, 4))
+    await ledger.durable(ledger.forget("r1"))
+    before = journal.size()
     asked = asyncio.create_task(journal.compact())
     await asyncio.sleep(0)
     await journal.close()
     await asked
+    assert before > 1_000_000
+    again = opened(tmp_path)
+    assert again.size() < before / 4
+    await again.close()
