@@ -61,12 +61,11 @@ class Document:
         at = re.search(r" \(at (?:line (\d+)|end)[^()]*\)\Z", message)
         line = int(at[1]) if at and at[1] else text.rstrip("\n").count("\n") + 1 if at else 1
         reason = message[: at.start()] if at else "a number or date is out of range"
-        hint = "an inline table { … } stands on one line; a list may have several" if "key part" in reason else ""
-        hint = (
-            "write a key once; several bounds of one action are a list: [{ … }, { … }]"
-            if "overwrite" in reason
-            else hint
-        )
+        hint = 'correct that line; one of grants looks like this: "files.read" = { path = ["notes/**"] }'
+        if "key part" in reason:
+            hint = "an inline table { … } stands on one line; a list may have several"
+        elif "overwrite" in reason:
+            hint = "write a key once; several bounds of one action are a list: [{ … }, { … }]"
         return ManifestError(self.file, self._first + line - 1, f"not TOML: {shown(reason)}", hint)
 
     def line(self, place: Place) -> int:

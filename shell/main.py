@@ -109,6 +109,8 @@ def run(tokens: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.FAILED
+    except UnicodeEncodeError as wrong:  # bytes of an argument, or of a folder's name, that are no text
+        return _fail(Failure(f"{quoted(wrong.object, 200)} is not UTF-8 text", "rename it, or write it in UTF-8"), tokens)
     except OSError as wrong:
         return _fail(_machine(wrong), ())
 

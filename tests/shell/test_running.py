@@ -186,6 +186,16 @@ def test_arguments_after_the_hyphens_are_the_programs_own(shell: Shell) -> None:
     ]
 
 
+def test_what_is_no_text_on_the_command_line_is_said_and_runs_nothing(shell: Shell) -> None:
+    program, odd = shell.write("main.py", "print(1)"), "b\udcff.py"
+    (shell.folder / odd).write_text("print(1)")
+    for arguments in ((program, "caf\udce9"), (program, "--input", '"\udcff"'), (odd,)):
+        said = shell("run", *arguments)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.endswith(" is not UTF-8 text\n  rename it, or write it in UTF-8\n")
+    assert of(shell("explain", odd, "--json").json)["error"]["code"] == "invalid"
+
+
 def test_output_into_a_pipe_is_as_it_is(shell: Shell) -> None:
     program = shell.write("loud.py", "print('\\x1b[31mred\\x07')")
     assert shell("run", program).out == "\x1b[31mred\x07\n"
