@@ -110,7 +110,8 @@ def run(tokens: Sequence[str]) -> int:
         sys.stderr.close()
         return Exit.FAILED
     except UnicodeEncodeError as wrong:  # bytes of an argument, or of a folder's name, that are no text
-        return _fail(Failure(f"{quoted(wrong.object, 200)} is not UTF-8 text", "rename it, or write it in UTF-8"), tokens)
+        reason = f"{quoted(wrong.object, 200)} is not UTF-8 text"
+        return _fail(Failure(reason, "rename it, or write it in UTF-8"), tokens)
     except OSError as wrong:
         return _fail(_machine(wrong), ())
 
