@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.home.history import Record, RunEnded
+from agentos.home.history import Record
 from agentos.home.records import Denial, Revoked
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.standing import state, subtree, under_way
@@ -163,7 +163,7 @@ def test_what_a_run_spent_and_could_use_alone_is_forgotten_with_it() -> None:
     table = Table()
     table.fold([grant("run", "files.read", READ, pb.CHOICE_RUN), grant("version", "files.read", READ)])
     table.fold([made(1, "version", amounts=(("bytes", 3),)), made(2, "version", "r2", amounts=(("bytes", 4),))])
-    table.fold([RunEnded(WHO.run, pb.RUN_STATUS_DONE, "", "", False, 0, 0, 2, 3, 4)])
+    table.end(WHO.run)
     assert table.held["version"].spent == {("r2", "bytes"): 4}
     assert table._of_path == {WHO.path: ["version"]}
 
