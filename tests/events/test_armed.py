@@ -189,6 +189,15 @@ def test_arming_wants_an_act_and_a_manifest_that_names_an_event(armer: Armer) ->
     assert "names no event" in error_of(refused.value).reason
 
 
+def test_asking_what_arming_would_mean_arms_nothing_though_there_is_nothing_to_grant(armer: Armer) -> None:
+    request = armer.program('"event.free"', "result = 1\n", "")
+    request.confirmed = False
+    said = armer.events.Arm(request, metadata=armer.person.metadata)
+    assert [each.event for each in said.program.triggers] == ["event.free"]
+    assert (len(said.prompt.lines), len(said.triggers)) == (0, 0)
+    assert armer.send("free").triggers == 0
+
+
 def test_nobody_arms_or_sends_without_the_credential(armer: Armer) -> None:
     with pytest.raises(grpc.RpcError) as arming:
         armer.events.Arm(armer.program('"event.paid"'))

@@ -190,7 +190,7 @@ CHECKS: tuple[Mutation, ...] = (
         "runs",
         "elif request.confirmed:",
         "else:",
-        f"{ARMED}::test_arming_wants_an_act_and_a_manifest_that_names_an_event",
+        f"{ARMED}::test_asking_what_arming_would_mean_arms_nothing_though_there_is_nothing_to_grant",
     ),
     never(
         7,
