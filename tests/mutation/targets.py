@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-_CATALOG = ("authority/test_catalog.py", "authority/test_defaults.py", "authority/test_edges.py")
 _NAMES = (
     "authority/test_names.py",
     "authority/test_urls.py",
     "authority/test_patterns.py",
     "authority/test_matchers.py",
 )
-_MANIFEST = ("authority/test_manifest.py", *_CATALOG, "authority/test_secret_places.py")
 _KERNEL = (
     "kernel/test_decide.py", "kernel/test_bounds.py", "kernel/test_grants.py", "kernel/test_path.py",
     "kernel/test_weighed.py", "kernel/test_outside.py", "kernel/test_ledger.py", "kernel/test_desk.py",
     "kernel/test_wire.py", "authority/test_defaults.py",
 )  # fmt: skip
-_ALL_NAMES = (*_NAMES, *_CATALOG, "kernel/test_bounds.py", "kernel/test_decide.py", "authority/test_manifest.py")
-
 TARGETS: dict[str, tuple[str, ...]] = {
     "kernel/decide.py": _KERNEL,
     "kernel/scope.py": _KERNEL,
     "kernel/admit.py": ("kernel/test_path.py", *_KERNEL),
-    "kernel/bounds.py": ("kernel/test_bounds.py", "kernel/test_weighed.py", *_KERNEL),
+    "kernel/bounds.py": ("kernel/test_bounds.py", "kernel/test_weighed.py", "authority/test_defaults.py"),
     "kernel/canonical.py": ("kernel/test_canonical.py", *_KERNEL),
-    "kernel/grants.py": ("kernel/test_grants.py", *_KERNEL),
+    "kernel/grants.py": ("kernel/test_grants.py", "kernel/test_rules.py", "kernel/test_decide.py"),
     "runs/outcome.py": ("kernel/test_outcome.py",),
-    "proto/agentos/v1/urls.py": ("authority/test_urls.py", *_ALL_NAMES),
+    "proto/agentos/v1/urls.py": ("authority/test_urls.py", *_NAMES),
     "proto/agentos/v1/plain.py": ("kernel/test_plain.py", "kernel/test_wire.py"),
-    "proto/agentos/v1/matchers.py": ("authority/test_matchers.py", *_ALL_NAMES),
-    "proto/agentos/v1/patterns.py": ("authority/test_patterns.py", *_ALL_NAMES),
-    "proto/agentos/v1/globs.py": ("authority/test_patterns.py", *_ALL_NAMES),
-    "proto/agentos/v1/paths.py": ("authority/test_names.py", *_ALL_NAMES),
-    "proto/agentos/v1/names.py": _ALL_NAMES,
-    "manifest/reading.py": _MANIFEST,
+    "proto/agentos/v1/matchers.py": ("authority/test_matchers.py", *_NAMES),
+    "proto/agentos/v1/patterns.py": ("authority/test_patterns.py", *_NAMES),
+    "proto/agentos/v1/globs.py": ("authority/test_patterns.py", *_NAMES),
+    "proto/agentos/v1/paths.py": ("authority/test_names.py", *_NAMES),
+    "proto/agentos/v1/names.py": _NAMES,
+    "manifest/reading.py": ("authority/test_manifest.py", "authority/test_defaults.py"),
     "manifest/script.py": ("authority/test_manifest.py",),
     "manifest/toml.py": ("authority/test_manifest.py",),
     "manifest/limits.py": ("authority/test_manifest.py",),
