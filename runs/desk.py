@@ -154,7 +154,11 @@ class Desk:
             raise Refusal(error_pb2.CODE_INVALID, f"line {line.number}: {bad}", "edit it again") from None
         wanted = chosen or (bounds.read(line.bounds) if offered else ())
         if not any(wanted == scope or bounds.contains(rule, scope, wanted) for scope in offered):
-            raise Refusal(error_pb2.CODE_INVALID, f"line {line.number} was not offered like that", "narrow it instead")
+            raise Refusal(
+                error_pb2.CODE_INVALID,
+                f"line {line.number} would reach further than was asked",
+                "an edit can only narrow it",
+            )
         return wanted
 
     def _until(self, decision: pb.Decision) -> int:
