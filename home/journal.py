@@ -12,8 +12,9 @@ while the kernel is already at work. What is signed, and kept away from the data
 When the disk refuses. A full disk is a state that passes: what was appended stays in memory, in order, and is tried
 again with each `durable` and once a second; until it succeeds, `durable` raises `JournalFull`. A caller told so must
 not act, but has not lost its place, and may append how the matter ended. `append` itself raises only when too much is
-queued, and has then recorded nothing. Any other refusal (fsync failed, a page is altered) is for good, since no one
-knows what is on the disk: every later call raises `JournalBroken` until the journal is opened anew, from its start.
+queued, or a record is too large, and has then recorded nothing. Any other refusal (fsync failed, a page is altered) is
+for good, since no one knows what is on the disk: every later call raises `JournalBroken` until the journal is opened
+anew, from its start.
 
 Rejected: one commit per record (a tenth of the throughput), synchronous=NORMAL (loses acknowledged records at a power
 cut), an index on kind (an old page of an index hides rows and the chain does not notice; what authority is folded
@@ -140,7 +141,7 @@ class Journal:
         """
         for _, _, body in made:
             if len(body) > MAX_RECORD:
-                raise ValueError("a record is too large")
+                raise JournalFull(f"a record is larger than {MAX_RECORD >> 20} MiB", "ask for less at a time")
         size = sum(len(body) + len(kind) + len(run) + 64 for kind, run, body in made)
         at_ms, salts = time.time_ns() // 1_000_000, os.urandom(SALT_BYTES * len(made))
         with self._work:

@@ -119,4 +119,4 @@ def redacted(message: Message, contents: Iterable[str]) -> str:
             left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
             shown.ClearField(name)
     found = plain(shown) or json_format.MessageToDict(shown, preserving_proto_field_name=True)
-    return json.dumps(found | left_out)
+    return json.dumps(found | left_out, ensure_ascii=False)

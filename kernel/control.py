@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 VERSION = "0.1.0"
+MAX_TYPED = 64 << 10
 STATUS = {
     error_pb2.CODE_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     error_pb2.CODE_NEEDS_APPROVAL: grpc.StatusCode.PERMISSION_DENIED,
@@ -177,6 +178,9 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def Type(self, request: pb.TypeRequest, context: Context) -> pb.TypeResponse:
         run = await self._active(request.run, context)
+        if len(request.text.encode()) > MAX_TYPED:
+            reason = f"a line is at most {MAX_TYPED >> 10} KiB"
+            await abort(context, Fault(error_pb2.CODE_LIMIT, reason, "put what is longer into a file", "too_large"))
         run.typed.put_nowait(None if request.end else request.text)
         return pb.TypeResponse()
 

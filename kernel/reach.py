@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
+from google.protobuf.message import DecodeError, Message
+
 from agentos.home.records import Bounds, Fault, Targets
-from agentos.kernel import views
+from agentos.kernel import views, wire
 from agentos.kernel.bounds import written
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.cells.servers import CallFailed, Servers
@@ -20,6 +22,8 @@ from agentos.v1 import annotations_pb2, capability_pb2, error_pb2, matchers, pat
 
 # Before a call is made again whose server died in its middle.
 PAUSES_S = (0.05, 0.5, 2.0)
+# Of a reply as it is recorded. What is larger would not reach the guest either: a frame has no more.
+MAX_VALUE, MOST_GROWTH = 8 << 20, 6
 
 
 class Reach:
@@ -50,11 +54,15 @@ class Reach:
         told.secrets.extend(self._secrets.of(call, bounds))
         try:
             await self._servers.allow(call.rule.capability, roots(call, bounds))
-            return await self._servers.call(
+            raw = await self._servers.call(
                 call.rule.capability, call.rule.method, call.request.SerializeToString(), told
             )
         except CallFailed as failed:
             raise _failed(failed.error) from None
+        if len(raw) > MAX_VALUE // MOST_GROWTH and too_large(raw, call.rule.response):
+            reason = f"{call.rule.capability} answered more than one call can carry"
+            raise Failed(Fault(error_pb2.CODE_LIMIT, reason, "ask for less at a time", "too_large"), False)
+        return raw
 
     async def prepare(self, call: Call, bounds: Bounds, lineage: str) -> Targets:
         """What the call is about; asked again where a server died of it, since asking changes nothing."""
@@ -93,6 +101,14 @@ class Reach:
             except CallFailed:  # looking changes nothing, so it is tried again before the person is asked
                 await asyncio.sleep(pause_s)
         return capability_pb2.FATE_UNSPECIFIED, b""
+
+
+def too_large(raw: bytes, response: type[Message]) -> bool:
+    """Whether a reply is too large for its record, and for the guest: as JSON it is up to six times what it is here."""
+    try:
+        return len(wire.value(response.FromString(raw)).encode()) > MAX_VALUE
+    except DecodeError:
+        return False  # that is found out where it is read
 
 
 def again(call: Call) -> int:

@@ -30,7 +30,7 @@ RANGES = {
     "cpu": _Range("cpu_ms", "time", 1000, 600_000),
     "wall": _Range("wall_ms", "time", 100, DAY_MS),
     "calls": _Range("calls", "", 1, 1_000_000),
-    "output": _Range("output_bytes", "bytes", 1 << 10, 64 << 20),
+    "output": _Range("output_bytes", "bytes", 1 << 10, 12 << 20),
 }
 _EXAMPLE = 'limits = { memory = "128MiB", cpu = "5s", wall = "2m", calls = 1000, output = "1MiB" }'
 

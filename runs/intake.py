@@ -20,6 +20,8 @@ from agentos.v1 import error_pb2
 
 KEPT_SOURCE = 8 << 20
 MAX_INPUT = 4 << 20
+MAX_ARGUMENTS = 1 << 20
+MAX_PATH = 4095
 KNOWN = 64
 
 
@@ -73,8 +75,21 @@ class Intake:
         return Run(began, request, manifest, who)
 
 
+def check_sizes(request: pb.RunRequest) -> None:
+    """What a run was started with stands in its record, whole: so it ends somewhere. Raises Refusal."""
+    if sum(len(each.encode()) + 8 for each in request.arguments) > MAX_ARGUMENTS:
+        hint = "write them to a file, and let the program read that"
+        reason = f"the arguments are larger than {MAX_ARGUMENTS >> 20} MiB"
+        raise Refusal(error_pb2.CODE_LIMIT, reason, hint, "too_large")
+    source = request.source
+    paths = (source.path, source.manifest_path, request.start_folder, request.home_folder)
+    if any(len(path.encode()) > MAX_PATH for path in paths):
+        reason = f"a path is longer than {MAX_PATH} bytes"
+        raise Refusal(error_pb2.CODE_LIMIT, reason, "start it from a folder with a shorter name", "too_large")
+
+
 def check_input(text: str) -> None:
-    if len(text) > MAX_INPUT:
+    if len(text.encode()) > MAX_INPUT:
         hint = "write it to a file, and let the program read that"
         raise Refusal(error_pb2.CODE_LIMIT, f"the input is larger than {MAX_INPUT >> 20} MiB", hint, "too_large")
     try:

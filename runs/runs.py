@@ -30,7 +30,7 @@ from agentos.runs import outcome
 from agentos.runs.calls import Calls
 from agentos.runs.children import Children
 from agentos.runs.desk import Desk
-from agentos.runs.intake import Intake, check_input
+from agentos.runs.intake import Intake, check_input, check_sizes
 from agentos.runs.play import Play
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
@@ -74,6 +74,7 @@ class Runs:
 
     def accept(self, request: pb.RunRequest) -> Run:
         """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name."""
+        check_sizes(request)
         terminal = (request.terminal.leader, request.terminal.began_ticks)
         run_id = self._ledger.next_id("r")
         manifest, who = self.intake.read(request.source, request.start_folder, request.home_folder, run_id, terminal)

@@ -436,7 +436,7 @@ some_limits = st.builds(
     cpu_ms=st.integers(1, 600).map(lambda s: s * 1000),
     wall_ms=st.integers(100, 86_400_000),
     calls=st.integers(1, 1_000_000),
-    output_bytes=st.integers(1024, 64 << 20),
+    output_bytes=st.integers(1024, 12 << 20),
 )
 
 

@@ -261,7 +261,7 @@ async def test_what_is_kept_beside_the_chain_comes_back_and_stays_few(tmp_path: 
 
 async def test_a_record_that_is_too_large_is_refused_and_takes_no_place(tmp_path: Path) -> None:
     journal = await written(tmp_path / "j", 1)
-    with pytest.raises(ValueError, match="large"):
+    with pytest.raises(JournalFull, match="larger than 16 MiB"):
         journal.append(("call", "", b"ok"), ("call", "", bytes(MAX_RECORD + 1)))
     assert journal.head[0] == 1
     with pytest.raises(ValueError, match="no such record"):

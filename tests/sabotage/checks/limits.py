@@ -6,6 +6,7 @@ from tests.sabotage.mutation import Mutation, never, out
 
 CELLS, FRAMES, JOURNAL = "cells/test_cells.py", "cells/test_frames.py", "home/test_journal.py"
 WIRE, LIMITS, ATTACKS = "kernel/test_wire.py", "kernel/test_limits.py", "files/test_attacks.py"
+SIZES = "kernel/test_record_sizes.py"
 
 CHECKS = (
     never(14, "how much of a body may be frame", "capabilities/net", "self.body_left < 0",
@@ -26,6 +27,18 @@ CHECKS = (
     out(14, "refused claims that are recorded", "kernel",
         "if actor.refused < CALLS_BEYOND_LIMIT:", "if True:",
         f"{LIMITS}::test_nonsense_fills_no_journal"),
+    never(14, "the arguments of a run", "runs",
+        "sum(len(each.encode()) + 8 for each in request.arguments) > MAX_ARGUMENTS",
+        f"{SIZES}::test_what_a_run_is_started_with_has_an_end"),
+    never(14, "the paths of a run", "runs", "any(len(path.encode()) > MAX_PATH for path in paths)",
+        f"{SIZES}::test_what_a_run_is_started_with_has_an_end"),
+    never(14, "the input of a run", "runs", "len(text.encode()) > MAX_INPUT",
+        f"{SIZES}::test_what_a_run_is_started_with_has_an_end"),
+    never(14, "a line that is typed", "kernel", "len(request.text.encode()) > MAX_TYPED",
+        f"{SIZES}::test_a_typed_line_has_an_end"),
+    never(14, "a reply that is recorded", "kernel",
+        "len(raw) > MAX_VALUE // MOST_GROWTH and too_large(raw, call.rule.response)",
+        f"{SIZES}::test_a_reply_that_no_guest_could_get_is_a_limit_and_its_use_stays"),
     never(14, "questions that wait", "runs", "len(self.open) >= MAX_OPEN",
         "kernel/test_desk.py::test_questions_that_wait_have_a_limit"),
     never(14, "output that is kept", "runs", "len(raw) > left", f"{LIMITS}::test_output_is_kept_up_to_its_limit"),
