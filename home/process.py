@@ -22,7 +22,9 @@ VARIABLE: Final = "AGENTOS_PASSPHRASE"
 MAX_SECRET: Final = 65_536
 REFUSED: Final = 5
 STACK_BYTES: Final = 8 << 20
+LARGE_BYTES: Final = 256 << 10
 _PR_SET_DUMPABLE: Final = 4
+_M_MMAP_THRESHOLD: Final = -3
 Said = dict[str, object]
 T = TypeVar("T")
 
@@ -39,6 +41,16 @@ def modest_stacks() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if not 0 <= soft <= STACK_BYTES:
         resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, hard))
+
+
+def give_back() -> None:
+    """What is large is given back to the system when it is let go of: a snapshot of megabytes is needed for a moment.
+
+    By default glibc begins to keep such room, for the next one, once it was asked for it.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def run(serving: Coroutine[None, None, T]) -> T:

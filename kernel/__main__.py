@@ -23,6 +23,7 @@ from agentos.home.notify import Keeper
 def main() -> int:
     keeper = Keeper.taken()
     process.modest_stacks()
+    process.give_back()
     options = _parser().parse_args()
     for descriptor in (options.ready_fd, options.secret_fd, options.until_fd):
         if descriptor is not None:
