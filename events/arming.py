@@ -49,7 +49,7 @@ def armed(
     before = queue.programs.get(path)
     if len(queue.triggers) + len(manifest.on) > MAX_TRIGGERS:
         raise Refusal(error_pb2.CODE_LIMIT, "too many triggers are armed already", "see: agentos triggers")
-    known = {_text(queue.triggers[each].rule): each for each, _ in before.armed.triggers} if before else {}
+    known = {_text(queue.triggers[each].rule): each for each in before.triggers} if before else {}
     texts = dict.fromkeys(_text(rule) for rule in rules)
     triggers = tuple(_entry(queue, known.get(text, ""), text, next_id) for text in texts)
     return Armed(
@@ -91,7 +91,7 @@ def shown(rule: Trigger) -> Shown:
 
 def triggers(queue: Queue, path: str, now_ms: int, watched: Watched) -> list[pb.ArmedTrigger]:
     found = []
-    for each, _ in queue.programs[path].armed.triggers:
+    for each in queue.programs[path].triggers:
         held = queue.triggers[each]
         going = held.rule.is_timer and held.on and not queue.programs[path].paused
         next_ms = schedule.following(held.rule, held.since_ms, now_ms) if going else 0

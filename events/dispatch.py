@@ -9,14 +9,16 @@ programs together no more than AT_ONCE runs are begun; the others wait in the qu
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from agentos.events import schedule
-from agentos.events.queue import MAX_DATA, Owed, Queue, ready
+from agentos.events.queue import MAX_DATA, Owed, Queue, later_ms, may_begin, ready
 from agentos.events.waking import Waking
 from agentos.home.happenings import Delivered, Happened, Replayed, Switched
 from agentos.home.history import Ledger, Record, RunBegan
@@ -27,6 +29,8 @@ from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
 AT_ONCE = 64
+# After a start so many timers are set in one go; then others have their turn.
+SET_AT_ONCE, SET_PAUSE_S = 128, 0.005
 AGAIN_MS = 1_000
 MAX_ID = 200
 # What the events of one run may weigh together.
@@ -91,20 +95,34 @@ class Dispatch:
         self.waking = Waking(now_ms, self.wake)
         # When each timer is looked at next; what the heap says besides is of timers that are no more.
         self._set: dict[str, int] = {}
-        self._held_up: set[str] = set()
+        self._held_up: OrderedDict[str, None] = OrderedDict()
+        # Timers that were not looked at since the start.
+        self._unset: deque[str] = deque()
         # Told when other triggers are armed, or on.
         self.changed: Callable[[], None] = lambda: None
         self._closed = False
 
     def resume(self) -> None:
-        """Go on with what waited when the last kernel ended, and make up for the times that were missed."""
-        for name in [*self._queue.triggers, *self._queue.owed]:
-            self.wake(name)
+        """Go on with what waited when the last kernel ended, and make up for the times that were missed.
+
+        When a cron line comes next takes some 50 µs to say, so that many timers are set while others are served.
+        """
+        for path in list(self._queue.owed):
+            self.wake(path)
+        self._unset.extend(self._queue.triggers)
+        self._set_some()
         self.changed()
+
+    def _set_some(self) -> None:
+        for _ in range(min(SET_AT_ONCE, len(self._unset))):
+            self.wake(self._unset.popleft())
+        if self._unset:
+            asyncio.get_running_loop().call_later(SET_PAUSE_S, self._set_some)
 
     def close(self) -> None:
         """Begin nothing any more: runs that end from now on are let go of."""
         self._closed = True
+        self._unset.clear()
         self.waking.close()
 
     def wake(self, name: str) -> None:
@@ -126,6 +144,10 @@ class Dispatch:
     def _tick(self, trigger: str) -> None:
         held, now = self._queue.triggers[trigger], self._now_ms()
         program = self._queue.programs[held.path]
+        first_ms = schedule.following(held.rule, held.since_ms, max(held.last_ms, held.since_ms))
+        if first_ms > now:  # as nearly all are after a start, and this said it
+            self._set_to(trigger, first_ms)
+            return
         times = schedule.due(held.rule, held.since_ms, held.last_ms, now) if held.on and not program.paused else []
         for at_ms in times:
             if self._queue.room((trigger,)):
@@ -143,7 +165,11 @@ class Dispatch:
         after_ms = max(held.last_ms, held.since_ms) if behind else now
         at_ms = schedule.following(held.rule, held.since_ms, after_ms)
         at_ms = max(at_ms, now + AGAIN_MS) if behind and at_ms and at_ms <= now else at_ms
-        if at_ms and self._set.get(trigger) != at_ms:
+        if at_ms:
+            self._set_to(trigger, at_ms)
+
+    def _set_to(self, trigger: str, at_ms: int) -> None:
+        if self._set.get(trigger) != at_ms:
             self._set[trigger] = at_ms
             self.waking.at(at_ms, trigger)
 
@@ -214,27 +240,25 @@ class Dispatch:
 
     def triggers(self, path: str) -> list[str]:
         """The triggers of an armed program."""
-        return [each for each, _ in self._queue.programs[path].armed.triggers]
+        return list(self._queue.programs[path].triggers)
 
     # ---- delivery
 
     def look(self, path: str) -> None:
-        """Begin what may begin of this program, and of those that were held up."""
-        for each in (path, *self._held_up):
-            self._held_up.discard(each)
-            self._begin(each)
+        """Begin what may begin of this program, and before it of those that were held up."""
+        if path in self._queue.owed:
+            self._held_up.setdefault(path)
+        while self._held_up and self._runs.under_way() < AT_ONCE:
+            self._begin(self._held_up.popitem(last=False)[0])
 
     def _begin(self, path: str) -> None:
         while owed := ready(self._queue, path, self._busy(path), self._now_ms()):
             if self._runs.under_way() >= AT_ONCE:
-                self._held_up.add(path)
+                self._held_up[path] = None
                 return
             self._deliver(owed)
-        program, now = self._queue.programs.get(path), self._now_ms()
-        if program and not program.paused:
-            later = [each.after_ms for each in self._queue.owed.get(path, {}).values() if each.after_ms > now]
-            if later:
-                self.waking.at(min(later), path)
+        if path in self._queue.owed and may_begin(self._queue, path, self._busy(path)):
+            self.waking.at(later_ms(self._queue, path), path)
 
     def _busy(self, path: str) -> int:
         """How many runs of a program are under way and wait for nobody."""

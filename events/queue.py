@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
@@ -36,15 +36,16 @@ OURS = re.compile(r"e\d+")
 BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1_000, 3_600_000
 
 
-class Program(msgspec.Struct):
-    """A program that is armed. `paused` says why it is, if it is."""
+class Program(msgspec.Struct, omit_defaults=True, gc=False):
+    """A program that is armed, and the ids of its triggers. `paused` says why it is, if it is."""
 
     armed: Armed
+    triggers: tuple[str, ...]
     failures: int = 0
     paused: str = ""
 
 
-class ArmedTrigger(msgspec.Struct):
+class ArmedTrigger(msgspec.Struct, omit_defaults=True, gc=False):
     """A trigger of an armed program. `last_ms` is the newest time of a timer that was taken in."""
 
     path: str
@@ -54,7 +55,7 @@ class ArmedTrigger(msgspec.Struct):
     on: bool = True
 
 
-class Owed(msgspec.Struct):
+class Owed(msgspec.Struct, omit_defaults=True, gc=False):
     """One event that is owed to one trigger; `seq` is its place in the journal, `run` who has it or had it."""
 
     event: str
@@ -89,6 +90,19 @@ class Queue(msgspec.Struct):
     seen: dict[str, int] = {}
     waiting: int = 0
 
+    def __post_init__(self) -> None:
+        """What many say alike is one text in memory, also where it was read from a snapshot."""
+        known = {each: each for each in chain(self.triggers, self.runs)}
+        for program in self.programs.values():
+            _shared(known, program.armed, "path", "digest", "program", "start_folder", "home_folder")
+            program.triggers = tuple(known[each] for each in program.triggers)
+        for held in self.triggers.values():
+            _shared(known, held, "path")
+            _shared(known, held.rule, "event", "tz", "catch_up")
+        for owed in chain(self.runs.values(), self.dead.values(), *(each.values() for each in self.owed.values())):
+            _shared(known, owed, "name", "path", "trigger", "run")
+        self.running = {path: {known[run] for run in runs} for path, runs in self.running.items()}
+
     # ---- questions
 
     def wants(self, name: str, data: str) -> tuple[str, ...]:
@@ -108,11 +122,15 @@ class Queue(msgspec.Struct):
         found = [path for path, each in self.programs.items() if each.armed.program == name]
         return found[0] if len(found) == 1 else ""
 
-    def holds(self, event: str) -> bool:
-        """Whether what an event said is still wanted: it waits, is with a run, or was given up."""
-        waiting = (each for of_program in self.owed.values() for each in of_program.values())
-        beside = (each for of_run in self.beside.values() for each in of_run)
-        return any(each.event == event for each in (*waiting, *self.runs.values(), *beside, *self.dead.values()))
+    def holds(self, event: str, to: Iterable[str]) -> bool:
+        """Whether what an event said to these triggers is still wanted: it waits, is with a run, or was given up."""
+        return any(self._holds(f"{each} {event}", self.triggers[each].path) for each in to if each in self.triggers)
+
+    def _holds(self, key: str, path: str) -> bool:
+        if key in self.owed.get(path, ()) or key in self.dead:
+            return True
+        runs = self.running.get(path, ())
+        return any(each.key == key for run in runs for each in (self.runs[run], *self.beside.get(run, ())))
 
     def statistics(self) -> dict[str, int]:
         paused = sum(bool(each.paused) for each in self.programs.values())
@@ -147,7 +165,8 @@ class Queue(msgspec.Struct):
     def _armed(self, record: Armed) -> None:
         kept = {each: self.triggers[each] for each, _ in record.triggers if each in self.triggers}
         self._gone(record.path, tuple(kept))
-        self.programs[record.path] = Program(record)
+        ids = tuple(each for each, _ in record.triggers)
+        self.programs[record.path] = Program(msgspec.structs.replace(record, triggers=()), ids)
         for each, rule in record.triggers:
             held = ArmedTrigger(record.path, trigger(rule), record.at_ms)
             if each in kept:
@@ -159,7 +178,7 @@ class Queue(msgspec.Struct):
     def _gone(self, path: str, kept: tuple[str, ...]) -> None:
         """Forget the triggers of a program but these, and what is owed to them."""
         before = self.programs.get(path)
-        for each, _ in before.armed.triggers if before else ():
+        for each in before.triggers if before else ():
             rule = self.triggers.pop(each).rule
             if not rule.is_timer:
                 self.by_name[rule.event].remove(each)
@@ -262,6 +281,12 @@ class Queue(msgspec.Struct):
         self._put(owed)
 
 
+def _shared(known: dict[str, str], of: msgspec.Struct, *fields: str) -> None:
+    for field in fields:
+        text = getattr(of, field)
+        msgspec.structs.force_setattr(of, field, known.setdefault(text, text))
+
+
 def numbered(record: object) -> tuple[str, ...]:
     """The ids that we gave in this record, so that none is given twice."""
     if isinstance(record, Armed):
@@ -282,15 +307,26 @@ def _fits(rule: Trigger, data: str) -> bool:
 
 def ready(queue: Queue, path: str, busy: int, now_ms: int) -> list[Owed]:
     """What this program gets next, as one run; nothing while `busy` of its runs are as many as it may have."""
-    program = queue.programs.get(path)
     waiting = queue.owed.get(path)
-    if program is None or program.paused or not waiting:
+    if not waiting or not may_begin(queue, path, busy):
         return []
     first = _first(queue, waiting.values(), now_ms)
-    if first is None or busy >= queue.triggers[first.trigger].rule.parallel:
+    if first is None:
         return []
     most = queue.triggers[first.trigger].rule.batch
     return list(islice((each for each in waiting.values() if _together(first, each)), most)) if most else [first]
+
+
+def may_begin(queue: Queue, path: str, busy: int) -> bool:
+    """Whether one more run of this program may begin; where not, what changes that has it looked at again."""
+    program = queue.programs.get(path)
+    # How many may be at once is said of the program, alike in each of its triggers.
+    return program is not None and not program.paused and busy < queue.triggers[program.triggers[0]].rule.parallel
+
+
+def later_ms(queue: Queue, path: str) -> int:
+    """When the first of what waits for this program, all of it for its time, is due; 0 where nothing does."""
+    return min((each.after_ms for each in queue.owed.get(path, {}).values()), default=0)
 
 
 def _first(queue: Queue, waiting: Iterable[Owed], now_ms: int) -> Owed | None:

@@ -21,8 +21,10 @@ class Waking:
 
     def at(self, until_ms: int, run: str) -> None:
         """Wake this run at that time."""
-        heapq.heappush(self._due, (until_ms, run))
-        self._set()
+        new = (until_ms, run)
+        heapq.heappush(self._due, new)
+        if self._due[0] is new:
+            self._set()
 
     def close(self) -> None:
         self._due.clear()

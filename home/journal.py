@@ -184,6 +184,17 @@ class Journal:
             last, tail = self._durable, [entry for entry, _, _ in self._tail]
         return self._read(after, last, tail, run, frozenset(kinds))
 
+    def at(self, seq: int) -> Entry | None:
+        """One record, durable or not; None where there is none, or it was erased."""
+        with self._lock:
+            self._check()
+            first = self._tail[0][0].seq if self._tail else self._seq + 1
+            if first <= seq <= self._seq:
+                return self._tail[seq - first][0]
+        rows = self._rows(READ_ALL, (seq - 1, seq, 1))
+        found = Entry(*cast(tuple[int, str, str, int, bytes], rows[0])) if rows else None
+        return found if found and _asked(found, frozenset((found.kind,))) else None
+
     def get_cached(self, key: str) -> bytes | None:
         """What was put under a key, if it is still there. It is as authentic as the database; it may be gone."""
         with self._lock:

@@ -169,7 +169,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def ListUnknown(self, request: pb.ListUnknownRequest, context: Context) -> pb.ListUnknownResponse:
         kernel, found = self._kernel, pb.ListUnknownResponse()
-        for run, seq in sorted(kernel.ledger.unknown):
+        for run, seq in sorted((run, seq) for run, calls in kernel.ledger.unknown.items() for seq in calls):
             past, each = kernel.ledger.past(run), kernel.ledger.recorded(run).get(seq)
             if past and each:
                 shown = views.call(each.made, None, kernel.catalog)

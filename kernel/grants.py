@@ -75,8 +75,8 @@ class Table(msgspec.Struct):
     denials: dict[str, Denial] = {}
     _of_path: dict[str, list[str]] = {}
     _of_run: dict[str, set[str]] = {}
-    # Calls that have not settled.
-    admitted: dict[tuple[str, int], CallMade] = {}
+    # Calls that have not settled, by run and number.
+    admitted: dict[str, dict[int, CallMade]] = {}
 
     def fold(self, records: Iterable[msgspec.Struct]) -> None:
         """Bring the table up to these records, which are in the journal now."""
@@ -90,9 +90,9 @@ class Table(msgspec.Struct):
                     self._revoke(record)
                 case CallMade() if record.grant:
                     self._use(record, 1)
-                    self.admitted[record.run, record.seq] = record
+                    self.admitted.setdefault(record.run, {})[record.seq] = record
                 case CallSettled():
-                    admitted = self.admitted.pop((record.run, record.seq), None)
+                    admitted = self.admitted.get(record.run, {}).pop(record.seq, None)
                     if admitted and record.released:
                         self._use(admitted, -1)
 
@@ -123,7 +123,7 @@ class Table(msgspec.Struct):
 
     def end(self, run: str) -> None:
         """This run is over: what only it could use, and what it spent, matters no more; nothing is given back to it."""
-        self.admitted = {key: call for key, call in self.admitted.items() if key[0] != run}
+        self.admitted.pop(run, None)
         for held in [self.held[each] for each in self._of_run.pop(run, ()) if each in self.held]:
             held.spent = {key: amount for key, amount in held.spent.items() if key[0] != run}
             if held.grant.run == run and held.grant.terms.choice in OF_ONE_RUN:

@@ -14,7 +14,7 @@ import msgspec
 
 from agentos.events.queue import Queue, numbered
 from agentos.home import history
-from agentos.home.happenings import Armed, Delivered
+from agentos.home.happenings import Armed, Delivered, Happened
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant
 from agentos.kernel.grants import Table, root
@@ -25,8 +25,9 @@ CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.continued", "run.ended")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 5"
-KEEP_EVERY = 5_000
+FOLD = "ledger 6"
+# A snapshot is written whole each time: so seldom that no record bears more than so many bytes of it.
+KEEP_EVERY, KEEP_BYTES = 5_000, 512
 MOST_REFUSED = 10_000
 
 
@@ -48,7 +49,8 @@ class Folded(msgspec.Struct):
     programs: dict[str, int] = {}
     # Runs that are not over, and until when those are away that left memory.
     open: dict[str, int] = {}
-    unknown: set[tuple[str, int]] = set()
+    # Calls of which nobody can tell whether they happened, by run and number.
+    unknown: dict[str, set[int]] = {}
     # Where in the journal the newest generation of a run began, of those that began anew.
     since: dict[str, int] = {}
     # Children that are not over, by parent; and which versions of programs the person approved, by digest and by path.
@@ -67,8 +69,10 @@ class Ledger:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.listeners: list[Callable[[history.Record], None]] = []  # told of each record that is made
-        kept = journal.folds.get(FOLD)
+        kept = journal.folds.pop(FOLD, None)  # it is large, and needed once
         self._kept = kept.point[0] if kept else 0
+        self.every = KEEP_EVERY  # so many records are between two snapshots
+        self._weighs(len(kept.state) if kept else 0)
         self._all = msgspec.msgpack.decode(kept.state, type=Folded) if kept else Folded(Table())
         # Each is changed in place, and never another one.
         self.table, self.recent, self.programs = self._all.table, self._all.recent, self._all.programs
@@ -87,14 +91,19 @@ class Ledger:
             self._fold(record, at)
             for told in self.listeners:
                 told(record)
-        if seq >= self._kept + KEEP_EVERY:
+        if seq >= self._kept + self.every:
             self.keep()
         return seq
 
     def keep(self) -> None:
         """Keep what is folded up to here: the next start goes on from it."""
         self._kept = self.journal.head[0]
-        self.journal.keep(FOLD, msgspec.msgpack.encode(self._all))
+        state = msgspec.msgpack.encode(self._all)
+        self._weighs(len(state))
+        self.journal.keep(FOLD, state)
+
+    def _weighs(self, size: int) -> None:
+        self.every = max(KEEP_EVERY, size // KEEP_BYTES)
 
     def forget(self, *runs: str) -> int:
         """Erase what runs that are over were given, did and said; that they were, and what they were allowed, stays."""
@@ -107,18 +116,24 @@ class Ledger:
         grants = {made.grant for made in calls if isinstance(made, CallMade) and made.grant}
         past = self.past(run)
         above = past.began.above if past else ()  # what a child used was used of theirs too
+        held = self.table.held
+        lent = [each for each in held if held[each].grant.path in above] if above else []
         uses = tuple(
-            (each, held.uses, held.last_used_ms)
-            for each, held in self.table.held.items() if each in grants or held.grant.path in above
+            (each, held[each].uses, held[each].last_used_ms)
+            for each in sorted({*lent, *(grants & held.keys())})
         )  # fmt: skip
         given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=("event.delivered",)))
         told = {each.event for each in given if isinstance(each, Delivered)}
-        events = tuple(each for each in sorted(told) if not self.queue.holds(each))
+        events = tuple(each for each in sorted(told) if not self.queue.holds(each, self._sent_to(each)))
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000, events)
         erase = [(run, CALL_KINDS + RUN_KINDS), *((each, ("event",)) for each in events)]
         seq = self.journal.append(history.entry(forgotten), erase=erase)
         self._fold(forgotten, seq)
         return seq
+
+    def _sent_to(self, event: str) -> tuple[str, ...]:
+        found = (history.decode(each.body) for each in self.journal.entries(run=event, kinds=("event",)))
+        return next((each.to for each in found if isinstance(each, Happened)), ())
 
     async def durable(self, seq: int) -> None:
         await self.journal.durable(seq)
@@ -166,7 +181,8 @@ class Ledger:
 
     def at(self, seq: int) -> history.Record | None:
         """What stands at this place of the journal, if it was not erased."""
-        return next((history.decode(entry.body) for entry in self.journal.entries(after=seq - 1)), None)
+        entry = self.journal.at(seq)
+        return history.decode(entry.body) if entry else None
 
     def happened(self, event: str) -> int:
         """Where in the journal an event stands, however long ago it was taken in; 0 where it does not."""
@@ -187,7 +203,7 @@ class Ledger:
         elif isinstance(record, history.RunEnded):
             self.table.end(record.run)
             self.open.pop(record.run, None)
-            self.unknown -= {each for each in self.unknown if each[0] == record.run}
+            self.unknown.pop(record.run, None)
             if record.run in self.recent:
                 self.recent[record.run].end = msgspec.structs.replace(record, result="", output="", traceback="")
         elif isinstance(record, history.ProgramSeen):
@@ -242,9 +258,9 @@ class Ledger:
                 kept = msgspec.structs.replace(record, state="", output="", outside=())
                 self.recent[record.run].continued = kept
         elif isinstance(record, history.CallUnknown):
-            self.unknown.add((record.run, record.seq))
-        elif isinstance(record, CallSettled | history.CallAgain) and (record.run, record.seq) in self.unknown:
-            self.unknown.remove((record.run, record.seq))
+            self.unknown.setdefault(record.run, set()).add(record.seq)
+        elif isinstance(record, CallSettled | history.CallAgain) and record.seq in self.unknown.get(record.run, ()):
+            self.unknown[record.run].remove(record.seq)
             self.open[record.run] = 0  # what it waited for is there, whatever becomes of this kernel
 
     def _kept_by_name(self, record: history.Record) -> None:

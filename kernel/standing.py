@@ -20,7 +20,7 @@ def subtree(table: Table, root: str) -> tuple[str, ...]:
 
 def under_way(table: Table, ids: Iterable[str]) -> list[CallMade]:
     """Calls that were admitted under these grants and have not settled."""
-    return [call for call in table.admitted.values() if call.grant in ids]
+    return [call for of_run in table.admitted.values() for call in of_run.values() if call.grant in ids]
 
 
 def state(table: Table, held: Held, now_ms: int) -> pb.GrantState.ValueType:

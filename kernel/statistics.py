@@ -93,7 +93,11 @@ class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
     def _parts(self) -> dict[str, dict[str, int]]:
         runs, ledger = self._kernel.runs, self._kernel.ledger
         active = len(runs.active)
-        there = {"active": active, "waiting": len(ledger.open) - active, "unknown": len(ledger.unknown)}
+        there = {
+            "active": active,
+            "waiting": len(ledger.open) - active,
+            "unknown": sum(map(len, ledger.unknown.values())),
+        }
         return {
             "calls": self._counted.calls(), "cells": self._kernel.loader.statistics(),
             "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()},

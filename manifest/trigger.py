@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Trigger(msgspec.Struct, frozen=True):
+class Trigger(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What starts a program: one entry of `on`. Which fields count is said by the event; see docs/events.md.
 
     The value of a filter is JSON. `parallel` and `latest` are the program's, the same in each of its entries.

@@ -110,7 +110,7 @@ class Calls:
         known = self._ledger.recorded(run.id)[call.seq]
         if known.settled or known.cleared:  # since it came back
             return await self.spend(run.id, call.seq, known)
-        if (run.id, call.seq) not in self._ledger.unknown:
+        if call.seq not in self._ledger.unknown.get(run.id, ()):
             await self._ledger.durable(self._ledger.record(CallUnknown(run.id, call.seq, self._powers.unix_ms())))
         run.tell(
             notice=f"nobody can tell whether call {call.seq} happened; say so with: agentos settle {run.id} {call.seq}"
@@ -118,7 +118,7 @@ class Calls:
         if alone:
             raise Parted(own.FAR_MS)
         run.clock(False)
-        while (run.id, call.seq) in self._ledger.unknown:
+        while call.seq in self._ledger.unknown.get(run.id, ()):
             run.woken.clear()
             await run.woken.wait()
         run.clock(True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
@@ -62,7 +63,9 @@ class Runs:
         self.roster.ends, self.roster.over = self._children.end_below, self._over_is
         calls = Calls(self.roster, ledger, self.questions, self._children, powers)
         self._play = Play(self.roster, ledger, desk, self.questions, calls, path, loader, self._waking, powers)
-        self._coming = asyncio.Semaphore(COMING_BACK)
+        # Runs that are to come back, and how many tasks bring them.
+        self._due: deque[str] = deque()
+        self._bringing = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- accept
@@ -134,35 +137,49 @@ class Runs:
             elif until_ms > self.now_ms():
                 self._waking.at(until_ms, run_id)
             else:
-                self._spawn(self._come_back(run_id))
+                self._bring(run_id)
 
     def wake(self, run_id: str) -> None:
         """What a run waited for has come."""
         if run_id in self.active:
             self.active[run_id].woken.set()
         elif run_id in self._ledger.open:
-            self._spawn(self._come_back(run_id))
+            self._bring(run_id)
+
+    def _bring(self, run_id: str) -> None:
+        self._due.append(run_id)
+        if self._bringing < COMING_BACK:
+            self._bringing += 1
+            self._spawn(self._bring_all())
+
+    async def _bring_all(self) -> None:
+        try:
+            while self._due:
+                await self._come_back(self._due.popleft())
+        finally:
+            self._bringing -= 1
+            if self._due:  # one failed, the others go on
+                self._bring(self._due.popleft())
 
     async def _come_back(self, run_id: str) -> None:
-        async with self._coming:
-            past = None if run_id in self.active else self._ledger.past(run_id)
-            if past is None or past.end:
-                return
-            try:
-                run = self.active[run_id] = self.intake.again(past.began)
-                run.began_with, run.continued = past.pinned, past.continued
-            except Refusal as refusal:
-                await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
-                return
-            run.rewind(self._ledger.recorded(run_id))
-            self.roster.changed(run_id)
-            self._spawn(self._play.drive(run))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(run.rested.wait(), COMING_BACK_S)
+        past = None if run_id in self.active else self._ledger.past(run_id)
+        if past is None or past.end:
+            return
+        try:
+            run = self.active[run_id] = self.intake.again(past.began)
+            run.began_with, run.continued = past.pinned, past.continued
+        except Refusal as refusal:
+            await self._over(past.began, pb.RUN_STATUS_FAILED, refusal.fault)
+            return
+        run.rewind(self._ledger.recorded(run_id))
+        self.roster.changed(run_id)
+        self._spawn(self._play.drive(run))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(run.rested.wait(), COMING_BACK_S)
 
     async def settle(self, request: pb.SettleCallRequest) -> None:
         """What became of an unknown call, as the person says. Raises Refusal."""
-        if (request.run, request.seq) not in self._ledger.unknown:
+        if request.seq not in self._ledger.unknown.get(request.run, ()):
             raise Refusal(error_pb2.CODE_NOT_FOUND, "no such call waits to be settled", "see: agentos ps --unknown")
         if not request.happened:
             made: CallAgain | CallSettled = CallAgain(request.run, request.seq)
@@ -219,6 +236,7 @@ class Runs:
     async def close(self) -> None:
         """Cancel what somebody follows, let go of all else, to be resumed; wait until that is done."""
         self._waking.close()
+        self._due.clear()
         for run in list(self.active.values()):
             run.left = not run.followed
             if run.actor:

@@ -3,6 +3,7 @@ which run to begin, and says when one ends."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -494,3 +495,70 @@ def test_what_is_over_takes_no_memory_however_much_it_was() -> None:
         return len(msgspec.msgpack.encode(held))
 
     assert folded(60_000) < folded(30_000) * 1.1
+
+
+async def test_after_a_start_many_timers_are_set_while_others_are_served(world: World) -> None:
+    rules = [Trigger("timer.cron", at=f"{each} 7 * * *", tz="Europe/Paris") for each in range(60)]
+    for number in range(5):
+        world.arm(*rules, path=f"/p/{number}.py")
+    late, other = world.arm(Trigger("timer.every", every_ms=60_000)), world.arm(on("a"), path="/p/other.py")
+    world.now += 90_000
+    await world.again()
+    assert len(world.dispatch._set) == dispatch.SET_AT_ONCE
+    event = await world.send("a")
+    async with asyncio.timeout(10):
+        while world.dispatch._unset:  # noqa: ASYNC110  a few milliseconds, told by nobody
+            await asyncio.sleep(0)
+    assert world.dispatch._set.keys() == world.queue.triggers.keys() - set(other)
+    assert set(world.events) == {event, f"{late[0]}@{START + 60_000}"}, "and what was missed is made up for"
+
+
+async def test_a_kernel_that_stops_sets_no_more_timers(world: World) -> None:
+    world.arm(*[Trigger("timer.every", every_ms=60_000 + each) for each in range(dispatch.SET_AT_ONCE + 9)])
+    await world.again()
+    world.dispatch.close()
+    await asyncio.sleep(2 * dispatch.SET_PAUSE_S)
+    assert len(world.dispatch._set) == dispatch.SET_AT_ONCE
+
+
+async def test_a_program_that_was_held_up_has_its_turn_before_one_that_had_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "AT_ONCE", 1)
+    world.arm(on("a"))
+    world.arm(on("b"), path="/p/other.py")
+    first = await world.send("a")
+    other, second = await world.send("b"), await world.send("a")
+    assert world.events == [first]
+    world.end()
+    assert world.events == [first, other]
+    world.end()
+    assert world.events == [first, other, second]
+
+
+async def test_what_an_event_said_is_wanted_while_it_waits_is_with_a_run_or_was_given_up(world: World) -> None:
+    world.arm(on("a", retries=0))
+    world.arm(on("a", batch=2, batch_ms=60_000), path="/p/other.py")
+    event = await world.send("a")
+    mine, other = ([each for each in world.queue.triggers if world.queue.triggers[each].path == path]
+                   for path in (PATH, "/p/other.py"))  # fmt: skip
+    assert world.queue.holds(event, mine), "it is with a run"
+    assert world.queue.holds(event, other), "it waits"
+    world.fail()
+    assert world.queue.holds(event, mine), "it was given up"
+    await world.send("a")
+    world.end(next(iter(world.queue.beside)))
+    assert not world.queue.holds(event, other)
+    assert world.queue.holds(event, [*other, *mine])
+    assert not world.queue.holds("e99", mine)
+    assert not world.queue.holds(event, ["t99"])
+
+
+async def test_what_many_triggers_say_alike_is_one_text_in_memory(world: World) -> None:
+    world.arm(*[Trigger("timer.cron", at=f"{each} 7 * * *", tz="Europe/Paris") for each in range(60)])
+    packed = msgspec.msgpack.encode(world.queue)
+    found = msgspec.msgpack.decode(packed, type=Queue)
+    assert found == world.queue
+    assert len({id(each.rule.tz) for each in found.triggers.values()}) == 1
+    assert {id(each.path) for each in found.triggers.values()} == {id(found.programs[PATH].armed.path)}
+    assert len(packed) < 130 * 60

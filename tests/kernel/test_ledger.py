@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from agentos.home.history import RunBegan, RunEnded
+from agentos.home.history import CallUnknown, Record, RunBegan, RunEnded, RunParked
 from agentos.home.journal import Journal
+from agentos.kernel import ledger as of_ledger
 from agentos.kernel.cells.foreign import Flights
 from agentos.kernel.ledger import RECENT, Ledger
 from agentos.runs.run import Feed
@@ -64,6 +66,58 @@ async def test_what_only_a_run_could_use_is_not_looked_at_when_it_is_over(journa
     assert len(ledger.table.held) == 50
     assert [held.grant.id for held in ledger.table.live(WHO, 0)] == ["g0"]
     assert Ledger(journal).table.held["g0"].spent == {}
+
+
+async def test_a_record_bears_so_much_of_a_snapshot_and_no_more_however_much_waits(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_ledger, "KEEP_EVERY", 100)
+    written, keep = [0], journal.keep
+
+    def kept(name: str, state: bytes) -> None:
+        written[0] += len(state)
+        keep(name, state)
+
+    monkeypatch.setattr(journal, "keep", kept)
+    ledger = Ledger(journal)
+    for number in range(5_000):
+        ledger.record(began(f"r{number}"), RunParked(f"r{number}", 1 << 40))
+    size, before = len(msgspec.msgpack.encode(ledger._all)), written[0]
+    assert size > 100 * of_ledger.KEEP_BYTES, "else this tries nothing"
+    for number in range(5_000, 7_000):
+        ledger.record(began(f"r{number}"), ended(f"r{number}"))
+    assert 0 < written[0] - before <= 4_000 * of_ledger.KEEP_BYTES + size
+
+
+async def test_one_record_is_read_without_those_beside_it(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(journal)
+    records: list[Record] = [began(f"r{number}") for number in range(1, 9)]
+    seqs = [ledger.record(each) for each in records]
+    assert [ledger.at(seq) for seq in seqs] == records, "while they are on their way to the disk"
+    await ledger.durable(seqs[-1])
+    ledger.record(began("r9"))
+    read, rows = [0], journal._rows
+
+    def counted(sql: str, values: tuple[int | str, ...]) -> object:
+        found = rows(sql, values)
+        read[0] += len(found)
+        return found
+
+    monkeypatch.setattr(journal, "_rows", counted)
+    assert [ledger.at(seq) for seq in seqs] == records
+    assert read[0] == len(seqs)
+    assert ledger.at(seqs[-1] + 2) is None
+    assert ledger.at(0) is None
+
+
+async def test_what_is_unknown_of_a_run_is_so_until_it_is_settled_or_the_run_over(journal: Journal) -> None:
+    ledger = Ledger(journal)
+    ledger.record(began("r1"), began("r2"), CallUnknown("r1", 1, 0), CallUnknown("r1", 2, 0), CallUnknown("r2", 1, 0))
+    ledger.record(settled(1))
+    assert ledger.unknown == {"r1": {2}, "r2": {1}}
+    ledger.record(ended("r2"))
+    assert ledger.unknown == {"r1": {2}}
+    assert Ledger(journal).unknown == {"r1": {2}}
 
 
 async def test_text_that_waits_for_a_slow_follower_is_put_together() -> None:

@@ -29,7 +29,7 @@ CHECKS = (
         "if admitted and record.released:", "if admitted:",
         f"{GRANTS}::test_what_is_unknown_keeps_its_reservation"),
     out(1, "a reservation is given back once", "kernel",
-        "self.admitted.pop((record.run, record.seq), None)", "self.admitted.get((record.run, record.seq))",
+        "self.admitted.get(record.run, {}).pop(record.seq, None)", "self.admitted.get(record.run, {}).get(record.seq)",
         f"{GRANTS}::test_a_settling_counts_once"),
     out(1, "a budget is a sum over the run", "kernel",
         "held.spent.get((root(case.who.run), field.bound), 0) + amount", "amount",

@@ -55,7 +55,7 @@ CHECKS = (
         "            self.open[record.run] = 0  # what it waited for is there, whatever becomes of this kernel\n", "",
         f"{CUT}::test_what_the_person_settled_is_gone_on_with_by_the_next_kernel"),
     out(3, "a run that is over asks no more what became of its calls", "kernel",
-        "            self.unknown -= {each for each in self.unknown if each[0] == record.run}\n", "",
+        "            self.unknown.pop(record.run, None)\n", "",
         f"{CUT}::test_a_run_that_waits_for_the_person_and_is_cancelled_asks_no_more"),
     out(3, "runs that were cut off are gone on with", "kernel",
         "        kernel.runs.resume()\n", "",

@@ -30,8 +30,8 @@ CHECKS: tuple[Mutation, ...] = (
         3,
         "serial is one run at a time",
         "events",
-        "if first is None or busy >= queue.triggers[first.trigger].rule.parallel:",
-        "if first is None:",
+        " and busy < queue.triggers[program.triggers[0]].rule.parallel",
+        "",
         f"{QUEUE}::test_serial_is_one_at_a_time_in_order",
     ),
     out(
