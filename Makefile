@@ -7,7 +7,7 @@ DONE := .venv/.done
 GUEST := guests/python/guest.wasm
 PACKAGES := agentos.kernel agentos.runs agentos.home agentos.audit agentos.locked agentos.events agentos.manifest agentos.capabilities agentos.guests agentos.sdk agentos.shell agentos.v1
 
-.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults mutate crash
+.PHONY: help demo pictures test lint types proto pytest fuzz powercut sabotage bench guest generate baseline lock clean faults mutate crash scale
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: minutes'
 	@echo 'make mutate    change what decides and what reads, a little each time, and show what no test notices'
 	@echo 'make crash     kill -9 of a random process, 2,000 times, under runs with outside effects: an hour'
+	@echo 'make scale     100,000 parked runs and as many timers in one home, and histories of up to a million records'
 	@echo 'make faults    10,000 fetches that meet faults of all kinds: minutes'
 	@echo 'make generate  write again what is generated from the protos'
 	@echo 'make lock      resolve the dependencies anew'
@@ -80,6 +81,9 @@ mutate: $(DONE)/installed
 # KILLS=N and SEED=N are for a run of another length, and for the same choices again.
 crash: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m bench.crash $(if $(KILLS),--kills $(KILLS)) $(if $(filter command line,$(origin SEED)),--seed $(SEED))
+
+scale: $(DONE)/installed $(GUEST)
+	@$(BIN)/python -m bench.scale
 
 # FETCHES=N and SEED=N are for a run of another length, and for the same again.
 faults: $(DONE)/installed $(GUEST)
