@@ -1,10 +1,13 @@
 """`python -m bench.crash [--kills N] [--seed N]`: kill -9 of a random process, again and again, and count the effects.
 
-Programs append lines, write, move, make and trash, post and get, sleep in memory and out of it, draw random numbers and
-gather; meanwhile the kernel, its zygote, a cell or a capability server is killed at a random moment. What happened is
-counted outside (outside.py), by the token of each step. At the end
+Programs append lines, write, move, make and trash, post and get, sleep in memory and out of it, draw random numbers,
+gather, ask, and start children that do the same; events are sent, timers come, programs are armed. Meanwhile the
+kernel, its zygote, a cell or a capability server is killed at a random moment. What happened is counted outside
+(outside.py, coming.py), by the token of each step. At the end
 
     no effect is there twice, and none is missing of a run that was told it is there,
+    each event that was acknowledged took effect once, each time of a timer too, and so did each program armed in time,
+    what was answered with yes is there, what was answered with no is not, and a cancelled child did nothing more,
     no run is stuck: each is done, with the result that the world bears out,
     nothing is unknown that can be looked up; what is, is settled by what the server counted, and its run ends.
 
@@ -35,9 +38,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agentos.v1 import control_pb2 as pb
-from bench.outside import PROGRAM, Counting, Task, World, grants
+from bench.coming import Coming
+from bench.outside import Counting, Task, World, flat, grants, program
 from bench.processes import cells, servers, zygotes
-from tests.kernel.person import Person, Stream, Told, make_home
+from tests.kernel.person import NO, ONCE, Person, Stream, Told, make_home
 
 KILLS = 2_000
 # How often each is killed, and how long it is between two.
@@ -45,10 +49,12 @@ KINDS, WEIGHTS = ("kernel", "zygote", "cell", "server"), (2, 2, 4, 4)
 PAUSE_S = 0.15
 AT_ONCE = 6
 FOLLOWED = 0.3
+# How often, of the times that the person looks, they answer what is asked.
+ANSWERS = 0.4
 ENDS_WITHIN_S = 120.0
 # How long what was sent may be on its way to the server that counts.
 ARRIVES_WITHIN_S = 1.0
-TOKEN = re.compile(r"t\d+x\d+x")
+TOKEN = re.compile(r"t(?:\d+x)+")
 LOST = (psutil.Error, grpc.RpcError, OSError)
 
 
@@ -70,6 +76,12 @@ class Storm:
         self.person: Person
         self._process: subprocess.Popen[bytes]
         self.up()
+        self.coming = Coming(self._folder, self.chance)
+        self._source = self.person.source(program(self.server.port), grants(self.server.port))
+        # A child's program is one that the person allowed before.
+        allowed = self.person.run(program(self.server.port), grants(self.server.port), input='{"steps": []}')
+        assert allowed.result == [], allowed
+        self.coming.arm(self.person)
 
     # ---- the kernel
 
@@ -144,12 +156,10 @@ class Storm:
     def start(self) -> bool:
         """Ask for one more run; whether somebody took it."""
         task = self.world.task()
-        port = self.server.port
-        source = self.person.source(PROGRAM.replace("HOST", f'"http://127.0.0.1:{port}"'), grants(port))
         given = json.dumps({"steps": task.steps})
         told = Told()
         with suppress(grpc.RpcError):
-            stream = self.person.start(source, ask=pb.ASK_WAIT, grant_manifest=True, input=given)
+            stream = self.person.start(self._source, ask=pb.ASK_WAIT, grant_manifest=True, input=given)
             for event in stream:
                 told.hear(event)
                 if told.id:
@@ -164,7 +174,7 @@ class Storm:
             self._open[told.id] = task
         return bool(told.id)
 
-    def look(self) -> None:
+    def look(self, always: bool = False) -> None:
         """See which runs are over, and settle what is unknown by what the server counted."""
         for run, task in list(self._open.items()):
             try:
@@ -179,6 +189,18 @@ class Storm:
                     self.wrong.append(f"{run} is not on record, and did something")
         with suppress(grpc.RpcError):
             self._settle()
+        with suppress(grpc.RpcError):
+            self._answer(always)
+
+    def _answer(self, always: bool) -> None:
+        """Answer what is asked, or let it wait: each question has the one answer, however often it is put."""
+        for prompt in self.person.inbox():
+            if not always and self.chance.random() > ANSWERS:
+                continue
+            [token, *_] = TOKEN.findall(str(prompt.lines))
+            with suppress(grpc.RpcError):
+                self.person.answer(prompt, (ONCE if token in self.world.yes else NO)(prompt) or ())
+                self.counts["answered"] += 1
 
     def _seen(self, run: str, task: Task, shown: pb.Run) -> None:
         if shown.status in (pb.RUN_STATUS_ACTIVE, pb.RUN_STATUS_WAITING, pb.RUN_STATUS_UNSPECIFIED):
@@ -217,18 +239,20 @@ class Storm:
         until = time.monotonic() + ENDS_WITHIN_S
         active: Sequence[pb.Run] = ()
         self.fill()
+        self.coming.stop(self.person)
         while time.monotonic() < until:
-            self.look()
+            self.look(always=True)
             active = self.person.control.ListRuns(
                 pb.ListRunsRequest(active_only=True), metadata=self.person.metadata, timeout=10
             ).runs
-            if not self._open and not active:
+            if not self._open and not active and not self.coming.waits(self.person):
                 break
             time.sleep(0.1)
         else:
-            stuck = [*self._open, *(run.id for run in active)]
+            stuck = [*self._open, *(run.id for run in active), *self.coming.waits(self.person)]
             self.wrong.append(f"stuck: {sorted(set(stuck))}")
-        self.wrong += self.world.wrong()
+        self.wrong += self.world.wrong() + self.coming.wrong()
+        self.counts.update(self.coming.counts)
 
 
 def _follow(stream: Stream) -> None:
@@ -248,6 +272,7 @@ def storm(place: Path, seed: int, kills: int, seconds: float, told: Console | No
             time.sleep(made.chance.expovariate(1 / PAUSE_S))
             if made.chance.random() < 0.02:
                 made.stop()
+            made.coming.more(made.person)
             made.kill()
             made.look()
             before, killed = killed, sum(made.counts[kind] for kind in (*KINDS, "kernel, in its start"))
@@ -256,8 +281,8 @@ def storm(place: Path, seed: int, kills: int, seconds: float, told: Console | No
                 told.print(f"{sofar}, {made.counts['done']:,} runs done, {len(made.wrong)} wrong", highlight=False)
         made.finish()
         made.counts["gets made again"] = sum(
-            made.server.seen[token] - 1 for task in made.world.tasks for kind, token, _ in task.steps
-            if kind == "get" and made.server.seen[token] > 1
+            made.server.seen[step.token] - 1 for task in made.world.tasks for step in flat(task.steps)
+            if step.kind == "get" and made.server.seen[step.token] > 1
         )  # fmt: skip
     finally:
         made.down()

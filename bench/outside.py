@@ -6,24 +6,35 @@ alone, whatever the system says of itself.
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
-# The kinds of steps. Of a post nobody but its server can tell whether it arrived.
-KINDS = ("append", "write", "move", "mkdir", "trash", "post", "get", "nap", "rest", "draw", "gather")
-WEIGHTS = (5, 3, 2, 2, 2, 3, 2, 2, 1, 1, 2)
+# The kinds of steps. Of a post nobody but its server can tell whether it arrived. `ask` is a folder that the person is
+# asked about each time; `child` is a run of this program with steps of its own, which may have children too; one that
+# is `cut` is cancelled by its parent, and one that is `left` by its parent's end.
+WEIGHED = {
+    "append": 5, "write": 3, "move": 2, "mkdir": 2, "trash": 2, "post": 3, "get": 2, "nap": 2, "rest": 1, "draw": 1,
+    "gather": 2, "ask": 2, "child": 2, "cut": 1, "left": 1,
+}  # fmt: skip
+# What a child does: nothing that its parent could not give it, and nothing that only the run's own output shows.
+OF_A_CHILD = ("append", "write", "post", "get", "nap", "rest", "gather", "child")
+DEEPEST = 2
 LOGS = 3
 HELD_BACK = 0.2
+SAYS_YES = 0.7
 
 PROGRAM = '''
 import random, sys, json, time
-from agentos.sdk import AgentError, files, gather, net
+from agentos.sdk import AgentError, children, files, gather, net
 
 def made(work):
     """How a call went: ok, or the detail of its error."""
@@ -33,7 +44,25 @@ def made(work):
     except AgentError as error:
         return error.detail or str(error)
 
-def step(kind, token, log):
+def begin(*steps):
+    return children.spawn("program.py", {"steps": steps}, GIVEN)
+
+def cut_short(token, log):
+    """A child that would do one more thing a minute later."""
+    return begin(["append", token, log, []], ["doze", token, log, []], ["append", token + "z", log, []])
+
+def joined(steps):
+    try:
+        return begin(*steps).join()
+    except AgentError as error:
+        return error.detail or str(error)
+
+def cancelled(token, log):
+    child = cut_short(token, log)
+    time.sleep(0.3)
+    child.cancel()
+
+def step(kind, token, log, inner):
     if kind == "append":
         return made(lambda: files.append(log, text=token + "\\n"))
     if kind == "write":
@@ -48,6 +77,16 @@ def step(kind, token, log):
         return made(lambda: net.post(HOST + "/" + token, data="x"))
     if kind == "get":
         return made(lambda: net.get(HOST + "/" + token))
+    if kind == "ask":
+        return made(lambda: files.mkdir("q-" + token))
+    if kind == "child":
+        return joined(inner)
+    if kind == "cut":
+        return made(lambda: cancelled(token, log))
+    if kind == "left":
+        return made(lambda: cut_short(token, log))
+    if kind == "doze":
+        time.sleep(60)
     if kind == "nap":
         time.sleep(0.1)
     if kind == "rest":
@@ -67,12 +106,40 @@ def main(input):
 '''
 
 
+def program(port: int) -> str:
+    """Its source, for this server."""
+    given = {"files.append": {"path": ["*"]}, "files.write": {"path": ["*"]}, "net.fetch": _fetch(port)}
+    return PROGRAM.replace("HOST", f'"http://127.0.0.1:{port}"').replace("GIVEN", json.dumps(given))
+
+
 def grants(port: int) -> str:
     """What the program may do."""
-    place = f'host = ["127.0.0.1"], scheme = ["http"], port = ["{port}"], network = "loopback"'
-    lines = [f'"files.{action}" = {{ path = ["*"] }}' for action in ("append", "write", "mkdir", "trash")]
+    lines = [f'"files.{action}" = {{ path = ["*"] }}' for action in ("append", "write", "trash")]
+    lines += ['"files.mkdir" = [{ path = ["d-*"] }, { path = ["q-*"], ask = "always" }]']
     lines += ['"files.move" = { path = ["*"], to = ["*"] }']
-    return "\n".join([*lines, f'"net.fetch" = {{ {place}, method = ["GET", "POST"] }}'])
+    bounds = ", ".join(f"{name} = {json.dumps(value)}" for name, value in _fetch(port).items())
+    return "\n".join([*lines, f'"net.fetch" = {{ {bounds} }}'])
+
+
+def _fetch(port: int) -> dict[str, object]:
+    place: dict[str, object] = {"host": ["127.0.0.1"], "scheme": ["http"], "port": [str(port)], "network": "loopback"}
+    return place | {"method": ["GET", "POST"]}
+
+
+class Step(NamedTuple):
+    """One thing a run does; `inner` is what its child does."""
+
+    kind: str
+    token: str
+    log: str
+    inner: tuple[Step, ...] = ()
+
+
+def flat(steps: Iterable[Step]) -> Iterator[Step]:
+    """These, and those of all children."""
+    for step in steps:
+        yield step
+        yield from flat(step.inner)
 
 
 class Counting:
@@ -116,12 +183,10 @@ class Counting:
 class Task:
     """One run as it was asked for, and what became of it."""
 
-    steps: list[tuple[str, str, str]]
+    steps: tuple[Step, ...]
     run: str = ""
     result: list[object] | None = None
     output: str = ""
-    # Tokens of which we told the kernel that they happened.
-    told: set[str] = field(default_factory=set)
 
 
 class World:
@@ -130,24 +195,33 @@ class World:
     def __init__(self, folder: Path, trash: Path, server: Counting, chance: random.Random) -> None:
         self.folder, self.trash, self.server, self._chance = folder, trash, server, chance
         self.tasks: list[Task] = []
+        # Of what the person is asked: to which the answer is yes.
+        self.yes: set[str] = set()
         for number in range(LOGS):
             (folder / f"log-{number}").touch()
 
     def task(self) -> Task:
         """Something new to do, with what it needs in place."""
-        number, steps = len(self.tasks), []
-        for at in range(self._chance.randint(3, 9)):
-            kind = self._chance.choices(KINDS, WEIGHTS)[0]
-            token = f"t{number}x{at}x"
+        self.tasks.append(Task(self._steps(f"t{len(self.tasks)}x", tuple(WEIGHED), self._chance.randint(3, 9), 0)))
+        return self.tasks[-1]
+
+    def _steps(self, prefix: str, kinds: tuple[str, ...], count: int, depth: int) -> tuple[Step, ...]:
+        made = []
+        for at in range(count):
+            kind = self._chance.choices(kinds, [WEIGHED[each] for each in kinds])[0]
+            kind = "append" if kind == "child" and depth == DEEPEST else kind
+            token = f"{prefix}{at}x"
             if kind in ("move", "trash"):
                 (self.folder / f"{'s' if kind == 'move' else 'x'}-{token}").write_text(token)
-            steps.append((kind, token, f"log-{self._chance.randrange(LOGS)}"))
-        self.tasks.append(Task(steps))
-        return self.tasks[-1]
+            if kind == "ask" and self._chance.random() < SAYS_YES:
+                self.yes.add(token)
+            inner = self._steps(token, OF_A_CHILD, self._chance.randint(1, 4), depth + 1) if kind == "child" else ()
+            made.append(Step(kind, token, f"log-{self._chance.randrange(LOGS)}", inner))
+        return tuple(made)
 
     def did(self, task: Task) -> bool:
         """Whether anything of it is seen, in a log or by the server."""
-        tokens = tuple(token for _, token, _ in task.steps)
+        tokens = tuple(step.token for step in task.steps)
         return any(line.startswith(tokens) for line in (*self.lines(), *self.server.seen))
 
     def lines(self) -> Counter[str]:
@@ -161,19 +235,34 @@ class World:
         )
         found = [f"{line}: {count} times in a log" for line, count in lines.items() if count > 1]
         found += [f"{name}: {count} times in the trash" for name, count in trashed.items() if count > 1]
-        posts = {token for task in self.tasks for kind, token, _ in task.steps if kind == "post"}
+        posts = {each.token for task in self.tasks for each in flat(task.steps) if each.kind == "post"}
         found += [f"{token}: posted {self.server.seen[token]} times" for token in posts if self.server.seen[token] > 1]
         for task in self.tasks:
-            for each, said in zip(task.steps, task.result or (), strict=False):
-                why = self._step(task, each[0], each[1], each[2], said, lines, trashed)
-                found += [f"{task.run} {each[0]} {each[1]}: {why}, and it was told {said}"] if why else []
+            if task.result is not None:
+                found += self._steps_wrong(task, task.steps, task.result, lines, trashed)
         return found
 
-    def _step(
-        self, task: Task, kind: str, token: str, log: str, said: object, lines: Counter[str], trashed: Counter[str]
-    ) -> str:
-        """What is wrong about a step of a run that is done; empty if nothing is."""
+    def _steps_wrong(
+        self, task: Task, steps: tuple[Step, ...], told: object, lines: Counter[str], trashed: Counter[str]
+    ) -> list[str]:
+        """What is wrong about the steps of a run that is done, and of its children."""
+        if not isinstance(told, list) or len(told) != len(steps):
+            return [f"{task.run} was told {told} of {steps}"]
+        found: list[str] = []
+        for step, said in zip(steps, told, strict=True):
+            if step.kind == "child":
+                found += self._steps_wrong(task, step.inner, said, lines, trashed)
+            elif why := self._step(task, step, said, lines, trashed):
+                found.append(f"{task.run} {step.kind} {step.token}: {why}, and it was told {said}")
+        return found
+
+    def _step(self, task: Task, step: Step, said: object, lines: Counter[str], trashed: Counter[str]) -> str:
+        """What is wrong about one step; empty if nothing is."""
+        kind, token = step.kind, step.token
         folder, seen = self.folder, self.server.seen[token]
+        if kind == "ask":
+            right = ((folder / f"q-{token}").is_dir(), said == "ok") == (token in self.yes, token in self.yes)
+            return "" if right else f"the answer was {'yes' if token in self.yes else 'no'}"
         if kind == "draw":
             drawn = [line for line in task.output.splitlines() if line.startswith(f"drew {token} ")]
             return "" if drawn == [f"drew {token} {said}"] else f"it printed {drawn}"
@@ -185,6 +274,7 @@ class World:
         held = {"write": folder / f"w-{token}", "move": folder / f"m-{token}"}
         counted = {"append": lines[token] == 1, "trash": trashed[f"x-{token}"] == 1, "get": seen >= 1}
         counted |= {"gather": all(lines[token + end] == 1 for end in "abc"), "mkdir": (folder / f"d-{token}").is_dir()}
+        counted |= dict.fromkeys(("cut", "left"), not lines[f"{token}z"])
         there = counted.get(kind, True) and not (kind in gone and gone[kind].exists())
         there = there and (kind not in held or (held[kind].exists() and held[kind].read_text() == token))
         return "" if there else "its effect is not there"
