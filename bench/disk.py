@@ -11,6 +11,8 @@ The head is on this disk too (`Head`): until its write returns it is the old one
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -21,6 +23,10 @@ from types import TracebackType
 import apsw
 
 SECTOR = 512
+# The power of this disk is cut by us, so the files under it may lie in memory, where a machine has such a folder.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+GROWS = ("write", "head")
+HOWS = ("error", "full", "short")
 ALL = random.Random(0)  # noqa: S311  for where nothing is left to chance
 NAME = "powercut"
 VFS = f"multipleciphers-{NAME}"  # the cipher, on top of this disk
@@ -86,8 +92,10 @@ class Disk:
         self.files: dict[str, Held] = {}
         self.cuts: list[Cut] = []
         self.operations = 0
-        self.fail_at = 0
-        self.failed = ""
+        # The operation that fails, and how: "error" at once; "full", with no room for what grows; "short", a write of
+        # which a part arrived before the disk was full. What does not grow a file cannot fail in the last two ways.
+        self.fail_at, self.fail_as = 0, "error"
+        self.reached, self.failed = False, ""
         self.head: str | None = None
         self._chance, self._known, self._cut_in = chance, known, cut_in
         self._lock = threading.RLock()
@@ -100,15 +108,25 @@ class Disk:
         head = folder / "head"
         self.head = head.read_text() if head.exists() else None
 
-    def operation(self, what: str, heads: Sequence[str | None] = ()) -> None:
-        """One more: the power may go just before it, or it may fail."""
+    def operation(self, what: str, heads: Sequence[str | None] = (), part: Callable[[], None] | None = None) -> None:
+        """One more: the power may go just before it, or it may fail. `part` does a part of it."""
         with self._lock:
             self.operations += 1
             if self._chance.random() < self._cut_in:
                 self.cuts.append(self.cut(heads))
             if self.operations == self.fail_at:
-                self.failed = what
-                raise OSError("injected") if what == "head" else apsw.IOError("injected")
+                self._fail(what, part)
+
+    def _fail(self, what: str, part: Callable[[], None] | None) -> None:
+        self.reached = True
+        if self.fail_as != "error" and what not in GROWS:
+            return
+        self.failed = what
+        if self.fail_as == "short" and part:
+            part()
+        if what == "head":
+            raise OSError(errno.EIO if self.fail_as == "error" else errno.ENOSPC, "injected")
+        raise apsw.IOError("injected") if self.fail_as == "error" else apsw.FullError("injected")
 
     def cut(self, heads: Sequence[str | None] = ()) -> Cut:
         """What is left if the power goes now."""
@@ -175,7 +193,10 @@ class File(apsw.VFSFile):
         return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        self.disk.operation("write")
+        self.disk.operation("write", part=lambda: self._put(data[: len(data) // 2], offset))
+        self._put(data, offset)
+
+    def _put(self, data: bytes, offset: int) -> None:
         super().xWrite(data, offset)
         self.disk.note(self.name, (offset, bytes(data)))
 

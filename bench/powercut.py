@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import shutil
 import sys
@@ -32,15 +31,14 @@ from agentos.home import schema
 from agentos.home.heads import Signer, Witness
 from agentos.home.journal import Journal, JournalBroken, JournalFull
 from agentos.home.places import File
-from bench.disk import VFS, Cut, Disk, Head
+from bench import owed
+from bench.disk import HOWS, MEMORY, VFS, Cut, Disk, Head
 
 KEY, FOLD = b"k" * 32, "sum 1"
 SIGNER = Signer("abcdefghijklmnop", b"s" * 32)
 TASKS, UNITS = 3, 14
 KINDS = ("call",)
 CUT_IN, DRAWN = 0.03, 4
-# The power of this disk is cut by us, so the files under it may lie in memory, where a machine has such a folder.
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
 
 @dataclass
@@ -220,7 +218,7 @@ def _length(folder: Path, root: Path) -> int:
         shutil.rmtree(copy)
 
 
-def fail_each(seed: int = 1, units: int = 6) -> tuple[int, Counter[str]]:
+def fail_each(seed: int = 1, units: int = 6, how: str = "error") -> tuple[int, Counter[str]]:
     """Let the 1st, the 2nd, … operation of a short life fail, until one passes without; how many, and what failed."""
     failed: Counter[str] = Counter()
     number = 0
@@ -230,11 +228,13 @@ def fail_each(seed: int = 1, units: int = 6) -> tuple[int, Counter[str]]:
         with tempfile.TemporaryDirectory(dir=MEMORY) as made:
             folder = born(Path(made) / "0")
             disk = Disk(chance, story.known)
-            disk.fail_at = number
+            disk.fail_at, disk.fail_as = number, how
             with contextlib.suppress(JournalFull, JournalBroken):
                 asyncio.run(life(folder, disk, story, chance, False, units))
+            if not disk.reached:
+                return sum(failed.values()), failed
             if not disk.failed:
-                return number - 1, failed
+                continue
             failed[disk.failed] += 1
             if disk.head:
                 (folder / "head").write_text(disk.head)
@@ -257,8 +257,10 @@ def main() -> int:
     )
     print("\n".join(f"  {count:6} {what}" for what, count in found.wrong.most_common()) or "  nothing lost, no alarm")
     if not asked.normal:
-        tried, failed = fail_each()
-        print(f"{tried} operations failed, one at a time: {dict(failed)}; nothing acknowledged was lost")
+        for how in HOWS:
+            for what, of in (("the journal", fail_each), ("the queue of events", owed.fail_each)):
+                tried, failed = of(how=how)
+                print(f"{what}, {how}: {tried} operations failed, one at a time: {dict(failed)}; nothing was lost")
     return int(bool(found.wrong) != asked.normal)
 
 

@@ -9,7 +9,8 @@ import secrets
 
 import pytest
 
-from bench import powercut
+from bench import owed, powercut
+from bench.disk import HOWS
 
 CUTS = 300
 
@@ -35,3 +36,18 @@ def test_whichever_operation_fails_nothing_acknowledged_is_lost() -> None:
     tried, failed = powercut.fail_each(units=3)
     assert tried > 50
     assert {"read", "write", "sync", "open", "head"} <= set(failed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["full", "short"])
+def test_whichever_write_finds_no_room_nothing_acknowledged_is_lost(how: str) -> None:
+    _, failed = powercut.fail_each(units=2, how=how)
+    assert failed["write"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", HOWS)
+def test_whichever_operation_fails_each_event_that_was_taken_in_is_delivered_once(how: str) -> None:
+    tried, failed = owed.fail_each(events=3, how=how)
+    assert tried > 30
+    assert failed["write"] > 10

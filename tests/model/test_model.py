@@ -40,7 +40,7 @@ from agentos.manifest.trigger import Trigger
 from agentos.v1 import control_pb2 as pb
 from agentos.v1.events_pb2 import ArmRequest
 from bench import powercut
-from bench.disk import VFS, Disk, Head
+from bench.disk import MEMORY, VFS, Disk, Head
 from tests.authority.letters import shipped
 from tests.kernel.cases import call, grant
 from tests.model.plain import DEAD, DONE, LET_GO, WAITING, Plain
@@ -94,7 +94,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.made = tempfile.TemporaryDirectory(dir=powercut.MEMORY)
+        self.made = tempfile.TemporaryDirectory(dir=MEMORY)
         self.folder = powercut.born(Path(self.made.name) / "0")
         self.now, self.sure, self.lives, self.calls = START_MS, 0, 0, 0
         self.units: list[tuple[int, tuple[Record, ...]]] = []
