@@ -47,6 +47,10 @@ class Book(Ledger, Protocol):
 
     def next_id(self, letter: str) -> str: ...
 
+    def room(self) -> None:
+        """Raises JournalFull while nothing new is to begin."""
+        ...
+
     def at(self, seq: int) -> Record | None:
         """What stands at this place in the journal."""
         ...
@@ -130,6 +134,7 @@ class Dispatch:
         if self._closed:
             return
         try:
+            self._book.room()
             if name in self._queue.triggers:
                 if self._queue.triggers[name].rule.is_timer:
                     self._tick(name)
@@ -209,6 +214,7 @@ class Dispatch:
     async def _take_in(
         self, event: str, name: str, data: str, to: tuple[str, ...], at_ms: int = 0, led: Led = NOTHING
     ) -> None:
+        self._book.room()
         if not self._queue.room(to):
             raise Refusal(error_pb2.CODE_LIMIT, "too many events wait already", "see: agentos events", "queue_full")
         now = self._now_ms()

@@ -98,7 +98,8 @@ class Journal:
         self._compacting: list[_Waiter] = []  # those who wait for room to be given back
         self._queued = self._batches = self._largest = self._busy_ns = self._refusals = 0
         self._broken: JournalBroken | None = None
-        self._full = self._closing = False
+        self._full: JournalFull | None = None
+        self._closing = False
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -274,6 +275,12 @@ class Journal:
         with self._lock:
             self._check()
 
+    def room(self) -> None:
+        """Raises JournalFull while what was appended before waits for room, and is tried again each second."""
+        with self._lock:
+            if self._full and self._tail:
+                raise JournalFull(self._full.reason, self._full.hint)
+
     # The event loop's side.
 
     def _check(self) -> None:
@@ -370,7 +377,7 @@ class Journal:
         return JournalBroken("the disk refused a write to the journal", "check the disk, then start the kernel again")
 
     def _settle(self, batch: Batch, last: Point, refused: JournalFull | JournalBroken | None) -> None:
-        self._full = isinstance(refused, JournalFull)
+        self._full = refused if isinstance(refused, JournalFull) else None
         if refused:
             self._refusals += 1
             if isinstance(refused, JournalBroken):

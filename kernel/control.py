@@ -79,7 +79,12 @@ async def _done(work: Awaitable[T], context: Context) -> T:
     except Refusal as refusal:
         await abort(context, refusal.fault)
     except (JournalFull, JournalBroken) as wrong:
-        await abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
+        await abort(context, unrecorded(wrong))
+
+
+def unrecorded(wrong: JournalFull | JournalBroken) -> Fault:
+    detail = "disk_full" if isinstance(wrong, JournalFull) else ""
+    return Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint, detail)
 
 
 async def abort(context: Context, fault: Fault) -> NoReturn:
@@ -102,8 +107,15 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return pb.StatusResponse(
             version=VERSION, pid=os.getpid(), home=str(kernel.home), started_ms=kernel.started_ms,
             cells_ready=cells.ready if cells else 0, cells_busy=cells.busy if cells else 0,
-            runs_active=len(kernel.runs.active), prompts_open=len(kernel.desk.open),
+            runs_active=len(kernel.runs.active), prompts_open=len(kernel.desk.open), standing_still=self._still(),
         )  # fmt: skip
+
+    def _still(self) -> error_pb2.Error | None:
+        try:
+            self._kernel.ledger.room()
+        except JournalFull as full:
+            return views.fault(unrecorded(full))
+        return None
 
     async def Shutdown(self, request: pb.ShutdownRequest, context: Context) -> pb.ShutdownResponse:
         self._kernel.locking = request.lock
@@ -133,6 +145,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             feed = run.feed
         except Refusal as refusal:
             await abort(context, refusal.fault)
+        except (JournalFull, JournalBroken) as wrong:
+            await abort(context, unrecorded(wrong))
         try:
             while (event := await feed.next()) is not None:
                 yield event
@@ -234,7 +248,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             told.size, told.done = ledger.journal.size(), True
             yield told
         except (JournalFull, JournalBroken) as wrong:
-            await abort(context, Fault(error_pb2.CODE_UNAVAILABLE, wrong.reason, wrong.hint))
+            await abort(context, unrecorded(wrong))
 
     async def SuggestManifest(self, request: pb.SuggestManifestRequest, context: Context) -> pb.SuggestManifestResponse:
         kernel = self._kernel

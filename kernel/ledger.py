@@ -135,6 +135,10 @@ class Ledger:
         found = (history.decode(each.body) for each in self.journal.entries(run=event, kinds=("event",)))
         return next((each.to for each in found if isinstance(each, Happened)), ())
 
+    def room(self) -> None:
+        """Raises JournalFull while nothing new is to begin."""
+        self.journal.room()
+
     async def durable(self, seq: int) -> None:
         await self.journal.durable(seq)
 

@@ -76,7 +76,11 @@ class Runs:
         return self.questions.program(manifest, who)
 
     def accept(self, request: pb.RunRequest) -> Run:
-        """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name."""
+        """Take a run in. Raises Refusal for what is no program, with file, line and the nearest right name.
+
+        Raises JournalFull while there is no room to record it.
+        """
+        self._ledger.room()
         check_sizes(request)
         terminal = (request.terminal.leader, request.terminal.began_ticks)
         run_id = self._ledger.next_id("r")

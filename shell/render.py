@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.shell import sheet, values
-from agentos.shell.paint import coloured
-from agentos.shell.text import quoted, span
+from agentos.shell.paint import coloured, say
+from agentos.shell.text import printable, quoted, span
 from agentos.v1 import control_pb2 as pb
 
 _PIPE_WIDTH = 1000
@@ -117,6 +117,17 @@ def runs(found: Iterable[pb.Run]) -> None:
             [branch(run.id), run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused]
         )
     table(["RUN", "PROGRAM", "STATUS", "BEGAN", "TOOK", "CALLS", "REFUSED"], rows, "no run yet: agentos run PROGRAM")
+
+
+def standing_still(state: pb.StatusResponse) -> None:
+    """Tell the person, beside any answer, that nothing new is begun, and what brings it back."""
+    if why := values.error(state.standing_still):
+        say(f"nothing can be recorded: {printable(why['message'])}", "red")
+        say(
+            "Runs and events that come now are refused, timers and armed programs stand still, and a run that has to"
+            " record something fails. All of it goes on by itself, within seconds, when there is room.\n"
+            f"next: {printable(why['hint'])}; agentos prune shows what old runs take (home {printable(state.home)})"
+        )
 
 
 def tree(found: Iterable[pb.Run]) -> list[pb.Run]:

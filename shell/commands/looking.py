@@ -75,8 +75,10 @@ def ps(*, all_: Annotated[bool, ALL] = False, unknown: Annotated[bool, Flag] = F
         return _unknown(common)
     with common.kernel() as kernel:
         found = kernel.call(kernel.stub.ListRuns, pb.ListRunsRequest(limit=1000 if all_ else 20)).runs
+        state = kernel.call(kernel.stub.Status, pb.StatusRequest())
     if not common.answer([values.listed(run) for run in found]):
         render.runs(found)
+    render.standing_still(state)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, Literal
 
-from agentos.shell import homes, pages, start, values
+from agentos.shell import homes, pages, render, start, values
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.found import token
 from agentos.shell.paint import emit, say
@@ -94,8 +94,10 @@ def doctor(*, common: Common = DEFAULTS) -> int:
     """Say which walls this machine has, each tried, and which guest runs here."""
     with common.kernel(make_home=True) as kernel:
         found = kernel.call(kernel.stub.Doctor, pb.DoctorRequest(), seconds=90)
-    if not common.answer(values.doctor(found)):
+        state = kernel.call(kernel.stub.Status, pb.StatusRequest())
+    if not common.answer(values.doctor(found) | {"standing_still": values.error(state.standing_still)}):
         pages.doctor(found)
+    render.standing_still(state)
     return 0
 
 

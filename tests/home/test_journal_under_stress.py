@@ -94,8 +94,11 @@ async def test_a_full_disk_passes_and_loses_nothing(tmp_path: Path) -> None:
         await journal.durable(after)
     assert [entry.seq for entry in journal.entries()] == [1, 2, 3]
     assert journal.statistics()["durable"] == 1
+    with pytest.raises(JournalFull):
+        journal.room()
     journal._writing.pragma("max_page_count", 100_000)
     await journal.durable(after)
+    journal.room()
     await journal.close()
     journal = Journal.open(tmp_path / "j", KEY)
     assert [(entry.seq, entry.run) for entry in journal.entries()] == [(1, ""), (2, "r1"), (3, "r1")]

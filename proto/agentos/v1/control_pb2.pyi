@@ -227,6 +227,7 @@ class StatusResponse(_message.Message):
     LOCKS_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
     EVENTS_SEALED_FIELD_NUMBER: _builtins.int
+    STANDING_STILL_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     pid: _builtins.int
     home: _builtins.str
@@ -247,6 +248,10 @@ class StatusResponse(_message.Message):
     def trouble(self) -> _error_pb2.Error:
         """Why it was locked again after it had been unlocked, where nobody asked for that."""
 
+    @_builtins.property
+    def standing_still(self) -> _error_pb2.Error:
+        """Why nothing new is begun or taken in: the disk is full. It goes on by itself when there is room."""
+
     def __init__(
         self,
         *,
@@ -262,10 +267,11 @@ class StatusResponse(_message.Message):
         locks: _abc.Iterable[_builtins.str] | None = ...,
         trouble: _error_pb2.Error | None = ...,
         events_sealed: _builtins.int = ...,
+        standing_still: _error_pb2.Error | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["trouble", b"trouble"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["standing_still", b"standing_still", "trouble", b"trouble"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "events_sealed", b"events_sealed", "home", b"home", "locked", b"locked", "locks", b"locks", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "started_ms", b"started_ms", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "events_sealed", b"events_sealed", "home", b"home", "locked", b"locked", "locks", b"locks", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "standing_still", b"standing_still", "started_ms", b"started_ms", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
