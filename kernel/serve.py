@@ -197,22 +197,11 @@ async def serve(home: Home, options: Options) -> bool:
     kernel.ledger.listeners.append(lines.note)
     lines.hear()
     token = options.token or secrets.token_urlsafe(32)
-    server = grpc.aio.server(
-        interceptors=[Credential(token, kernel.shell_refused)],
-        options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
-        maximum_concurrent_rpcs=512,
-    )
+    server = _server(kernel, stop, token)
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         keeper.status("preparing the guest")
-        await kernel.loader.open()
-        missing = kernel.loader.missing()
-        if missing and options.require_walls:
-            hint = "agentos doctor says what each is for; without --require-walls it starts all the same"
-            raise HomeError("walls", f"this machine lacks walls: {', '.join(missing)}", hint)
-        control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
-        events_pb2_grpc.add_EventsServiceServicer_to_server(events(kernel), server)
-        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(Statistics(kernel), server)
+        missing = await _guest(kernel, options.require_walls)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")
@@ -223,11 +212,8 @@ async def serve(home: Home, options: Options) -> bool:
         if not await sealed.all():  # before anybody can send one that overtakes them
             waiting.append(asyncio.create_task(sealed.go_on()))
         await server.start()
-        told: dict[str, object] = {"ok": True, "socket": str(socket), "credential": str(home.credential)}
-        told |= {"pid": os.getpid(), "missing": list(missing)}
-        os.write(options.ready_fd, msgspec.json.encode(told) + b"\n")
-        os.close(options.ready_fd)
-        lines.say("kernel.started", pid=os.getpid(), missing=list(missing))
+        _tell(options.ready_fd, ok=True, socket=str(socket), credential=str(home.credential), missing=missing)
+        lines.say("kernel.started", pid=os.getpid(), missing=missing)
         keeper.ready(kernel.said)
         await stop.wait()
         journal.check()
@@ -245,3 +231,32 @@ async def serve(home: Home, options: Options) -> bool:
         await kernel.close()
         lines.say("kernel.stopped", pid=os.getpid())
         lines.close()
+
+
+def _server(kernel: Kernel, stop: asyncio.Event, token: str) -> grpc.aio.Server:
+    """All services of a kernel, for who has the credential; it does not listen yet."""
+    server = grpc.aio.server(
+        interceptors=[Credential(token, kernel.shell_refused)],
+        options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
+        maximum_concurrent_rpcs=512,
+    )
+    control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
+    events_pb2_grpc.add_EventsServiceServicer_to_server(events(kernel), server)
+    statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(Statistics(kernel), server)
+    return server
+
+
+async def _guest(kernel: Kernel, require_walls: bool) -> list[str]:
+    """Have cells ready; the walls that this machine lacks around them. Raises HomeError where all are required."""
+    await kernel.loader.open()
+    missing = list(kernel.loader.missing())
+    if missing and require_walls:
+        hint = "agentos doctor says what each is for; without --require-walls it starts all the same"
+        raise HomeError("walls", f"this machine lacks walls: {', '.join(missing)}", hint)
+    return missing
+
+
+def _tell(descriptor: int, **what: object) -> None:
+    """Say to who waits for it that the kernel is up, and where."""
+    os.write(descriptor, msgspec.json.encode({**what, "pid": os.getpid()}) + b"\n")
+    os.close(descriptor)
