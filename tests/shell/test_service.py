@@ -68,9 +68,16 @@ def state(shell: Shell) -> dict[str, str]:
     return dict(told["state"])
 
 
-def serving(shell: Shell, but: str = "") -> str:
+def serving(shell: Shell, unit_file: Path, but: str = "") -> str:
     """The pid of the kernel that serves, and is not that one."""
-    until(lambda: state(shell).get("SubState") == "running" and state(shell)["MainPID"] != but, str(state(shell)))
+    asked = ["systemctl", "--user", "show", "-p", "SubState", "-p", "MainPID", unit_file.name]
+
+    def there() -> bool:
+        told = subprocess.run(asked, env=shell.environment, capture_output=True, text=True, check=False).stdout
+        return "SubState=running" in told.split() and f"MainPID={but}" not in told.split()
+
+    until(there, "no kernel serves")
+    assert state(shell)["SubState"] == "running"
     return state(shell)["MainPID"]
 
 
@@ -86,7 +93,7 @@ def test_a_kernel_is_kept_on_by_a_real_systemd(kept: Shell) -> None:
     assert installed.code == 0, installed.err
     assert f"wrote: {unit_file}" in installed.err
     assert "loginctl enable-linger" in installed.err
-    first = serving(kept)
+    first = serving(kept, unit_file)
     assert state(kept)["StatusText"].startswith("serving; 0 runs under way")
 
     # Its walls stand within those of the unit.
@@ -101,12 +108,12 @@ def test_a_kernel_is_kept_on_by_a_real_systemd(kept: Shell) -> None:
 
     again = kept("service", "install", "--ready", "1")
     assert (again.code, "there already, and as it should be" in again.err) == (0, True), again.err
-    assert serving(kept) == first
+    assert serving(kept, unit_file) == first
 
     os.kill(int(first), signal.SIGKILL)
-    second = serving(kept, but=first)
+    second = serving(kept, unit_file, but=first)
     os.kill(int(second), signal.SIGSTOP)
-    third = serving(kept, but=second)
+    third = serving(kept, unit_file, but=second)
     assert state(kept)["NRestarts"] == "2"
 
     gone = kept("service", "remove")
