@@ -44,7 +44,7 @@ class Log:
 
     def __init__(self, path: Path | None, status: Name, code: Name) -> None:
         """Without a path lines go to standard error."""
-        self.left_out = 0
+        self.lines = self.left_out = 0
         self._path, self._names = path, {"status": status, "code": code}
         self._descriptor, self._size, self._wanted = 2, 0, path is None
         self._heard = _Complaints(self)
@@ -80,8 +80,13 @@ class Log:
             if self._path and self._size + len(line) > MAX_BYTES:
                 self._turn()
             self._size += os.write(self._descriptor, line) if self._wanted else 0
+            self.lines += 1
         except OSError:
             self.left_out += 1
+
+    def statistics(self) -> dict[str, int]:
+        """Lines that were said, and those that the disk refused."""
+        return {"lines": self.lines, "left_out": self.left_out}
 
     def close(self) -> None:
         logging.getLogger().removeHandler(self._heard)

@@ -196,8 +196,11 @@ async def serve(home: Home, options: Options) -> bool:
     lines = log.Log(log.beside(places.place(home.path, home.name).path), _status, CODES.__getitem__)
     kernel.ledger.listeners.append(lines.note)
     lines.hear()
+    kernel.servers.told = lambda event, name, pid, restarts: lines.say(
+        event, capability="added" if name in kernel.ledger.folders else name, pid=pid, restarts=restarts
+    )
     token = options.token or secrets.token_urlsafe(32)
-    server = _server(kernel, stop, token)
+    server = _server(kernel, stop, token, lines.statistics)
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         keeper.status("preparing the guest")
@@ -233,7 +236,9 @@ async def serve(home: Home, options: Options) -> bool:
         lines.close()
 
 
-def _server(kernel: Kernel, stop: asyncio.Event, token: str) -> grpc.aio.Server:
+def _server(
+    kernel: Kernel, stop: asyncio.Event, token: str, lines: Callable[[], dict[str, int]]
+) -> grpc.aio.Server:
     """All services of a kernel, for who has the credential; it does not listen yet."""
     server = grpc.aio.server(
         interceptors=[Credential(token, kernel.shell_refused)],
@@ -242,7 +247,7 @@ def _server(kernel: Kernel, stop: asyncio.Event, token: str) -> grpc.aio.Server:
     )
     control_pb2_grpc.add_ControlServiceServicer_to_server(Control(kernel, stop), server)
     events_pb2_grpc.add_EventsServiceServicer_to_server(events(kernel), server)
-    statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(Statistics(kernel), server)
+    statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(Statistics(kernel, lines), server)
     return server
 
 

@@ -9,7 +9,7 @@ doubling: a quantile is within a fifth of the true one, costs an addition to kee
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agentos.home.history import Record, RunBegan, RunEnded
@@ -76,8 +76,9 @@ def quantile(counts: Sequence[int], part: float) -> int:
 class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
     """The service of statistics of this kernel."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, log: Callable[[], dict[str, int]]) -> None:
         self._kernel = kernel
+        self._log = log
         self._counted = Counted()
         kernel.ledger.listeners.append(self._counted.note)
 
@@ -100,7 +101,7 @@ class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
         }
         return {
             "calls": self._counted.calls(), "cells": self._kernel.loader.statistics(),
-            "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()},
+            "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()}, "log": self._log(),
             "process": {"cpu_us": time.process_time_ns() // 1000}, "prompts": {"open": len(self._kernel.desk.open)},
             "queue": ledger.queue.statistics(), "runs": there | self._counted.runs(),
         }  # fmt: skip

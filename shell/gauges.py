@@ -50,6 +50,7 @@ def lines(now: pb.SampleResponse, before: pb.SampleResponse | None) -> list[str]
         _calls(of("calls"), fast("calls.made", "calls")),
         _queue(of("queue")),
         _journal(of("journal"), fast("journal.records", "records"), fast("journal.batches", "syncs")),
+        *_log(of("log")),
         *(_server(part, of(part)) for part in sorted(now.parts) if part.startswith(SERVER)),
     ]
     up = span(max(now.at_ms - now.started_ms, 0) * 1000)
@@ -85,6 +86,11 @@ def _journal(journal: Callable[[str], int], records: str, syncs: str) -> Row:
     refused = plural(journal("refusals"), "refusal") + " by the disk" if journal("refusals") else ""
     parts = (f"{journal('records'):,} records", size(journal("bytes")), queued, refused)
     return "journal", _joined(*parts), _joined(records, syncs)
+
+
+def _log(log: Callable[[str], int]) -> list[Row]:
+    """A log that is well is not worth a row."""
+    return [("log", f"{plural(log('left_out'), 'line')} left out", "")] if log("left_out") else []
 
 
 def _server(part: str, server: Callable[[str], int]) -> Row:

@@ -17,7 +17,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,6 +93,8 @@ class Servers:
         self._catalog = catalog
         self._runtime = runtime
         self._forbidden = forbidden
+        # Told of a server's start, its end where nobody ended it, and a start that failed: what, which, pid, how often.
+        self.told: Callable[[str, str, int, int], object] = lambda event, capability, pid, restarts: None
         self._seats: dict[str, Seat] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alive: set[Server] = set()
@@ -258,7 +260,9 @@ class Servers:
             await server.start(self._runtime, keeps, self._forbidden)
         except CallFailed:
             seat.failed(time.monotonic(), server.began)
+            self.told("server.failed", seat.rule.name, server.pid, seat.restarts)
             raise
+        self.told("server.started", seat.rule.name, server.pid, seat.restarts)
         self._spawn(self._guard(seat, server))
         return server
 
@@ -269,6 +273,7 @@ class Servers:
             seat.server = None
             seat.restarts += 1
             seat.failed(time.monotonic(), server.began)
+            self.told("server.ended", seat.rule.name, server.pid, seat.restarts)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
