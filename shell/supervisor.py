@@ -47,12 +47,16 @@ def tool(*command: str) -> Said:
     return Said(done.returncode, done.stdout.strip(), done.stderr.strip())
 
 
-def wanted(home: str, ready: int) -> unit.Wanted:
-    """This installation, by its absolute path, on this home. -P: no folder that it is started in has code for it."""
+def wanted(home: str, ready: int, locked: bool = False) -> unit.Wanted:
+    """This installation, by its absolute path, on this home. -P: no folder that it is started in has code for it.
+
+    With `locked` it starts without the key, and waits until the person brings it.
+    """
     environment = {name: os.environ[name] for name in TOLD if os.environ.get(name)}
     for name in set(environment) - {"AGENTOS_NET_RESOLVER"}:
         environment[name] = os.path.abspath(environment[name])
-    command = (os.path.abspath(sys.executable), "-P", "-m", "agentos.kernel", "serve", "--home", home)
+    what = ("agentos.locked", "wait") if locked else ("agentos.kernel", "serve")
+    command = (os.path.abspath(sys.executable), "-P", "-m", *what, "--home", home)
     return unit.Wanted(home, (*command, "--ready-cells", str(ready)), environment)
 
 

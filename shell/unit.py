@@ -1,7 +1,7 @@
 """What a service of this home looks like: a unit of systemd, or a property list of launchd. Text alone.
 
-No secret is in it: the key comes from the keyring or from a key file. The first line carries a digest of all that
-follows, by which what a person changed by hand is known, and not written over without a question.
+No secret is in it: the key comes from the keyring, from a key file, or later from the person. The first line carries a
+digest of all that follows, by which what a person changed by hand is known, and not written over without a question.
 
 Each hardening directive below works for a service of a person, without root, and leaves to cells and servers what they
 build their own walls of. Left out, and why:

@@ -35,6 +35,7 @@ def service(
     """Keep the kernel of this home always on, as a service of yours: of systemd, or of launchd.
 
     It needs no root and holds no secret: the key comes from the keyring or from a key file.
+    A home that a passphrase alone opens is started locked: agentos unlock brings the key.
     status says how it is, logs what it said, remove stops it and deletes what install wrote.
 
     Parameters
@@ -62,19 +63,17 @@ def service(
         return _status(keeper, home, common)
     if verb == "remove":
         return _remove(keeper, home, yes, common)
-    text = keeper.text(supervisor.wanted(home, ready))
+    locked = bool(found.locks) and not BY_ITSELF & set(found.locks)
+    text = keeper.text(supervisor.wanted(home, ready, locked))
     if print_:
         emit(text.rstrip("\n"))
         return 0
-    return _install(keeper, found, text, yes, common)
+    return _install(keeper, found, text, locked, yes, common)
 
 
-def _install(keeper: Keeper, found: Found, text: str, yes: bool, common: Common) -> int:
+def _install(keeper: Keeper, found: Found, text: str, locked: bool, yes: bool, common: Common) -> int:
     if not found.exists:
         raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    if not BY_ITSELF & set(found.locks):
-        reason = "this home is opened by a passphrase alone, and nobody types one to a service"
-        raise Failure(reason, "add a way: agentos keys add --keyring, or agentos keys add --key-file PATH")
     before, missing = _read(keeper.path), keeper.missing()
     changed = before != text
     if not missing and found.socket and keeper.state().get("ActiveState") != "active":
@@ -86,6 +85,7 @@ def _install(keeper: Keeper, found: Found, text: str, yes: bool, common: Common)
     if not missing:
         keeper.start(changed)
     told = {"name": keeper.name, "file": str(keeper.path), "written": changed, "running": not missing}
+    told |= {"locked": locked}
     hint = "" if missing else keeper.hint()
     if not common.answer(told | {"missing": missing, "hint": hint}):
         say(f"{'wrote' if changed else 'there already, and as it should be'}: {keeper.path}")
@@ -94,6 +94,9 @@ def _install(keeper: Keeper, found: Found, text: str, yes: bool, common: Common)
             say("It starts when you log in where there is one; until then: agentos up --detach")
         else:
             say(f"{keeper.name} is running" + (f"; {hint}" if hint else ""))
+        if locked:
+            say("Nobody types a passphrase to a service, so each start is a locked one: events are taken in,")
+            say("and it goes on after agentos unlock. For a start without you: agentos keys add --keyring")
     return 0
 
 

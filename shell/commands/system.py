@@ -79,7 +79,7 @@ def up(
 
 
 def down(*, common: Common = DEFAULTS) -> int:
-    """Stop the kernel. Runs that are under way are cancelled."""
+    """Stop the kernel. Runs that nobody follows go on with its next start; followed ones are cancelled."""
     with common.kernel(start=False) as kernel:
         pid = kernel.call(kernel.stub.Status, pb.StatusRequest()).pid
         kernel.call(kernel.stub.Shutdown, pb.ShutdownRequest())

@@ -170,16 +170,35 @@ def test_what_was_changed_by_hand_is_lost_only_when_one_says_so(tidy: Shell) -> 
     assert file.read_text() == made
 
 
-def test_a_home_that_no_service_can_open_gets_none(tidy: Shell) -> None:
+def test_a_home_that_only_a_passphrase_opens_is_served_locked(tidy: Shell) -> None:
     shown = tidy("service", "install", "--print")
     assert (shown.code, "[Service]" in shown.out) == (0, True)
     assert tidy("service", "install").code == 5
     secret = replace(tidy, environment=tidy.environment | {"AGENTOS_PASSPHRASE": "correct horse"})
     assert secret("init", "--passphrase").code == 0
-    refused = secret("service", "install")
-    assert (refused.code, "agentos keys add --keyring" in refused.err) == (2, True), refused.err
-    assert "correct horse" not in secret("service", "install", "--print").out
-    assert not _installed_path(tidy).exists()
+    written = secret("service", "install", "--print").out
+    assert "correct horse" not in written
+    assert '"agentos.locked" "wait" "--home"' in written
+    installed = secret("service", "install")
+    assert (installed.code, "agentos unlock" in installed.err) == (0, True), installed.err
+    assert _installed_path(tidy).read_text() == written
+    assert secret("keys", "add", "--key-file", str(tidy.folder / "key")).code == 0
+    assert '"agentos.kernel" "serve" "--home"' in secret("service", "install", "--print").out
+
+
+def test_what_a_service_of_a_passphrase_runs_waits_for_its_key_and_serves(homeless: Shell) -> None:
+    secret = replace(homeless, environment=homeless.environment | {"AGENTOS_PASSPHRASE": "correct horse"})
+    assert secret("init", "--passphrase").code == 0
+    command = supervisor.wanted(homeless.environment["AGENTOS_HOME"], 1, locked=True).command
+    with subprocess.Popen(command, cwd=homeless.folder, env=homeless.environment) as waiting:
+        try:
+            until(lambda: '"socket"' in homeless("where", "--json").out, "it waits")
+            assert "locked" in homeless("grants").err
+            assert secret("unlock").code == 0
+            assert homeless("grants").code == 0
+        finally:
+            waiting.terminate()
+            waiting.wait(SECONDS)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
