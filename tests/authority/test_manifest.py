@@ -285,6 +285,52 @@ def test_a_limit_may_be_its_least_and_its_most_and_no_more(catalog: Catalog, key
         assert key in error.reason
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ('memory = "9TB"', "memory may be 64MiB to 2GiB"),
+        ('cpu = "999999s"', "cpu may be 1s to 10m"),
+        ('wall = "25h"', "wall may be 100ms to 24h"),
+        ("calls = 2_000_000", "calls may be 1 to 1000000"),
+        ('output = "9TB"', "output may be 1KiB to 64MiB"),
+    ],
+)
+def test_a_limit_out_of_range_is_told_what_it_may_be(catalog: Catalog, line: str, hint: str) -> None:
+    assert wrong(catalog, "", f"[limits]\n{line}\n").hint == hint
+
+
+def test_a_time_has_one_of_four_units(catalog: Catalog) -> None:
+    for text, count in (("1h", 3_600_000), ("2 m", 120_000), ("90s", 90_000), ("101ms", 101)):
+        assert parsed(catalog, "", f'[limits]\nwall = "{text}"\n').limits.wall_ms == count
+    for bad in ('"1d"', '"1.5s"', '"-1s"', '"5"', "60", "true", '"1s "', '"1234567890ms"'):
+        assert wrong(catalog, "", f"[limits]\nwall = {bad}\n").reason == "wall cannot be that"
+    for bad in ("true", "1.5", "0", '"many"', "[1]"):
+        assert wrong(catalog, "", f"[limits]\ncalls = {bad}\n").reason == "calls cannot be that"
+
+
+def test_a_manifest_has_so_many_grants_and_values_and_no_more(catalog: Catalog) -> None:
+    def grants(count: int) -> str:
+        return '[grants]\n"files.read" = [' + ", ".join(f'{{ path = "a{n}" }}' for n in range(count)) + "]\n"
+
+    def values(count: int) -> str:
+        return '[grants]\n"files.read" = { path = [' + ", ".join(f'"a{n}"' for n in range(count)) + "] }\n"
+
+    assert len(parsed(catalog, "", grants(100)).lines) == 100
+    assert wrong(catalog, "", grants(101)).reason == "more than 100 grants"
+    assert len(dict(parsed(catalog, "", values(256)).lines[0].bounds)["path"]) == 256
+    assert wrong(catalog, "", values(257)).reason == "path has more than 256 values"
+
+
+def test_a_script_may_have_a_mebibyte_and_not_a_byte_more(catalog: Catalog) -> None:
+    assert not parsed(catalog, b"#" * (1 << 20)).present
+    assert wrong(catalog, b"#" * ((1 << 20) + 1)).reason == "a script of more than 1 MiB"
+
+
+def test_a_name_that_is_taken_from_a_file_is_one_that_could_be_written(catalog: Catalog) -> None:
+    for file, name in (("a" * 70, "a" * 64), ("_. -a b", "a b"), ("é-x", "x"), ("über", "ber"), ("__", "program")):
+        assert read(b"", f"/x/{file}.py", b"", "", catalog, START, HOME).name == name
+
+
 def test_the_defaults_lie_within_the_ceilings() -> None:
     for limit in RANGES.values():
         assert limit.least <= getattr(Limits(), limit.field) <= limit.most

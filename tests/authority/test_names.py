@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from agentos.v1 import matchers
-from agentos.v1.matchers import EXACT, HOST, MAIL, MAXIMUM, PATH
+from agentos.v1.matchers import EXACT, HOST, MAIL, MAXIMUM, PATH, PORT
 from agentos.v1.names import BadName
 from agentos.v1.paths import canonical_path
 from tests.authority.letters import HOME
@@ -78,6 +78,54 @@ def test_a_path_that_cannot_be_shown_or_named_is_refused(text: str) -> None:
     assert str(bad.value).isprintable()
     with pytest.raises(BadName):
         pattern(text)
+
+
+def test_a_path_may_be_as_long_as_linux_opens_and_no_longer() -> None:
+    longest = ("/" + "x" * 255) * 15 + "/" + "x" * 254
+    assert len(longest) == 4095
+    for good in ("/" + "x" * 255, "/x" * 256, longest):
+        assert path(good) == good
+    for bad in ("/x" * 257, longest + "x"):
+        with pytest.raises(BadName):
+            path(bad)
+
+
+INVISIBLE = [
+    0x34F,
+    0x115F,
+    0x1160,
+    0x17B4,
+    0x17B5,
+    *range(0x180B, 0x1810),
+    0x2065,
+    0x3164,
+    *range(0xFE00, 0xFE10),
+    0xFFA0,
+]
+NEIGHBOURS = [
+    0x34E,
+    0x350,
+    0x115E,
+    0x1161,
+    0x17B3,
+    0x17B6,
+    0x180A,
+    0x1810,
+    0x3163,
+    0x3165,
+    0xFDFF,
+    0xFE10,
+    0xFF9F,
+    0xFFA1,
+]
+
+
+def test_a_character_that_is_drawn_as_nothing_is_refused_and_its_neighbours_are_not() -> None:
+    for code in INVISIBLE:
+        with pytest.raises(BadName, match=f"U\\+{code:04X}"):
+            path(f"a{chr(code)}b")
+    for code in NEIGHBOURS:
+        assert path(f"/a{chr(code)}b") == f"/a{chr(code)}b"
 
 
 # ---- hosts
@@ -152,6 +200,29 @@ def test_no_text_becomes_an_address_that_it_does_not_spell(text: str) -> None:
 def test_anything_but_one_plain_address_is_refused(text: str) -> None:
     with pytest.raises(BadName):
         value(MAIL, text)
+
+
+def test_each_kind_of_name_may_be_as_long_as_its_standard_says_and_no_longer() -> None:
+    label = "x" * 63
+    host = f"{label}.{label}.{label}.{'x' * 61}"
+    assert len(host) == 253
+    local = "x" * 64
+    address = f"{local}@{label}.{label}.{'x' * 61}"
+    assert len(address) == 254
+    for matcher, longest in ((HOST, label), (HOST, host), (MAIL, f"{local}@b.c"), (MAIL, address), (EXACT, "x" * 4096)):
+        assert value(matcher, longest) == longest
+        with pytest.raises(BadName):
+            value(matcher, "x" + longest)
+    with pytest.raises(BadName, match="longer than 253"):
+        value(HOST, f"{label}.{label}.{label}.é{'x' * 54}")  # it is short enough only as it is written
+
+
+def test_a_port_is_a_number_from_1_to_65535_in_one_spelling() -> None:
+    for good in ("1", "443", "65535"):
+        assert value(PORT, good) == good
+    for bad in ("", "0", "0443", "65536", "443 ", "٣", "²", "-1", "100000"):
+        with pytest.raises(BadName):
+            value(PORT, bad)
 
 
 def test_exact_values_are_equal_or_not() -> None:
