@@ -73,7 +73,7 @@ class Copy:
     def tested(self, tests: tuple[str, ...], *more: str, within_s: int = WITHIN_S) -> Outcome:
         """Run these tests in the copy as it is now; nothing that they start is left afterwards."""
         began = time.monotonic()
-        command = [str(self.python), "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "--timeout=60"]
+        command = [str(self.python), "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "--timeout=120"]
         command += ["--hypothesis-profile=sabotage"]
         command += [f"--basetemp={self.base}", *more, *(f"tests/{test}" for test in tests)]
         try:
