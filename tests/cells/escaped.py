@@ -31,7 +31,9 @@ def _after_its_end(line: Line) -> None:
     """End, and when the kernel has taken that, go on for as long as there is somebody who could listen."""
     os.write(line._line, END)
     while True:
-        time.sleep(0.001)
+        again = time.monotonic() + 0.001  # it cannot sleep: a cell may not
+        while time.monotonic() < again:
+            pass
         os.write(line._line, pack(b"I", b'{"calls":[{"action":"files.read","args":{"path":"/etc/passwd"}}]}') + END)
 
 

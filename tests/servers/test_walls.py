@@ -33,7 +33,7 @@ async def attempt(taken: World, act: str, argument: str = "") -> str:
     return text
 
 
-@pytest.mark.parametrize("act", ["udp", "tcp", "execute", "fork", "become_dumpable"])
+@pytest.mark.parametrize("act", ["udp", "tcp", "execute", "fork", "become_dumpable", "move_pages"])
 async def test_it_cannot(taken: World, act: str) -> None:
     assert (await attempt(taken, act)).startswith("refused")
 

@@ -10,6 +10,8 @@ PROBE = f"{WALLS}::test_all_walls_stand_on_this_machine"
 ALTERED = f"{IMAGES}::test_an_image_that_is_not_ours_is_noticed_and_compiled_again"
 
 CHECKS = (
+    out(5, "a server of ours asks for nothing that it was never seen to need", "kernel/cells",
+        '"fcntl dup dup2 dup3', '"splice fcntl dup dup2 dup3', f"{SERVERS}::test_it_cannot"),
     # ---- 4: one import, and an image that is ours
     out(4, "a guest imports the kernel and nothing else", "kernel/cells",
         "    kind = compiled.type\n", "    return next(iter(compiled.type.imports(on)))\n    kind = compiled.type\n",
