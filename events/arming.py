@@ -94,7 +94,8 @@ def triggers(queue: Queue, path: str, now_ms: int, watched: Watched) -> list[pb.
     for each in queue.programs[path].triggers:
         held = queue.triggers[each]
         going = held.rule.is_timer and held.on and not queue.programs[path].paused
-        next_ms = schedule.following(held.rule, held.since_ms, now_ms) if going else 0
+        since_ms = schedule.armed_since(held.rule, held.since_ms, now_ms)
+        next_ms = schedule.following(held.rule, since_ms, now_ms) if going else 0
         found.append(pb.ArmedTrigger(
             id=each, trigger=shown(held.rule), enabled=held.on, last_ms=held.last_ms, next_ms=next_ms,
             url=watched.url(each), trouble=watched.trouble(each),

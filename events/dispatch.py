@@ -102,6 +102,8 @@ class Dispatch:
         self._held_up: OrderedDict[str, None] = OrderedDict()
         # Timers that were not looked at since the start.
         self._unset: deque[str] = deque()
+        # Of timers that were armed, or came last, ahead of now: when it was noticed that the clock was set back.
+        self._set_back: dict[str, int] = {}
         # Told when other triggers are armed, or on.
         self.changed: Callable[[], None] = lambda: None
         self._closed = False
@@ -149,17 +151,30 @@ class Dispatch:
     def _tick(self, trigger: str) -> None:
         held, now = self._queue.triggers[trigger], self._now_ms()
         program = self._queue.programs[held.path]
-        first_ms = schedule.following(held.rule, held.since_ms, max(held.last_ms, held.since_ms))
+        since_ms, last_ms = self._told_right(trigger, now)
+        first_ms = schedule.following(held.rule, since_ms, max(last_ms, since_ms))
         if first_ms > now:  # as nearly all are after a start, and this said it
             self._set_to(trigger, first_ms)
             return
-        times = schedule.due(held.rule, held.since_ms, held.last_ms, now) if held.on and not program.paused else []
+        times = schedule.due(held.rule, since_ms, last_ms, now) if held.on and not program.paused else []
         for at_ms in times:
-            if self._queue.room((trigger,)):
-                self._book.record(Happened(f"{trigger}@{at_ms}", held.rule.event, at_ms, "null", (trigger,), at_ms))
+            event = f"{trigger}@{at_ms}"
+            waits = f"{trigger} {event}" in self._queue.owed.get(held.path, ())  # since before the clock was set back
+            if not waits and self._queue.room((trigger,)):
+                self._book.record(Happened(event, held.rule.event, at_ms, "null", (trigger,), at_ms))
         self.next(trigger)
         if times:
             self.look(held.path)
+
+    def _told_right(self, trigger: str, now: int) -> tuple[int, int]:
+        """When a timer was armed and came last: by a clock that is right now, if it was set back since."""
+        held, right = self._queue.triggers[trigger], now + schedule.SET_BACK_MS
+        if max(held.since_ms, held.last_ms) <= right:
+            self._set_back.pop(trigger, None)
+            return held.since_ms, held.last_ms
+        noticed = self._set_back[trigger] = min(self._set_back.get(trigger, now), now)
+        since_ms = schedule.armed_since(held.rule, held.since_ms, noticed)
+        return since_ms, held.last_ms if held.last_ms <= right else noticed
 
     def next(self, trigger: str) -> None:
         """Set the timer of a trigger, if it has one."""
@@ -167,8 +182,9 @@ class Dispatch:
         if not held.rule.is_timer:
             return
         behind = held.rule.catch_up == "all" and held.on and not self._queue.programs[held.path].paused
-        after_ms = max(held.last_ms, held.since_ms) if behind else now
-        at_ms = schedule.following(held.rule, held.since_ms, after_ms)
+        since_ms, last_ms = self._told_right(trigger, now)
+        after_ms = max(last_ms, since_ms) if behind else now
+        at_ms = schedule.following(held.rule, since_ms, after_ms)
         at_ms = max(at_ms, now + AGAIN_MS) if behind and at_ms and at_ms <= now else at_ms
         if at_ms:
             self._set_to(trigger, at_ms)

@@ -18,6 +18,7 @@ from itertools import chain, islice
 
 import msgspec
 
+from agentos.events.schedule import SET_BACK_MS
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
 from agentos.home.history import RunEnded
 from agentos.manifest.trigger import Trigger, trigger
@@ -205,7 +206,8 @@ class Queue(msgspec.Struct):
                 del self.seen[next(iter(self.seen))]
         for each in record.to:
             held = self.triggers[each]
-            held.last_ms = max(held.last_ms, record.due_ms)
+            set_back = record.due_ms and held.last_ms > record.due_ms + SET_BACK_MS
+            held.last_ms = record.due_ms if set_back else max(held.last_ms, record.due_ms)
             owed = Owed(record.run, record.name, each, held.path, seq, record.at_ms)
             wait_ms = held.rule.debounce_ms or held.rule.batch_ms
             owed.after_ms = record.at_ms + wait_ms if wait_ms else 0

@@ -6,7 +6,8 @@ it was armed, so that it does not drift and has the same times after a restart.
 
 After a time in which nothing could be started (the kernel was down, the laptop slept, the clock jumped ahead) the rule
 `catch_up` says which of the missed times are made up for. A clock that jumps back brings nothing twice: what was taken
-in is remembered by its time.
+in is remembered by its time. One that is set back by more than SET_BACK_MS was wrong before: waiting until it is where
+it was would silence a timer for as long as it was wrong, which may be years. So times are counted anew from there.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ from agentos.manifest.trigger import Trigger
 
 # A time that is later than this was missed.
 LATE_MS = 60_000
+SET_BACK_MS = 3 * 3_600_000
 # So many are made up for in one go; the others come right after.
 BATCH = 100
+
+
+def armed_since(rule: Trigger, since_ms: int, now_ms: int) -> int:
+    """When it was armed, by a clock that is right now: with the same times, if it was wrong then."""
+    if since_ms <= now_ms + SET_BACK_MS:
+        return since_ms
+    step_ms = rule.every_ms or 1
+    return since_ms + (now_ms - since_ms) // step_ms * step_ms
 
 
 def following(rule: Trigger, since_ms: int, after_ms: int) -> int:

@@ -351,6 +351,60 @@ async def test_a_clock_that_jumps_back_and_forth_brings_no_time_twice(world: Wor
     assert len(set(world.events)) == len(world.events) == 2
 
 
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize("catch_up", ["last", "all", "none"])
+async def test_a_clock_that_was_wrong_by_hours_or_years_silences_no_timer(world: World, catch_up: str) -> None:
+    world.now += 1_000 * 24 * HOUR
+    world.arm(Trigger("timer.every", every_ms=60_000, catch_up=catch_up, parallel=9))
+    world.pass_ms(60_000)
+    assert len(world.events) == 1
+    world.now = START
+    await world.again()
+    for _ in range(3):
+        world.pass_ms(60_000)
+    assert len(world.events) == 4
+    assert len(set(world.events)) == 4
+
+
+async def test_after_a_clock_was_set_back_what_waits_since_before_waits_once(world: World) -> None:
+    [trigger] = world.arm(Trigger("timer.every", every_ms=HOUR, catch_up="all"))
+    for _ in range(7):
+        world.pass_ms(HOUR)
+    assert len(world.queue.owed[PATH]) == world.queue.waiting == 6
+    world.now -= 5 * HOUR
+    world.pass_ms(0)
+    for _ in range(5):
+        world.pass_ms(HOUR)
+    assert len(world.queue.owed[PATH]) == world.queue.waiting == 6
+    assert world.queue.triggers[trigger].last_ms <= world.now
+
+
+async def test_a_laptop_that_slept_or_a_clock_that_was_put_forward_brings_the_last_time_once(world: World) -> None:
+    world.arm(
+        Trigger("timer.every", every_ms=60_000, parallel=9), Trigger("timer.cron", at="0 * * * *", tz="UTC", parallel=9)
+    )
+    world.pass_ms(7 * HOUR)
+    assert len(world.events) == 2
+    world.pass_ms(0)
+    assert len(world.events) == 2
+
+
+async def test_no_timer_of_ours_is_set_further_than_a_minute_ahead(world: World) -> None:
+    world.arm(Trigger("timer.every", every_ms=24 * HOUR))
+    timer = world.dispatch.waking._timer
+    assert timer is not None
+    assert 0 < timer.when() - asyncio.get_running_loop().time() <= 60
+
+
+async def test_there_is_a_limit_to_what_is_armed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arming, "MAX_TRIGGERS", 3)
+    world.arm(on("a"), on("b"), on("c"))
+    with pytest.raises(Refusal, match="too many triggers"):
+        world.arm(on("d"), path="/p/other.py")
+
+
 # ---- arming anew
 
 

@@ -160,6 +160,14 @@ CHECKS: tuple[Mutation, ...] = (
         "LOOKS",
         "events/test_covered.py::test_a_grant_for_one_call_covers_nothing",
     ),
+    out(
+        3,
+        "what waits since before the clock was set back waits once",
+        "events",
+        "if not waits and self._queue.room((trigger,)):",
+        "if self._queue.room((trigger,)):",
+        f"{QUEUE}::test_after_a_clock_was_set_back_what_waits_since_before_waits_once",
+    ),
     # ---- 6: an unknown or unenforced setting is an error
     never(
         6,
