@@ -59,8 +59,10 @@ def read(claim: wire.Claim, run: str, seq: int, catalog: Catalog, start: str, ho
     targets = tuple(
         (field.field, value) for field in rule.fields for value in _canonical(request, rule, field, start, home)
     )
-    digest = canonical.call_digest(rule.name, request, targets)
-    return Call(run, seq, rule, request, targets, _amounts(request, rule), digest, claim.line, outside)
+    return Call(
+        run, seq, rule, request, targets, _amounts(request, rule), canonical.call_digest(rule.name, request, targets),
+        claim.line, outside,
+    )  # fmt: skip
 
 
 def _canonical(request: Message, rule: ActionRule, field: FieldRule, start: str, home: str) -> list[str]:

@@ -21,6 +21,11 @@ from agentos.kernel.call import Call, redacted
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
+UNKNOWN = Fault(
+    error_pb2.CODE_UNAVAILABLE, "it was cut off, and happened; what it answered is not known",
+    "look at what it did before going on", "happened",
+)  # fmt: skip
+
 
 class Recorded(msgspec.Struct, frozen=True):
     """A call as the journal has it. `cleared`: the person said that it did not happen."""

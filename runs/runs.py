@@ -25,6 +25,7 @@ from agentos.kernel.ledger import Ledger, parent
 from agentos.kernel.own import Powers
 from agentos.kernel.path import Path
 from agentos.kernel.programs import Loader
+from agentos.kernel.replay import UNKNOWN
 from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
 from agentos.runs import outcome
@@ -38,10 +39,6 @@ from agentos.runs.run import Roster, Run
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
-UNKNOWN = Fault(
-    error_pb2.CODE_UNAVAILABLE, "it was cut off, and happened; what it answered is not known",
-    "look at what it did before going on", "happened",
-)  # fmt: skip
 # So many that were cut off come back at once; one that is still at it after some seconds does not hold up the next.
 COMING_BACK, COMING_BACK_S = 32, 5.0
 
