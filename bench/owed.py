@@ -29,10 +29,9 @@ from agentos.events.queue import Queue
 from agentos.home import history, schema
 from agentos.home.happenings import Armed, Delivered
 from agentos.home.heads import Signer, Witness
-from agentos.home.history import Record, RunBegan
+from agentos.home.history import Record, RunBegan, RunEnded
 from agentos.home.journal import Entry, Journal, JournalBroken, JournalFull
 from agentos.home.places import File
-from agentos.home.records import RunEnded
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.manifest.trigger import Trigger
 from agentos.v1 import control_pb2 as pb

@@ -237,9 +237,7 @@ async def serve(home: Home, options: Options) -> bool:
         lines.close()
 
 
-def _server(
-    kernel: Kernel, stop: asyncio.Event, token: str, lines: Callable[[], dict[str, int]]
-) -> grpc.aio.Server:
+def _server(kernel: Kernel, stop: asyncio.Event, token: str, lines: Callable[[], dict[str, int]]) -> grpc.aio.Server:
     """All services of a kernel, for who has the credential; it does not listen yet."""
     server = grpc.aio.server(
         interceptors=[Credential(token, kernel.shell_refused)],

@@ -10,7 +10,7 @@ import pytest
 
 from agentos.home import history
 from agentos.home.journal import MAX_RECORD
-from agentos.home.records import Bounds, CallMade, Fault, RunEnded
+from agentos.home.records import Bounds, CallMade, Fault
 from agentos.kernel.call import Call, Failed, redacted
 from agentos.kernel.cells.frames import MAX_BODY
 from agentos.kernel.cells.servers import Servers
@@ -120,7 +120,7 @@ def test_the_end_of_a_run_fits_into_a_record_whatever_its_limits_are() -> None:
     """All that it may hold at once, of letters of four bytes where they are counted as letters."""
     output = RANGES["output"].most
     words = Fault(1, "\U0001f989" * 2000, "\U0001f989" * 2000, "\U0001f989" * 2000)
-    ended = RunEnded(
+    ended = history.RunEnded(
         "r1", 2, "x" * MAX_RESULT, "x" * output, True, 1, 1, 1, 1, 1, words, "\U0001f989" * 65_536,
     )  # fmt: skip
     assert len(history.entry(ended)[2]) < MAX_RECORD

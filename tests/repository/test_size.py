@@ -16,10 +16,10 @@ PATH_OF_A_CALL = "agentos.kernel.path"
 # 1,200 for the decision; what is recalled from the record, and taken up again, came to it with runs that last.
 PATH_STATEMENTS = 1_255
 # Lines of code: what explains them costs a reader nothing, and is not to be saved on.
-KERNEL_LINES = 2_300
+KERNEL_LINES = 2_350
 # The life of a run decides nothing, and is in the same process all the same. 1,300 for one run; that it begins
 # anew, and starts others, came to it.
-RUNS_LINES = 1_500
+RUNS_LINES = 1_550
 LONG, FEW, TOO_LONG = 400, 3, 500
 
 
