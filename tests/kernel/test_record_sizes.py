@@ -82,9 +82,9 @@ class Generous(Servers):
     def __init__(self, size: int) -> None:
         self.raw = files_pb2.FilesReadResponse(data=bytes(size)).SerializeToString()
 
-    async def allow(self, name: str, roots: Mapping[str, str]) -> None: ...
+    async def allow(self, capability: str, roots: Mapping[str, str]) -> None: ...
 
-    async def call(self, name: str, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
+    async def call(self, capability: str, method: str, request: bytes, context: capability_pb2.CallContext) -> bytes:
         return self.raw
 
 
