@@ -85,10 +85,13 @@ class Watching:
         self._streams: dict[str, tuple[bytes, asyncio.Task[None]]] = {}
         # Why nothing comes: to all of a capability, or to one trigger.
         self._trouble: dict[str, str] = {}
+        self._closed = False
         dispatch.changed = self.look
 
     def look(self) -> None:
         """Watch what is wanted now, as it is wanted now."""
+        if self._closed:  # what runs record as they end is no reason to begin anew
+            return
         wanted = self._wanted()
         self._marks.keep({each.trigger for request in wanted.values() for each in request.wanted})
         for capability in [each for each in self._streams if each not in wanted]:
@@ -103,6 +106,7 @@ class Watching:
                 self._streams[capability] = raw, asyncio.get_running_loop().create_task(keeping)
 
     async def close(self) -> None:
+        self._closed = True
         tasks = [task for _, task in self._streams.values()]
         self._streams.clear()
         for task in tasks:

@@ -283,3 +283,11 @@ def test_marks_that_cannot_be_read_are_begun_anew_and_are_not_in_the_clear(tmp_p
     torn.put("t2", [("/n", "1")])
     assert torn.of("t2") == [("/n", "1")]
     torn.close()
+
+
+async def test_who_stops_watches_nothing_any_more_whatever_is_recorded_then(world: Watched) -> None:
+    world.arm(FILES)
+    world.watching.look()
+    await world.watching.close()
+    world.watching.look()
+    assert not world.watching._streams
