@@ -43,8 +43,7 @@ class Document:
         self.file = file
         self._first = first
         if len(text) > MAX_BYTES:
-            hint = "use wider patterns, and fewer entries"
-            raise ManifestError(file, first, f"the manifest is larger than {MAX_BYTES >> 10} KiB", hint)
+            raise ManifestError(file, first, f"the manifest is larger than {MAX_BYTES >> 10} KiB", "use wider patterns")
         deep = _DEEP.search(text)
         if deep:
             line = first + text.count("\n", 0, deep.start())
