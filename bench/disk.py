@@ -95,7 +95,8 @@ class Disk:
         # The operation that fails, and how: "error" at once; "full", with no room for what grows; "short", a write of
         # which a part arrived before the disk was full. What does not grow a file cannot fail in the last two ways.
         self.fail_at, self.fail_as = 0, "error"
-        self.reached, self.failed = False, ""
+        self._could_fail = 0
+        self.failed = ""
         self.head: str | None = None
         self._chance, self._known, self._cut_in = chance, known, cut_in
         self._lock = threading.RLock()
@@ -114,13 +115,12 @@ class Disk:
             self.operations += 1
             if self._chance.random() < self._cut_in:
                 self.cuts.append(self.cut(heads))
-            if self.operations == self.fail_at:
-                self._fail(what, part)
+            if self.fail_as == "error" or what in GROWS:
+                self._could_fail += 1
+                if self._could_fail == self.fail_at:
+                    self._fail(what, part)
 
     def _fail(self, what: str, part: Callable[[], None] | None) -> None:
-        self.reached = True
-        if self.fail_as != "error" and what not in GROWS:
-            return
         self.failed = what
         if self.fail_as == "short" and part:
             part()

@@ -231,10 +231,8 @@ def fail_each(seed: int = 1, units: int = 6, how: str = "error") -> tuple[int, C
             disk.fail_at, disk.fail_as = number, how
             with contextlib.suppress(JournalFull, JournalBroken):
                 asyncio.run(life(folder, disk, story, chance, False, units))
-            if not disk.reached:
-                return sum(failed.values()), failed
             if not disk.failed:
-                continue
+                return number - 1, failed
             failed[disk.failed] += 1
             if disk.head:
                 (folder / "head").write_text(disk.head)
