@@ -197,7 +197,7 @@ class Storm:
         for prompt in self.person.inbox():
             if not always and self.chance.random() > ANSWERS:
                 continue
-            [token, *_] = TOKEN.findall(str(prompt.lines))
+            token = next(iter(TOKEN.findall(str(prompt.lines))), "")
             with suppress(grpc.RpcError):
                 self.person.answer(prompt, (ONCE if token in self.world.yes else NO)(prompt) or ())
                 self.counts["answered"] += 1

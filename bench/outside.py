@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
-# The kinds of steps. Of a post nobody but its server can tell whether it arrived. `ask` is a folder that the person is
-# asked about each time; `child` is a run of this program with steps of its own, which may have children too; one that
+# The kinds of steps. Of a post nobody but its server can tell whether it arrived. `ask` is a file to trash that the person
+# is asked about each time; `child` is a run of this program with steps of its own, which may have children too; one that
 # is `cut` is cancelled by its parent, and one that is `left` by its parent's end.
 WEIGHED = {
     "append": 5, "write": 3, "move": 2, "mkdir": 2, "trash": 2, "post": 3, "get": 2, "nap": 2, "rest": 1, "draw": 1,
@@ -48,7 +48,7 @@ def begin(*steps):
     return children.spawn("program.py", {"steps": steps}, GIVEN)
 
 def cut_short(token, log):
-    """A child that would do one more thing a minute later."""
+    """A child that would do one more thing a day later."""
     return begin(["append", token, log, []], ["doze", token, log, []], ["append", token + "z", log, []])
 
 def joined(steps):
@@ -78,7 +78,7 @@ def step(kind, token, log, inner):
     if kind == "get":
         return made(lambda: net.get(HOST + "/" + token))
     if kind == "ask":
-        return made(lambda: files.mkdir("q-" + token))
+        return made(lambda: files.trash("q-" + token))
     if kind == "child":
         return joined(inner)
     if kind == "cut":
@@ -86,7 +86,7 @@ def step(kind, token, log, inner):
     if kind == "left":
         return made(lambda: cut_short(token, log))
     if kind == "doze":
-        time.sleep(60)
+        time.sleep(86400)
     if kind == "nap":
         time.sleep(0.1)
     if kind == "rest":
@@ -114,8 +114,8 @@ def program(port: int) -> str:
 
 def grants(port: int) -> str:
     """What the program may do."""
-    lines = [f'"files.{action}" = {{ path = ["*"] }}' for action in ("append", "write", "trash")]
-    lines += ['"files.mkdir" = [{ path = ["d-*"] }, { path = ["q-*"], ask = "always" }]']
+    lines = [f'"files.{action}" = {{ path = ["*"] }}' for action in ("append", "write", "mkdir")]
+    lines += ['"files.trash" = [{ path = ["x-*"] }, { path = ["q-*"], ask = "always" }]']
     lines += ['"files.move" = { path = ["*"], to = ["*"] }']
     bounds = ", ".join(f"{name} = {json.dumps(value)}" for name, value in _fetch(port).items())
     return "\n".join([*lines, f'"net.fetch" = {{ {bounds} }}'])
@@ -213,6 +213,8 @@ class World:
             token = f"{prefix}{at}x"
             if kind in ("move", "trash"):
                 (self.folder / f"{'s' if kind == 'move' else 'x'}-{token}").write_text(token)
+            if kind == "ask":
+                (self.folder / f"q-{token}").write_text(token)
             if kind == "ask" and self._chance.random() < SAYS_YES:
                 self.yes.add(token)
             inner = self._steps(token, OF_A_CHILD, self._chance.randint(1, 4), depth + 1) if kind == "child" else ()
@@ -261,7 +263,7 @@ class World:
         kind, token = step.kind, step.token
         folder, seen = self.folder, self.server.seen[token]
         if kind == "ask":
-            right = ((folder / f"q-{token}").is_dir(), said == "ok") == (token in self.yes, token in self.yes)
+            right = (not (folder / f"q-{token}").exists(), said == "ok") == (token in self.yes, token in self.yes)
             return "" if right else f"the answer was {'yes' if token in self.yes else 'no'}"
         if kind == "draw":
             drawn = [line for line in task.output.splitlines() if line.startswith(f"drew {token} ")]
