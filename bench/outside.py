@@ -18,9 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
-# The kinds of steps. Of a post nobody but its server can tell whether it arrived. `ask` is a file to trash that the person
-# is asked about each time; `child` is a run of this program with steps of its own, which may have children too; one that
-# is `cut` is cancelled by its parent, and one that is `left` by its parent's end.
+# The kinds of steps. Of a post nobody but its server can tell whether it arrived. `ask` is a file to trash that the
+# person is asked about each time; `child` is a run of this program with steps of its own, which may have children too;
+# one that is `cut` is cancelled by its parent, and one that is `left` by its parent's end.
 WEIGHED = {
     "append": 5, "write": 3, "move": 2, "mkdir": 2, "trash": 2, "post": 3, "get": 2, "nap": 2, "rest": 1, "draw": 1,
     "gather": 2, "ask": 2, "child": 2, "cut": 1, "left": 1,
