@@ -292,7 +292,7 @@ def test_a_limit_may_be_its_least_and_its_most_and_no_more(catalog: Catalog, key
         ('cpu = "999999s"', "cpu may be 1s to 10m"),
         ('wall = "25h"', "wall may be 100ms to 24h"),
         ("calls = 2_000_000", "calls may be 1 to 1000000"),
-        ('output = "9TB"', "output may be 1KiB to 64MiB"),
+        ('output = "9TB"', "output may be 1KiB to 12MiB"),
     ],
 )
 def test_a_limit_out_of_range_is_told_what_it_may_be(catalog: Catalog, line: str, hint: str) -> None:

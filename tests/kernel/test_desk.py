@@ -115,7 +115,7 @@ async def test_the_digest_is_over_all_that_is_shown(catalog: Catalog) -> None:
 async def test_wider_than_offered_is_refused(catalog: Catalog, scope: Bounds) -> None:
     on, paper = desk(catalog)
     waiting = ask_for(on, catalog)
-    with pytest.raises(Refusal, match="not offered"):
+    with pytest.raises(Refusal, match="further than was asked"):
         await on.answer(reply(waiting, pb.CHOICE_VERSION, scope))
     assert not paper.records
 

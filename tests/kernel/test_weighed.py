@@ -262,8 +262,8 @@ def test_what_no_call_can_be_about_is_said_with_its_field(catalog: Catalog) -> N
 def test_content_is_shown_by_size_and_the_beginning_of_its_digest(catalog: Catalog) -> None:
     letter: dict[str, object] = {"to": "a@b.c", "server": "s.b.c", "kind": "k", "stamps": 2, "cc": ["d@e.f"]}
     shown = redacted(call(catalog, "post.send", **letter, text="é", seal=12).request, frozenset({"text", "seal"}))
-    assert '"text": "\\u20392 bytes, sha256 4a99557e4033c353\\u203a"' in shown
-    assert '"seal": "\\u20392 bytes, sha256 6b51d431df5d7f14\\u203a"' in shown
+    assert '"text": "‹2 bytes, sha256 4a99557e4033c353›"' in shown
+    assert '"seal": "‹2 bytes, sha256 6b51d431df5d7f14›"' in shown
     written = call(catalog, "files.write", path="/a", data="AAEC")
     assert "3 bytes, sha256 ae4b3280e56e2faf" in redacted(written.request, frozenset({"data", "text"}))
 

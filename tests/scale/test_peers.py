@@ -28,7 +28,17 @@ def test_the_bench_is_a_shell_and_sees_no_more_than_one() -> None:
     What looks for faults and not for time goes deeper, and lies beside it.
     """
     ours = {"programs", "capability", "bare.py", "commit.py", "loose.py"}
-    ours |= {"faults.py", "disk.py", "journal.py", "powercut.py", "crash.py"}
+    ours |= {
+        "faults.py",
+        "disk.py",
+        "journal.py",
+        "powercut.py",
+        "crash.py",
+        "coming.py",
+        "parked.py",
+        "scale.py",
+        "owed.py",
+    }
     files = [path for path in (ROOT / "bench").rglob("*.py") if not ours & {path.parent.name, path.name}]
     seen = {imported for path in files for imported in imports(path)}
     assert {one for one in seen if within(one, "tests")} == set()

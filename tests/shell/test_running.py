@@ -204,7 +204,7 @@ def test_output_into_a_pipe_is_as_it_is(shell: Shell) -> None:
 def test_capabilities_and_doctor(shell: Shell) -> None:
     assert "files.read" in shell("capabilities").out
     told = of(shell("doctor", "--json").json)
-    assert set(told) == {"walls", "kernel", "guest"}
+    assert set(told) == {"walls", "kernel", "guest", "standing_still"}
     assert told["guest"]["imports"] == ["agentos:guest/kernel"]
     assert told["kernel"]["pid"] > 0
 

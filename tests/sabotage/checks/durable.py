@@ -88,7 +88,7 @@ CHECKS = (
     out(9, "what was for a run that is over stands no more, with what hangs on it", "kernel",
         "held.ended = True", "pass", MODEL),
     out(9, "a run that is over is given nothing back", "kernel",
-        "if key[0] != run}\n        for held in", "if True}\n        for held in", MODEL),
+        "        self.admitted.pop(run, None)\n", "", MODEL),
     out(3, "an event that is with a run waits no more", "events",
         "        self._drop(owed)\n        owed.run, owed.tries", "        owed.run, owed.tries", MODEL),
 )  # fmt: skip
