@@ -69,7 +69,6 @@ class Cell:
     def __init__(self, line: socket.socket) -> None:
         self.killed = False
         self.start: Start | None = None
-        self.passed_by = 0
         self._told = False
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line = line

@@ -6,9 +6,10 @@ itself goes to whoever has waited longest, else among the ready. Refilling waits
 that a fork does not compete with the run that took it; no more than a few are forked at once, so that the first of two
 hundred takers is not slowed by the other hundred and ninety-nine.
 
-What runs once soon runs again, for the next event or the next question. So half of the ready cells, a new one each
-time, load the program that was expected last: they have no authority and execute nothing of it, and its next run
-begins in a third of the time. Such a cell runs no other program; one that is passed by a few times makes room.
+What runs once soon runs again, for the next event or the next question. So half of the ready cells hold a program: they
+have no authority and execute nothing of it, and its next run only has to be told what is for it. Such a cell runs no
+other program. The cells are shared out as seats are by D'Hondt's rule: the next goes to the program that ran most often
+of late for each cell that holds it, and one that has less of a claim than a program that had none makes room.
 
 A cell that dies before it is ready (it was killed, the machine is out of memory) is replaced; after three in a row the
 takers are told, and the next try waits, longer each time. The same goes for the zygote itself.
@@ -20,7 +21,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Coroutine
 from typing import Final
 
@@ -35,7 +36,7 @@ REFILL_AFTER_S: Final = 0.004
 MAX_LIVE: Final = 256
 AT_ONCE: Final = 2 * (os.cpu_count() or 1)
 GIVE_UP_AFTER: Final = 3
-PATIENCE: Final = 8
+LATELY: Final = 32
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
@@ -49,7 +50,7 @@ class Cells:
         self._most = most
         self._zygote: Zygote | None = None
         self._ready: deque[Cell] = deque()
-        self._expected: Start | None = None
+        self._ran: deque[Start] = deque(maxlen=LATELY)
         self._takers: deque[asyncio.Future[Cell]] = deque()
         self._forking: deque[Cell] = deque()
         self._live: dict[int, Cell] = {}
@@ -100,8 +101,8 @@ class Cells:
         return {"ready": self.ready, "busy": self.busy, "wanted": wanted, "forks": self._forks, "cpu_us": cpu_us}
 
     def expect(self, start: Start) -> None:
-        """This program will probably run again: have a cell hold it."""
-        self._expected = start
+        """This program runs, and may run again soon."""
+        self._ran.append(start)
 
     async def take(self, start: Start) -> Cell:
         """A cell for one run of this program, which it loads. Raises NoCells where none can be made."""
@@ -131,16 +132,27 @@ class Cells:
         self._refill_in(REFILL_AFTER_S)
         if not held:
             cell.load(start)
-            self._pass_by()
+            self._make_room(start)
         return cell
 
-    def _pass_by(self) -> None:
-        """A run wanted none of the programs that cells hold: who saw that too often makes room."""
-        for cell in [cell for cell in self._ready if cell.start]:
-            cell.passed_by += 1
-            if cell.passed_by == PATIENCE:
-                self._ready.remove(cell)
-                cell.close()
+    def _make_room(self, start: Start) -> None:
+        """No cell held this program: the one with the least claim to its cell gives it up, if that is less."""
+        holding = [(cell.start, cell) for cell in self._ready if cell.start]
+        if len(holding) < self._wanted // 2 or not holding:
+            return
+        ran, held = Counter(self._ran), Counter(each for each, _ in holding)
+        least, cell = min(holding, key=lambda each: ran[each[0]] / held[each[0]])
+        if ran[least] / held[least] < ran[start]:
+            self._ready.remove(cell)
+            cell.close()
+
+    def _to_hold(self) -> Start | None:
+        """What the next ready cell is to hold, if anything; of equals what ran last."""
+        held = Counter(cell.start for cell in self._ready if cell.start)
+        if not self._ran or held.total() >= self._wanted // 2:
+            return None
+        ran = Counter(reversed(self._ran))
+        return max(ran, key=lambda start: ran[start] / (held[start] + 1))
 
     async def close(self) -> None:
         """End the zygote and all its cells, and wait until it is gone."""
@@ -206,8 +218,8 @@ class Cells:
         elif self._waiting():
             self._takers.popleft().set_result(cell)
         else:
-            if self._expected and sum(bool(each.start) for each in self._ready) < self._wanted // 2:
-                cell.load(self._expected)
+            if (start := self._to_hold()) is not None:
+                cell.load(start)
             self._ready.append(cell)
 
     def _failed(self) -> None:

@@ -8,7 +8,7 @@ import select
 import pytest
 
 from agentos.kernel.cells import guest
-from agentos.kernel.cells.pool import PATIENCE, CellLimits, Cells, Start
+from agentos.kernel.cells.pool import CellLimits, Cells, Start
 from tests.cells.conftest import Open, gone, told
 from tests.guest.conftest import cached_image
 
@@ -62,13 +62,22 @@ async def test_no_other_program_gets_it(open_cells: Open, wanted: Start) -> None
     assert held(cells)[:1] == [ONE]
 
 
-async def test_one_that_is_passed_by_makes_room_for_what_runs_now(open_cells: Open) -> None:
+async def test_what_runs_more_often_takes_its_cell(open_cells: Open) -> None:
     cells = await expecting(open_cells)
-    for _ in range(PATIENCE):
+    for times in (1, 2):
+        assert held(cells) == [ONE], times
         cells.expect(OTHER)
         assert (await (await cells.take(OTHER)).run(answer)).how == "returned"
         assert await gone(lambda: cells.ready == 2)
     assert await gone(lambda: held(cells) == [OTHER])
+
+
+async def test_cells_are_shared_out_by_how_often_programs_ran(open_cells: Open) -> None:
+    cells = await open_cells("echo", ready=8)
+    for start in (ONE, ONE, ONE, OTHER):
+        cells.expect(start)
+    assert await gone(lambda: cells.ready == 8)
+    assert sorted(start.request for start in held(cells)) == ["one", "one", "one", "other"]
 
 
 async def test_where_one_cell_waits_it_waits_for_any_program(open_cells: Open) -> None:
