@@ -46,7 +46,7 @@ REMARKS = {
         "20); the call of the guest without asking for its type (0.12 ms); loading ahead, and manifests and views "
         "that are kept (0.3 ms, and 0.9 ms of what the asker waits); what a program is told as Python marshals "
         "it, not as JSON (0.1 ms); cells that never interrupt whoever wakes them (one run in five waited a "
-        "millisecond for the word to begin); cells that hold the program that ran last (a third of the time). "
+        "millisecond for the word to begin); cells that hold the programs that ran most (half of the time). "
         "Asking for huge pages, keeping the other core busy, waking a cell as soon as a request arrives, and "
         "reading its memory ahead changed nothing."
     ),
