@@ -92,7 +92,12 @@ class Runs:
         run = self.active[run_id] = Run(began, request, manifest, who)
         run.followed = True
         self._play.load_ahead(run)
-        self._ledger.record(*self.intake.unseen(request.source, who), began)
+        try:
+            self._ledger.record(*self.intake.unseen(request.source, who), began)
+        except BaseException:
+            run.put_back()
+            del self.active[run_id]
+            raise
         self._spawn(self._play.drive(run))
         return run
 

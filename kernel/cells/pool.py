@@ -36,7 +36,7 @@ REFILL_AFTER_S: Final = 0.004
 MAX_LIVE: Final = 256
 AT_ONCE: Final = 2 * (os.cpu_count() or 1)
 GIVE_UP_AFTER: Final = 3
-LATELY: Final = 32
+LATELY: Final = 16  # programs of at most some MiB each are held on to
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
