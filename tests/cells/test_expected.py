@@ -10,7 +10,7 @@ import pytest
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.pool import CellLimits, Cells, Start
 from tests.cells.conftest import Open, gone, told
-from tests.guest.conftest import cached_image
+from tests.compiled import guest_image
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
 ONE, OTHER = Start("one", LIMITS), Start("other", LIMITS)
@@ -84,10 +84,8 @@ async def test_where_one_cell_waits_it_waits_for_any_program(open_cells: Open) -
     assert held(await expecting(open_cells, ready=1)) == []
 
 
-async def test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told_what_is_for_that_run(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    cells = await Cells.start(await cached_image(tmp_path_factory), ready=2)
+async def test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told_what_is_for_that_run() -> None:
+    cells = await Cells.start(await guest_image(), ready=2)
     source = "import sys\nfrom agentos.sdk import clock\nclock.now()\nresult = sys.argv[1]\n"
     compiled = await (await cells.take(Start(guest.to_compile(source, "says.py"), LIMITS))).run(answer)
     start = Start(guest.to_load(guest.letters(json.loads(compiled.reply)["code"]), source.encode()), LIMITS)

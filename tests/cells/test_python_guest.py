@@ -9,7 +9,7 @@ import pytest
 from agentos.kernel.cells import guest, runtime
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
 from tests.cells.conftest import gone, told
-from tests.guest.conftest import cached_image
+from tests.compiled import guest_image
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=10)
 
@@ -26,10 +26,8 @@ async def run(cells: Cells, source: str) -> Ending:
     return await told(await cells.take(loading), known).run(no_calls)
 
 
-async def test_recursion_however_deep_is_an_exception_and_never_a_trap(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    cells = await Cells.start(await cached_image(tmp_path_factory))
+async def test_recursion_however_deep_is_an_exception_and_never_a_trap() -> None:
+    cells = await Cells.start(await guest_image())
     dives = [
         "import json\njson.loads('[' * 100_000)",
         "def f(): f()\nf()",

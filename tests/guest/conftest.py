@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import xmlrpc.client
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from agentos.guests.python.build import build
 from agentos.kernel.cells import guest
-from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
 from agentos.sdk import NotFound, Unavailable
 from agentos.sdk.testing import Grant, Kit, Reply, Seen
 from tests.cells.conftest import told
+from tests.compiled import guest_image
 
 LIMITS = CellLimits(memory_bytes=256 << 20, cpu_seconds=20)
 FOLDER = "/home/me/x"
@@ -167,17 +164,8 @@ class Stage:
         return Played(ending, json.loads(ending.reply) if ending.how == "returned" else {}, world, requests)
 
 
-async def cached_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The guest's image. Of several workers the first compiles it, and the others find it done."""
-    folder = tmp_path_factory.getbasetemp().parent / "guest-images"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return await Images(folder, bytes(32)).open(build().read_bytes(), own=True)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    cells = await Cells.start(await cached_image(tmp_path_factory))
+async def stage() -> AsyncIterator[Stage]:
+    cells = await Cells.start(await guest_image())
     yield Stage(cells)
     await cells.close()

@@ -12,7 +12,8 @@ import pytest
 from agentos.guests.python.build import build
 from agentos.kernel.cells.images import Image, Images
 from agentos.kernel.cells.pool import CellLimits, Cells
-from tests.guest.conftest import LIMITS, Played, Stage, cached_image
+from tests.compiled import guest_image
+from tests.guest.conftest import LIMITS, Played, Stage
 from tests.guest.programs import program
 
 # `AGENTOS_PROGRAMS=1000` for the long form.
@@ -37,12 +38,10 @@ async def cold(image: Image) -> AsyncIterator[Stage]:
 
 
 @pytest.mark.timeout(120 + 2 * COUNT)
-async def test_programs_make_the_same_calls_cold_and_warm_cached_and_not(
-    stage: Stage, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_programs_make_the_same_calls_cold_and_warm_cached_and_not(stage: Stage, tmp_path: Path) -> None:
     sources = [program(seed) for seed in range(COUNT)]
     stored = [(await stage.compiled(source))["code"] for source in sources]
-    from_cache = await cached_image(tmp_path_factory)
+    from_cache = await guest_image()
     compiled_now = await Images(tmp_path, bytes(32)).open(build().read_bytes(), own=True)
     for start in range(0, COUNT, A_ZYGOTE):
         async with cold(from_cache) as cached, cold(compiled_now) as fresh:
@@ -74,12 +73,12 @@ async def test_memory_ends_at_the_same_byte(stage: Stage) -> None:
     assert 100 < ends.pop() < 1000
 
 
-async def test_the_stack_ends_at_the_same_call(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_the_stack_ends_at_the_same_call(stage: Stage) -> None:
     source = (
         "import json\nlow, high = 0, 1 << 18\nwhile high - low > 1:\n    deep = (low + high) // 2\n"
         "    try: json.loads('[' * deep + ']' * deep); low = deep\n    except RecursionError: high = deep\nresult = low"
     )
-    async with cold(image := await cached_image(tmp_path_factory)) as fresh:
+    async with cold(image := await guest_image()) as fresh:
         ends = {(await each.play(source)).result for each in (stage, fresh, stage, fresh)}
     os.close(image.descriptor)
     assert len(ends) == 1
