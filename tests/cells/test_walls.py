@@ -19,6 +19,7 @@ import pytest
 from agentos.kernel.cells import landlock, probe, profiles, seccomp, syscalls, walls, zygote
 from agentos.kernel.cells.confine import BAD_PROFILE
 from agentos.kernel.cells.syscalls import NUMBERS
+from tests.forked import begun, ended
 
 X86 = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 GENERIC = Path("/usr/include/asm-generic/unistd.h")
@@ -28,16 +29,7 @@ RENAMED = {"newfstatat": 79, "fstat": 80, "fadvise64": 223, "mmap": 222}
 
 def in_child(work: Callable[[], object]) -> int:
     """The wait status of a child that does this: exit 0 when it could, 1 when it was refused."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        except OSError:
-            os._exit(1)
-        finally:
-            os._exit(2)
-    return os.waitpid(pid, 0)[1]
+    return ended(begun(work))
 
 
 @pytest.mark.skipif(not X86.exists(), reason="no kernel headers")

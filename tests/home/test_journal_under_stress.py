@@ -10,31 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
 
 from agentos.home.journal import Journal, JournalBroken, JournalFull
+from tests.forked import begun, ended
 
 KEY = b"k" * 32
 KILLS = 30
-
-
-def in_child(work: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Fork, run it there, and return the pid; the child never comes back into the tests."""
-    if pid := os.fork():
-        return pid
-    code = 1
-    try:
-        asyncio.run(work())
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def finished(pid: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 async def acknowledge(path: Path, told: int) -> None:
@@ -56,7 +40,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(tmp_path: Path) -> 
     last = 0
     for _ in range(KILLS):
         heard, told = os.pipe()
-        pid = in_child(lambda told=told: acknowledge(path, told))  # type: ignore[misc]
+        pid = begun(lambda told=told: asyncio.run(acknowledge(path, told)))  # type: ignore[misc]
         os.close(told)
         for _ in range(chance.randint(1, 40)):
             last = max(last, int.from_bytes(os.read(heard, 8), "big"))
@@ -165,5 +149,5 @@ async def refused(path: Path) -> None:
 
 
 def test_a_disk_that_refuses_stops_the_journal_for_good(tmp_path: Path) -> None:
-    assert finished(in_child(lambda: refused(tmp_path / "j")))
+    assert ended(begun(lambda: asyncio.run(refused(tmp_path / "j")))) == 0
     assert asyncio.run(reopened(tmp_path / "j")) == 1

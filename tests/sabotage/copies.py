@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 import time
 import venv
 from collections.abc import Iterator
@@ -65,10 +66,14 @@ class Copy:
     def _run(self, command: list[str], within_s: int = WITHIN_S) -> subprocess.CompletedProcess[str]:
         hidden = ("AGENTOS_", "PYTHON", "PYTEST", "COV_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        return subprocess.run(
-            command, cwd=self.tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=within_s, check=False, start_new_session=True,
-        )  # fmt: skip
+        # Into a file: what outlives its test, and holds a pipe open, would have us wait for it.
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            done = subprocess.run(
+                command, cwd=self.tree, env=environment, stdin=subprocess.DEVNULL, stdout=said,
+                stderr=subprocess.STDOUT, timeout=within_s, check=False, start_new_session=True,
+            )  # fmt: skip
+            said.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, said.read())
 
     def tested(self, tests: tuple[str, ...], *more: str, within_s: int = WITHIN_S) -> Outcome:
         """Run these tests in the copy as it is now; nothing that they start is left afterwards."""
