@@ -11,13 +11,13 @@ sent to it waits until the person lets it go on.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from itertools import chain, islice
 
 import msgspec
 
+from agentos.events.hearing import Hearing, fitting
 from agentos.events.schedule import SET_BACK_MS
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
 from agentos.home.history import RunEnded
@@ -90,6 +90,7 @@ class Queue(msgspec.Struct):
     dead: dict[str, Owed] = {}
     seen: dict[str, int] = {}
     waiting: int = 0
+    hearing: Hearing = msgspec.field(default_factory=Hearing)
 
     def __post_init__(self) -> None:
         """What many say alike is one text in memory, also where it was read from a snapshot."""
@@ -108,8 +109,8 @@ class Queue(msgspec.Struct):
 
     def wants(self, name: str, data: str) -> tuple[str, ...]:
         """The triggers that an event of this name goes to."""
-        found = [each for each in self.by_name.get(name, ()) if self.triggers[each].on]
-        return tuple(each for each in found if _fits(self.triggers[each].rule, data))
+        found, fits = [each for each in self.by_name.get(name, ()) if self.triggers[each].on], fitting(data)
+        return tuple(each for each in found if fits(self.triggers[each].rule.filters))
 
     def room(self, to: tuple[str, ...]) -> bool:
         """Whether one more event for these triggers may wait."""
@@ -124,8 +125,13 @@ class Queue(msgspec.Struct):
         return found[0] if len(found) == 1 else ""
 
     def holds(self, event: str, to: Iterable[str]) -> bool:
-        """Whether what an event said to these triggers is still wanted: it waits, is with a run, or was given up."""
-        return any(self._holds(f"{each} {event}", self.triggers[each].path) for each in to if each in self.triggers)
+        """Whether what an event said to these triggers is still wanted: it waits, is with a run, or was given up.
+
+        Or a run that hears its name may take it.
+        """
+        known = [each for each in to if each in self.triggers]
+        owed = any(self._holds(f"{each} {event}", self.triggers[each].path) for each in known)
+        return owed or self.hearing.holds(event)
 
     def _holds(self, key: str, path: str) -> bool:
         if key in self.owed.get(path, ()) or key in self.dead:
@@ -143,6 +149,7 @@ class Queue(msgspec.Struct):
     # ---- the fold
 
     def fold(self, record: object, seq: int) -> None:
+        self.hearing.fold(record, seq)
         if isinstance(record, Happened):
             self._happened(record, seq)
         elif isinstance(record, Delivered):
@@ -162,6 +169,7 @@ class Queue(msgspec.Struct):
     def forget(self, run: str) -> None:
         """The records of this run are gone, its end too."""
         self._taken(run)
+        self.hearing.forget(run)
 
     def _armed(self, record: Armed) -> None:
         kept = {each: self.triggers[each] for each, _ in record.triggers if each in self.triggers}
@@ -294,17 +302,6 @@ def numbered(record: object) -> tuple[str, ...]:
     if isinstance(record, Armed):
         return tuple(each for each, _ in record.triggers)
     return (record.run,) if isinstance(record, Happened) and OURS.fullmatch(record.run) else ()
-
-
-def _fits(rule: Trigger, data: str) -> bool:
-    """Whether an event has the fields that a trigger wants, each of just this value."""
-    if not rule.filters:
-        return True
-    found = json.loads(data)
-    return isinstance(found, dict) and all(
-        name in found and type(found[name]) is type(wanted := json.loads(value)) and found[name] == wanted
-        for name, value in rule.filters
-    )
 
 
 def ready(queue: Queue, path: str, busy: int, now_ms: int) -> list[Owed]:

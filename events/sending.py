@@ -59,7 +59,7 @@ class Sending:
             raise Refusal(error_pb2.CODE_LIMIT, reason, "let one of these programs not send", "depth")
         self._count(sender.path)
         to = self._book.queue.wants(f"event.{name}", data)
-        if to:
+        if to or f"event.{name}" in self._book.queue.hearing.by_name:
             await self._dispatch.tell(event, f"event.{name}", data, to, led=Led(sender.hops + 1, sender.outside))
         return event
 

@@ -102,7 +102,8 @@ class Events(events_pb2_grpc.EventsServiceServicer):
 
     async def _sent(self, request: pb.SendEventRequest) -> pb.SendEventResponse:
         event, duplicate, triggers = await self._dispatch.send(request.name, request.data, request.id)
-        return pb.SendEventResponse(id=event, duplicate=duplicate, triggers=triggers)
+        runs = 0 if duplicate else len(self._queue.hearing.by_name.get(f"event.{request.name}", ()))
+        return pb.SendEventResponse(id=event, duplicate=duplicate, triggers=triggers, runs=runs)
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
         queue, found = self._queue, pb.ListEventsResponse()

@@ -1,4 +1,4 @@
-"""When runs come back that left memory: a heap of times, and one timer for the first of them.
+"""When runs come back that left memory, and triggers are looked at: a heap of times, and one timer for the first.
 
 Times are the wall clock's, which may jump and which stands still for us while a laptop sleeps. So the timer is never
 set further than a minute ahead, and what is due is read from the clock each time.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 LOOK_EVERY_S = 60.0
+AHEAD_MS = 3_600_000
 
 
 class Waking:
@@ -42,3 +43,42 @@ class Waking:
         while self._due and self._due[0][0] <= self._now_ms():
             self._wake(heapq.heappop(self._due)[1])
         self._set()
+
+
+class Alarms:
+    """When runs come back that left memory. `open_` says it of all that did, as unix ms.
+
+    Many wait for days, and for something that comes long before: a person, a child, an event. So only the times of the
+    next hour are set, and once an hour those of the hour after it.
+    """
+
+    def __init__(self, now_ms: Callable[[], int], wake: Callable[[str], None], open_: Mapping[str, int]) -> None:
+        self._now_ms, self._wake, self._open = now_ms, wake, open_
+        self._waking = Waking(now_ms, self._due)
+        # What is due up to then is set; 0 where nobody looked yet.
+        self._ahead_ms = 0
+
+    def at(self, until_ms: int, run: str) -> None:
+        """Wake this run, which is among the open ones, at that time."""
+        if until_ms <= self._ahead_ms:
+            self._waking.at(until_ms, run)
+        elif not self._ahead_ms:
+            self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Set the times that come next of all that are open."""
+        now = self._now_ms()
+        before, self._ahead_ms = self._ahead_ms or now, max(self._ahead_ms, now + AHEAD_MS)
+        for run, until_ms in self._open.items():
+            if before < until_ms <= self._ahead_ms:
+                self._waking.at(until_ms, run)
+        self._waking.at(self._ahead_ms, "")
+
+    def close(self) -> None:
+        self._waking.close()
+
+    def _due(self, run: str) -> None:
+        if run:
+            self._wake(run)
+        else:
+            self.look_ahead()

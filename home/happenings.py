@@ -65,6 +65,22 @@ class Delivered(msgspec.Struct, frozen=True, tag="event.delivered"):
     trigger: str
 
 
+class Listens(msgspec.Struct, frozen=True, tag="run.listens"):
+    """From here on this run hears the events of these names: what is sent is kept for it until it takes it."""
+
+    run: str
+    names: tuple[str, ...]
+
+
+class Heard(msgspec.Struct, frozen=True, tag="event.heard"):
+    """A call of a run, by its number, got this event; `place` is where in the journal the event stands."""
+
+    run: str
+    event: str
+    seq: int
+    place: int
+
+
 class Replayed(msgspec.Struct, frozen=True, tag="event.replayed"):
     """The person wants an event delivered again that was given up."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from agentos.home.chain import JournalBroken
-from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
+from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Heard, Listens, Replayed, Switched
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 
 
@@ -72,6 +72,9 @@ class RunParked(msgspec.Struct, frozen=True, tag="run.parked"):
 
     run: str
     until_ms: int
+    # The event that it waits for, if it does, and the fields that this must have, each with its value as JSON.
+    event: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class RunContinued(msgspec.Struct, frozen=True, tag="run.continued"):
@@ -180,6 +183,7 @@ Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
     | CallUnknown | CallAgain | RunParked | RunContinued | Armed | Disarmed | Switched | Happened | Delivered | Replayed
+    | Listens | Heard
 )  # fmt: skip
 
 

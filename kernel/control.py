@@ -261,8 +261,10 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     def _view(self, past: Past) -> pb.Run:
         """A run; one that is not over and not in memory waits."""
         shown = views.run(past.began, past.end, past.continued.generation if past.continued else 0)
-        if past.end is None and past.began.run not in self._kernel.runs.active:
-            shown.status, shown.until_ms = pb.RUN_STATUS_WAITING, self._kernel.ledger.open.get(past.began.run, 0)
+        run, ledger = past.began.run, self._kernel.ledger
+        if past.end is None and run not in self._kernel.runs.active:
+            shown.status, shown.until_ms = pb.RUN_STATUS_WAITING, ledger.open.get(run, 0)
+            shown.waits_for = ledger.queue.hearing.waits_for(run)
         return shown
 
     async def _known(self, name: str, context: Context) -> Past:

@@ -14,7 +14,7 @@ import msgspec
 
 from agentos.events.queue import Queue, numbered
 from agentos.home import history
-from agentos.home.happenings import Armed, Delivered, Happened
+from agentos.home.happenings import Armed, Delivered, Happened, Heard
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant
 from agentos.kernel.grants import Table, root
@@ -23,9 +23,10 @@ from agentos.kernel.replay import Recorded
 
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.continued", "run.ended")
+TOLD = ("event.delivered", "event.heard")
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
-FOLD = "ledger 6"
+FOLD = "ledger 7"
 # A snapshot is written whole each time: so seldom that no record bears more than so many bytes of it.
 KEEP_EVERY, KEEP_BYTES = 5_000, 512
 MOST_REFUSED = 10_000
@@ -122,8 +123,8 @@ class Ledger:
             (each, held[each].uses, held[each].last_used_ms)
             for each in sorted({*lent, *(grants & held.keys())})
         )  # fmt: skip
-        given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=("event.delivered",)))
-        told = {each.event for each in given if isinstance(each, Delivered)}
+        given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=TOLD))
+        told = {each.event for each in given if isinstance(each, Delivered | Heard)}
         events = tuple(each for each in sorted(told) if not self.queue.holds(each, self._sent_to(each)))
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000, events)
         erase = [(run, CALL_KINDS + RUN_KINDS), *((each, ("event",)) for each in events)]
@@ -256,6 +257,8 @@ class Ledger:
     def _waiting(self, record: history.Record, seq: int) -> None:
         if isinstance(record, history.RunParked) and record.run in self.open:
             self.open[record.run] = record.until_ms
+        elif isinstance(record, Happened):
+            self.open |= dict.fromkeys(self.queue.hearing.wakes(record), 0)  # it is what they wait for
         elif isinstance(record, history.RunContinued):
             self._since[record.run] = seq
             if record.run in self.recent:

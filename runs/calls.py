@@ -21,6 +21,7 @@ from agentos.runs import children, generations
 from agentos.runs.children import Children
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
+from agentos.runs.waits import Waits
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import own_pb2
 
@@ -29,12 +30,13 @@ NO = (pb.CHOICE_UNSPECIFIED, pb.CHOICE_NO, pb.CHOICE_NEVER)
 
 class Calls:
     def __init__(
-        self, roster: Roster, ledger: Ledger, questions: Questions, children: Children, powers: Powers
+        self, roster: Roster, ledger: Ledger, questions: Questions, children: Children, waits: Waits, powers: Powers
     ) -> None:
         self._roster = roster
         self._ledger = ledger
         self._questions = questions
         self._children = children
+        self._waits = waits
         self._powers = powers
 
     def actor(self, run: Run) -> Actor:
@@ -54,7 +56,7 @@ class Calls:
         began_ms = self._powers.monotonic_ms() - max(self._powers.unix_ms() - run.began.queued_us // 1000, 0)
 
         async def own_call(call: Call, asked_ms: int) -> Message:
-            served = await self._of_runs(run, actor, call)
+            served = await self._of_runs(run, actor, call, asked_ms)
             if served is not None:
                 return served
             return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
@@ -73,8 +75,8 @@ class Calls:
         )  # fmt: skip
         return actor
 
-    async def _of_runs(self, run: Run, actor: Actor, call: Call) -> Message | None:
-        """What is served of the run itself and of its children. Raises Failed, Continued or Parted."""
+    async def _of_runs(self, run: Run, actor: Actor, call: Call, asked_ms: int) -> Message | None:
+        """What is served of the run itself, of its children and of events. Raises Failed, Continued or Parted."""
         request = call.request
         if isinstance(request, own_pb2.RunContinueWithRequest):
             raise generations.end(request, actor.alone)
@@ -82,6 +84,8 @@ class Calls:
             return generations.left(run, actor)
         if isinstance(request, own_pb2.EventSendRequest):
             return own_pb2.EventSendResponse(id=await self._send(run, actor, call.seq, request))
+        if isinstance(request, own_pb2.EventWaitForRequest):
+            return await self._waits.wait_for(run, actor, call, request, asked_ms)
         if isinstance(request, own_pb2.ChildrenSpawnRequest):
             return own_pb2.ChildrenSpawnResponse(run=self._children.spawn(run, actor, call.seq, request))
         if isinstance(request, own_pb2.ChildrenJoinRequest):

@@ -43,6 +43,7 @@ DEPTH = 4
 WIDTH, TREE = 32, 128
 # Of a tree: so many at once, and so many more a second.
 BURST, RATE = 32, 8.0
+HEARD_OF = ("children.join", "event.wait_for")
 WORDS = {status: word for word, status in outcome.STATUS.items()} | {pb.RUN_STATUS_CANCELLED: "cancelled"}
 
 
@@ -177,8 +178,8 @@ class Children:
 
 
 def joined(calls: list[tuple[CallMade, CallSettled | None]]) -> list[str]:
-    """Where the children had read from that a run has joined."""
-    values = [settled.value for made, settled in calls if made.action == "children.join" and settled and settled.value]
+    """Where that had read from which a run heard of: the children it joined, and who sent the events it waited for."""
+    values = [settled.value for made, settled in calls if made.action in HEARD_OF and settled and settled.value]
     return [place for value in values for place in msgspec.json.decode(value, type=Joined).outside]
 
 

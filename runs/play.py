@@ -11,7 +11,8 @@ import asyncio
 import time
 from contextlib import suppress
 
-from agentos.events.waking import Waking
+from agentos.events.hearing import Wanted
+from agentos.events.waking import Alarms
 from agentos.home.history import Pinned, RunEnded, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault
@@ -31,6 +32,7 @@ from agentos.runs.desk import Desk
 from agentos.runs.generations import Continued
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
+from agentos.runs.waits import Waits
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
@@ -46,7 +48,7 @@ class Away(Exception):
 class Play:
     def __init__(
         self, roster: Roster, ledger: Ledger, desk: Desk, questions: Questions, calls: Calls, path: Path,
-        loader: Loader, waking: Waking, powers: Powers,
+        loader: Loader, waits: Waits, waking: Alarms, powers: Powers,
     ) -> None:  # fmt: skip
         self._roster = roster
         self._ledger = ledger
@@ -55,6 +57,7 @@ class Play:
         self._calls = calls
         self._path = path
         self._loader = loader
+        self._waits = waits
         self._waking = waking
         self._powers = powers
 
@@ -139,12 +142,13 @@ class Play:
         """Wait without a cell; where nobody follows, without anything in memory at all. Raises Away then."""
         run.put_back()
         parted, run.parted = run.parted, None
-        if run.joins and run.joins not in self._ledger.open:
+        if self._waits.came(run) or (run.joins and run.joins not in self._ledger.open):
             run.woken.set()
         until_ms = parted.until_ms if parted else 0
         back_ms = 0 if parted and parted.asks else until_ms
         if not run.woken.is_set():  # what it waits for may have come just now, and is on record before this would be
-            await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms)))
+            waits, run.waits = run.waits or Wanted(""), None
+            await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms, waits.name, waits.fields)))
         if not run.followed and not run.woken.is_set():
             self._waking.at(until_ms, run.id)
             raise Away
@@ -172,6 +176,7 @@ class Play:
     async def _execute(self, run: Run, cell: Cell) -> Ending:
         if run.stopped:
             cell.kill()
+        self._waits.listen(run)
         self._ledger.record(run.pinned)
         run.clock(True)
         actor = run.actor = self._calls.actor(run)

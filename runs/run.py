@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from agentos.events.hearing import Wanted
 from agentos.events.sending import Sender
 from agentos.home.history import Pinned, RunBegan, RunContinued
 from agentos.home.refusal import Refusal
@@ -85,6 +86,8 @@ class Run:
         self.warned = False
         # The child that it waits for, away from its cell.
         self.joins = ""
+        # The event that it waits for, away from its cell.
+        self.waits: Wanted | None = None
         self.since_s = time.monotonic()
         self.output = bytearray()
         self.output_cut = False

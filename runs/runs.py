@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
-from agentos.events.waking import Waking
+from agentos.events.waking import Alarms
 from agentos.home.happenings import Delivered
 from agentos.home.history import CallAgain, RunBegan, RunEnded
 from agentos.home.records import CallSettled, Fault, Grant
@@ -36,6 +36,7 @@ from agentos.runs.intake import Intake, check_input, check_sizes
 from agentos.runs.play import Play
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
+from agentos.runs.waits import Waits
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
@@ -55,11 +56,12 @@ class Runs:
         self.questions = Questions(catalog, ledger, desk, secrets, self.wake)
         self.now_ms = powers.unix_ms
         self._ledger = ledger
-        self._waking = Waking(powers.unix_ms, self.wake)
+        self._waking = Alarms(powers.unix_ms, self.wake, ledger.open)
         self._children = Children(ledger, catalog, self._begin, self.end, powers.unix_ms)
         self.roster.ends, self.roster.over = self._children.end_below, self._over_is
-        calls = Calls(self.roster, ledger, self.questions, self._children, powers)
-        self._play = Play(self.roster, ledger, desk, self.questions, calls, path, loader, self._waking, powers)
+        waits = Waits(ledger, self.wake, powers.unix_ms)
+        calls = Calls(self.roster, ledger, self.questions, self._children, waits, powers)
+        self._play = Play(self.roster, ledger, desk, self.questions, calls, path, loader, waits, self._waking, powers)
         # Runs that are to come back, and how many tasks bring them.
         self._due: deque[str] = deque()
         self._bringing = 0
@@ -140,10 +142,9 @@ class Runs:
         for run_id, until_ms in list(self._ledger.open.items()):
             if parent(run_id) and parent(run_id) not in self._ledger.open:
                 self._spawn(self.end_away(run_id))
-            elif until_ms > self.now_ms():
-                self._waking.at(until_ms, run_id)
-            else:
+            elif until_ms <= self.now_ms():
                 self._bring(run_id)
+        self._waking.look_ahead()
 
     def wake(self, run_id: str) -> None:
         """What a run waited for has come."""

@@ -34,7 +34,7 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `run` | `{run, status, result, output, error, calls, refused, timings_us: {queued, cell, first_line, ended}}` |
 | `show` | the same with `program`, `path`, `digest`, and `calls` as a list |
 | `why` | a list of calls |
-| `ps` | runs without `result` and `output`, with `parent`; with `--unknown` calls with `run` and `program` |
+| `ps` | runs without `result`, `output`, with `parent`, `waits_for`; `--unknown`: calls with `run` and `program` |
 | `explain` | `{name, path, digest, has_manifest, lines, covered, triggers, limits}` |
 | `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
 | `secrets` | a list of `{name, places, header, form, set, last_used}`; with `set` one of them, with `replaced` |

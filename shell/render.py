@@ -111,10 +111,11 @@ def runs(found: Iterable[pb.Run]) -> None:
     rows: list[list[Cell]] = []
     for run in tree(found):
         status = values.status(run)
+        waits = f"{status} for {run.waits_for}" if run.waits_for else status
         refused: Cell = (str(run.refused), "yellow") if run.refused else ""
         began = when(run.timings_us.queued // 1000)
         rows.append(
-            [branch(run.id), run.program, (status, _STATUS.get(status, "")), began, took(run), str(run.calls), refused]
+            [branch(run.id), run.program, (waits, _STATUS.get(status, "")), began, took(run), str(run.calls), refused]
         )
     table(["RUN", "PROGRAM", "STATUS", "BEGAN", "TOOK", "CALLS", "REFUSED"], rows, "no run yet: agentos run PROGRAM")
 

@@ -108,7 +108,8 @@ def exported(found: pb.ShowRunResponse) -> dict[str, Value]:
 def listed(found: pb.Run) -> dict[str, Value]:
     """One row of `ps --json`."""
     short = {name: value for name, value in run(found).items() if name not in ("output", "result")}
-    return short | {"program": found.program, "path": found.path, "parent": found.parent or None}
+    more: dict[str, Value] = {"program": found.program, "path": found.path, "parent": found.parent or None}
+    return short | more | {"waits_for": found.waits_for or None}
 
 
 def grant(found: pb.Grant) -> dict[str, Value]:

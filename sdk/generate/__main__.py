@@ -26,7 +26,7 @@ BIN = Path(sys.executable).parent
 HTTP = "Cookies Headers HTTPError Page Response Session delete get head page patch post put request"
 BY_HAND = {
     "children": ("agentos.sdk.child", ("Child", "spawn")),
-    "event": ("agentos.sdk.sent", ("send",)),
+    "event": ("agentos.sdk.sent", ("send", "wait_for")),
     "files": ("agentos.sdk.whole", ("read_bytes", "read_text")),
     "net": ("agentos.sdk.http", tuple(HTTP.split())),
     "run": ("agentos.sdk.generation", ("continue_with",)),

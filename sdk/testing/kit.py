@@ -64,7 +64,7 @@ class Kit:
 
     `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `web` is what hosts answer, by
     URL (see `Web`). `grants` are what the person allowed, `asks` what they would be asked about (nobody is there, so
-    NeedsApproval), `lines` what they type.
+    NeedsApproval), `lines` what they type, `events` what comes for `event.wait_for`, as (name, data).
     `serve` adds capabilities: for each name an object with a method per action, which takes the request and the
     bounds and returns the reply, and `protos` their files (`notes_pb2.DESCRIPTOR`).
     """
@@ -77,6 +77,7 @@ class Kit:
         asks: Sequence[Grant] = (),
         web: Web | Mapping[str, Any] | None = None,
         lines: Sequence[str] = (),
+        events: Sequence[tuple[str, Any]] = (),
         serve: Mapping[str, object] | None = None,
         protos: Sequence[FileDescriptor] = (),
         start: str = "/home/me",
@@ -91,7 +92,7 @@ class Kit:
             self._memory.put(self._path(path), content.encode() if isinstance(content, str) else content)
         self._served: dict[str, object] = {"files": self._memory, "clock": self.clock, "random": Random(0)}
         self.web = web if isinstance(web, Web) else Web(web or {})
-        self._events = Events()
+        self._events = Events(self.clock, events)
         self._served |= {"event": self._events}
         self._served |= {"console": Console(lines), "net": self.web, "pages": Reader(), **(serve or {})}
         self._before: list[wire.Invoke | None] = []

@@ -13,6 +13,7 @@ from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Optional
 from agentos.shell.terminal import Terminal, Unanswered, open_terminal
+from agentos.shell.text import plural
 from agentos.v1 import control_pb2 as control
 from agentos.v1 import events_pb2 as pb
 
@@ -193,15 +194,18 @@ def events(
 
 def _send(kernel: Kernel, common: Common, name: str, data: str, event: str) -> int:
     said = kernel.call(kernel.events.SendEvent, pb.SendEventRequest(name=name, data=data, id=event))
-    fields = {"id": said.id, "duplicate": said.duplicate, "triggers": said.triggers, "sealed": said.sealed}
+    fields = {"id": said.id, "duplicate": said.duplicate, "triggers": said.triggers, "runs": said.runs}
+    fields["sealed"] = said.sealed
     if common.answer(fields):
         return 0
     if said.sealed:
         say(f"{said.id} is on disk, sealed: the home is locked, and takes it in when it is unlocked")
     elif said.duplicate:
         say(f"{said.id} was sent before, and is not taken in again")
-    elif said.triggers:
-        say(f"{said.id} starts {said.triggers} of the triggers that are armed")
+    elif said.triggers or said.runs:
+        parts = [f"starts {said.triggers} of the triggers that are armed"] if said.triggers else []
+        parts += [f"goes to {plural(said.runs, 'run')} that may wait for it"] if said.runs else []
+        say(f"{said.id} {' and '.join(parts)}")
     else:
-        say(f"{said.id} is on record, and nothing that is armed waits for event.{name}", "yellow")
+        say(f"{said.id} is on record, and nothing waits for event.{name}", "yellow")
     return 0

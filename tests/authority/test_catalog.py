@@ -19,13 +19,13 @@ from tests.authority.letters import Field, add_field, add_method, post_service, 
 File = descriptor_pb2.FileDescriptorProto
 
 
-def test_the_kernels_own_actions_are_always_there_and_all_but_one_inherent() -> None:
+def test_the_kernels_own_actions_are_always_there_and_all_but_those_on_events_inherent() -> None:
     own = load([])
     assert set(own.actions) == {
         "clock.now", "clock.sleep", "random.bytes", "console.read_line", "run.left", "run.continue_with",
-        "children.spawn", "children.join", "children.cancel", "event.send",
+        "children.spawn", "children.join", "children.cancel", "event.send", "event.wait_for",
     }  # fmt: skip
-    assert [name for name, rule in own.actions.items() if not rule.inherent] == ["event.send"]
+    assert [name for name, rule in own.actions.items() if not rule.inherent] == ["event.send", "event.wait_for"]
     assert not own.capabilities["clock"].command
 
 

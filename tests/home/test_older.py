@@ -96,7 +96,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_home_of_each_form_is_here() -> None:
     """Whoever gives the tables a new version, or the snapshot a new name, keeps a home of the one before."""
     assert [each.stem for each in OLDER] == [
-        "1-first", "1-vault", "2-children", "2-events", "2-generations", "2-heads", "2-waits",
+        "1-first", "1-vault", "2-children", "2-events", "2-generations", "2-heads", "2-sent", "2-waits",
     ]  # fmt: skip
     assert schema.VERSION == 2
     assert set(schema.STEPS) == set(range(1, schema.VERSION))

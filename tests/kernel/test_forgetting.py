@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agentos.home import history
-from agentos.home.happenings import Armed, Delivered, Happened
+from agentos.home.happenings import Armed, Delivered, Happened, Heard, Listens
 from agentos.home.heads import Signer, Witness
 from agentos.home.history import Pinned, ProgramSeen, PromptAnswered, RunBegan, RunEnded, SecretRemoved, SecretSet
 from agentos.home.journal import Journal
@@ -183,4 +183,22 @@ async def test_all_events_of_a_run_that_got_several_are_forgotten_with_it(tmp_pa
     journal = opened(tmp_path, folds=False)
     again = Ledger(journal).queue
     assert (again.owed, again.runs, again.beside, again.running, again.waiting) == ({}, {}, {}, {}, 0)
+    await journal.close()
+
+
+async def test_what_another_run_may_still_take_stays(tmp_path: Path) -> None:
+    """And what a run took that waited for it goes with the last of those who heard it."""
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    listens = [Listens(run, ("event.report",)) for run in ("r1", "r2")]
+    ledger.record(began("r1"), began("r2"), *listens)
+    place = ledger.record(happened("e1"))
+    ledger.record(Heard("r1", "e1", 1, place), ended("r1"))
+    await ledger.durable(ledger.forget("r1"))
+    assert ledger.at(place) == happened("e1")
+    ledger.record(Heard("r2", "e1", 1, place), ended("r2"))
+    await ledger.durable(ledger.forget("r2"))
+    assert ledger.at(place) is None
+    assert not ledger.queue.hearing.runs
+    assert not ledger.queue.hearing.by_name
     await journal.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agentos.home.happenings import Delivered, Happened, Replayed
-from agentos.home.history import Record, RunBegan, RunEnded
+from agentos.home.happenings import Delivered, Happened, Heard, Listens, Replayed
+from agentos.home.history import Record, RunBegan, RunEnded, RunParked
 from agentos.home.records import CallMade, CallSettled, Grant, Revoked
 from agentos.v1 import control_pb2 as pb
 
@@ -40,6 +40,10 @@ class Plain:
     over: set[str] = field(default_factory=set)
     owed: dict[tuple[str, str], str] = field(default_factory=dict)
     tries: dict[tuple[str, str], int] = field(default_factory=dict)
+    # Of runs that listen: the events that came and were not taken.
+    came: dict[str, list[str]] = field(default_factory=dict)
+    # Of those that left memory for an event: whether one came since.
+    away: dict[str, bool] = field(default_factory=dict)
 
     def tell(self, record: Record) -> None:
         match record:
@@ -56,13 +60,31 @@ class Plain:
             case RunEnded():
                 self.over.add(record.run)
                 self._event_of(record)
-            case Happened():
-                self.owed |= {(record.run, trigger): WAITING for trigger in record.to}
             case Delivered():
                 self._delivered(record)
             case Replayed():
                 self._move((record.event, record.trigger), DEAD, WAITING)
                 self.tries[record.event, record.trigger] = 0
+        self._heard(record)
+
+    def _heard(self, record: Record) -> None:
+        """What came for runs, and which of them are away until something does."""
+        match record:
+            case Happened():
+                self.owed |= {(record.run, trigger): WAITING for trigger in record.to}
+                for events in self.came.values():
+                    events.append(record.run)
+                self.away = dict.fromkeys(self.away, True)
+            case Listens():
+                self.came.setdefault(record.run, [])
+            case Heard():
+                self.came[record.run].remove(record.event)
+                self.away.pop(record.run, None)
+            case RunParked():
+                self.away[record.run] = False
+            case RunEnded():
+                self.came.pop(record.run, None)
+                self.away.pop(record.run, None)
 
     # ---- grants
 

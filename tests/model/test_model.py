@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agentos.events import arming
 from agentos.events.dispatch import Dispatch
 from agentos.home import history
-from agentos.home.happenings import Delivered
+from agentos.home.happenings import Delivered, Heard, Listens
 from agentos.home.heads import Witness
-from agentos.home.history import Record, RunBegan, RunEnded
+from agentos.home.history import Record, RunBegan, RunEnded, RunParked
 from agentos.home.journal import Journal
 from agentos.home.places import File
 from agentos.home.records import Grant, Revoked
@@ -301,6 +301,27 @@ class Machine(RuleBasedStateMachine):
 
         self.run(step())
 
+    @rule(run=which)
+    def a_run_listens(self, run: int) -> None:
+        if runs := self.open_runs():
+            self.ledger.record(Listens(runs[run % len(runs)], ("event.a",)))
+
+    @rule(run=which)
+    def a_run_leaves_memory_until_an_event_comes(self, run: int) -> None:
+        if listening := list(self.model.came):
+            name = listening[run % len(listening)]
+            self.ledger.record(RunParked(name, self.now + FOREVER_MS, "event.a"))
+            assert self.ledger.open[name] > self.now
+
+    @rule(run=which)
+    def a_run_takes_the_oldest_event_that_came_for_it(self, run: int) -> None:
+        if some := [name for name, events in self.model.came.items() if events]:
+            name = some[run % len(some)]
+            first = self.ledger.queue.hearing.came(name, "event.a")[0]
+            assert first.event == self.model.came[name][0]
+            assert getattr(self.ledger.at(first.seq), "run", "") == first.event
+            self.ledger.record(Heard(name, first.event, 1, first.seq))
+
     @rule(number=which)
     def what_was_given_up_is_wanted_again(self, number: int) -> None:
         if dead := [key[0] for key, how in self.model.owed.items() if how == DEAD]:
@@ -390,6 +411,9 @@ class Machine(RuleBasedStateMachine):
             key: how for key, how in self.model.owed.items() if how not in (WAITING, DEAD, DONE, LET_GO)
         }
         assert self.promised <= set(self.model.owed), "a promised event is not there"
+        hearing = queue.hearing
+        assert {run: [each.event for each in one.came] for run, one in hearing.runs.items()} == self.model.came
+        assert {run: self.ledger.open[run] == 0 for run in self.model.away} == self.model.away
 
     def _standing(self, as_what: str) -> set[tuple[str, str]]:
         return {key for key, how in self.model.owed.items() if how == as_what}

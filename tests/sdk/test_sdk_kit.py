@@ -228,3 +228,21 @@ def test_it_keeps_what_a_program_sends() -> None:
         with pytest.raises(Invalid):
             event.send("report.ready", {1, 2})
     assert kit.sent == [("report.ready", {"pages": 3})]
+
+
+def test_an_event_that_is_waited_for_is_one_that_comes_or_that_the_program_sent() -> None:
+    allowed = [Grant("event.send", name="paid"), Grant("event.wait_for", name="paid")]
+    kit = Kit(grants=allowed, events=[("paid", {"order": 1}), ("shipped", None)])
+    with kit:
+        event.send("paid", {"order": 2})
+        came = event.wait_for("paid", where={"order": 2})
+        assert came
+        assert (came["event"], came["data"]) == ("event.paid", {"order": 2})
+        assert (event.wait_for("paid") or {})["data"] == {"order": 1}
+        before = clock.now().unix_ms
+        assert event.wait_for("paid", timeout=60) is None
+        assert clock.now().unix_ms - before == 60_000
+        with pytest.raises(Denied):
+            event.wait_for("shipped")
+        with pytest.raises(Invalid):
+            event.wait_for("paid", where={"order": {1}})

@@ -1148,6 +1148,7 @@ class Run(_message.Message):
     UNTIL_MS_FIELD_NUMBER: _builtins.int
     CONTINUED_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     program: _builtins.str
     path: _builtins.str
@@ -1169,6 +1170,8 @@ class Run(_message.Message):
     """How often it began anew with a state."""
     parent: _builtins.str
     """The run that started it; empty where a person or an event did."""
+    waits_for: _builtins.str
+    """The event that it waits for, if it waits for one."""
     @_builtins.property
     def error(self) -> _error_pb2.Error: ...
     @_builtins.property
@@ -1198,10 +1201,11 @@ class Run(_message.Message):
         until_ms: _builtins.int = ...,
         continued: _builtins.int = ...,
         parent: _builtins.str = ...,
+        waits_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "timings_us", b"timings_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "continued", b"continued", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "parent", b"parent", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback", "until_ms", b"until_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "continued", b"continued", "digest", b"digest", "error", b"error", "id", b"id", "manifest_offered", b"manifest_offered", "output", b"output", "output_cut", b"output_cut", "outside", b"outside", "parent", b"parent", "path", b"path", "program", b"program", "refused", b"refused", "result", b"result", "status", b"status", "timings_us", b"timings_us", "traceback", b"traceback", "until_ms", b"until_ms", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

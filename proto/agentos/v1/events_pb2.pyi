@@ -362,12 +362,15 @@ class SendEventResponse(_message.Message):
     DUPLICATE_FIELD_NUMBER: _builtins.int
     TRIGGERS_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     duplicate: _builtins.bool
     triggers: _builtins.int
     """To how many triggers it goes."""
     sealed: _builtins.bool
     """The home is locked: to which triggers it goes is known when it is unlocked."""
+    runs: _builtins.int
+    """How many runs hear it."""
     def __init__(
         self,
         *,
@@ -375,10 +378,11 @@ class SendEventResponse(_message.Message):
         duplicate: _builtins.bool = ...,
         triggers: _builtins.int = ...,
         sealed: _builtins.bool = ...,
+        runs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "id", b"id", "sealed", b"sealed", "triggers", b"triggers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "id", b"id", "runs", b"runs", "sealed", b"sealed", "triggers", b"triggers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

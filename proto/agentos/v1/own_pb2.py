@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from agentos.v1 import annotations_pb2 as agentos_dot_v1_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61gentos/v1/own.proto\x12\nagentos.v1\x1a\x1c\x61gentos/v1/annotations.proto\"\x11\n\x0f\x43lockNowRequest\"}\n\x10\x43lockNowResponse\x12\x17\n\x07unix_ms\x18\x01 \x01(\x03R\x06unixMs\x12!\n\x0cmonotonic_ms\x18\x02 \x01(\x03R\x0bmonotonicMs\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x19\n\x08offset_s\x18\x04 \x01(\x05R\x07offsetS\"#\n\x11\x43lockSleepRequest\x12\x0e\n\x02ms\x18\x01 \x01(\x03R\x02ms\"\x14\n\x12\x43lockSleepResponse\"*\n\x12RandomBytesRequest\x12\x14\n\x05\x63ount\x18\x01 \x01(\x05R\x05\x63ount\"1\n\x13RandomBytesResponse\x12\x1a\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"0\n\x16\x43onsoleReadLineRequest\x12\x16\n\x06prompt\x18\x01 \x01(\tR\x06prompt\"G\n\x17\x43onsoleReadLineResponse\x12\x1a\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04text\x12\x10\n\x03\x65nd\x18\x02 \x01(\x08R\x03\x65nd\"6\n\x16RunContinueWithRequest\x12\x1c\n\x05state\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x05state\"\x19\n\x17RunContinueWithResponse\"\x10\n\x0eRunLeftRequest\"A\n\x0fRunLeftResponse\x12\x14\n\x05\x63\x61lls\x18\x01 \x01(\x05R\x05\x63\x61lls\x12\x18\n\x07records\x18\x02 \x01(\x05R\x07records\"J\n\x10\x45ventSendRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x04R\x04name\x12\x1a\n\x04\x64\x61ta\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"#\n\x11\x45ventSendResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"f\n\x14\x43hildrenSpawnRequest\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\x12\x1c\n\x05input\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x05input\x12\x16\n\x06grants\x18\x03 \x01(\tR\x06grants\")\n\x15\x43hildrenSpawnResponse\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\'\n\x13\x43hildrenJoinRequest\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\x94\x01\n\x14\x43hildrenJoinResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x1e\n\x06result\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x06result\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n\x04hint\x18\x04 \x01(\tR\x04hint\x12\x18\n\x07outside\x18\x05 \x03(\tR\x07outside\")\n\x15\x43hildrenCancelRequest\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\x18\n\x16\x43hildrenCancelResponse2\xce\x01\n\x0c\x43lockService\x12Z\n\x03Now\x12\x1b.agentos.v1.ClockNowRequest\x1a\x1c.agentos.v1.ClockNowResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x0eread the clock(\x01\x12V\n\x05Sleep\x12\x1d.agentos.v1.ClockSleepRequest\x1a\x1e.agentos.v1.ClockSleepResponse\"\x0e\xaa\xbb\x18\n\x08\x01\x1a\x04wait(\x01\x1a\n\xba\xbb\x18\x06\n\x04time2\x8a\x01\n\rRandomService\x12\x65\n\x05\x42ytes\x12\x1e.agentos.v1.RandomBytesRequest\x1a\x1f.agentos.v1.RandomBytesResponse\"\x1b\xaa\xbb\x18\x17\x08\x01\x1a\x11\x64raw random bytes(\x01\x1a\x12\xba\xbb\x18\x0e\n\x0crandom bytes2\xce\x01\n\x0e\x43onsoleService\x12v\n\x08ReadLine\x12\".agentos.v1.ConsoleReadLineRequest\x1a#.agentos.v1.ConsoleReadLineResponse\"!\xaa\xbb\x18\x1d\x08\x01\x1a\x17\x61sk for a line of input(\x01\x1a\x44\xba\xbb\x18@\n>the run\'s output, and lines typed by the person who started it2\xb2\x02\n\nRunService\x12|\n\x0c\x43ontinueWith\x12\".agentos.v1.RunContinueWithRequest\x1a#.agentos.v1.RunContinueWithResponse\"#\xaa\xbb\x18\x1f\x08\x02\x1a\x17\x62\x65gin anew with a state(\x01\x38\x01\x12\x66\n\x04Left\x12\x1a.agentos.v1.RunLeftRequest\x1a\x1b.agentos.v1.RunLeftResponse\"%\xaa\xbb\x18!\x08\x01\x1a\x1b\x61sk how many calls are left(\x01\x1a>\xba\xbb\x18:\n8the run itself: begin anew with what is to be remembered2\xaa\x01\n\x0c\x45ventService\x12\x64\n\x04Send\x12\x1c.agentos.v1.EventSendRequest\x1a\x1d.agentos.v1.EventSendResponse\"\x1f\xaa\xbb\x18\x1b\x08\x02\x1a\x15send the event {name}8\x01\x1a\x34\xba\xbb\x18\x30\n.events that start programs which wait for them2\x9d\x03\n\x0f\x43hildrenService\x12t\n\x05Spawn\x12 .agentos.v1.ChildrenSpawnRequest\x1a!.agentos.v1.ChildrenSpawnResponse\"&\xaa\xbb\x18\"\x08\x02\x1a\x1astart a program as a child(\x01\x38\x01\x12\x65\n\x04Join\x12\x1f.agentos.v1.ChildrenJoinRequest\x1a .agentos.v1.ChildrenJoinResponse\"\x1a\xaa\xbb\x18\x16\x08\x01\x1a\x10wait for a child(\x01\x12k\n\x06\x43\x61ncel\x12!.agentos.v1.ChildrenCancelRequest\x1a\".agentos.v1.ChildrenCancelResponse\"\x1a\xaa\xbb\x18\x16\x08\x02\x1a\x0e\x63\x61ncel a child(\x01\x38\x01\x1a@\xba\xbb\x18<\n:runs that this run starts, with no more than it has itselfb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61gentos/v1/own.proto\x12\nagentos.v1\x1a\x1c\x61gentos/v1/annotations.proto\"\x11\n\x0f\x43lockNowRequest\"}\n\x10\x43lockNowResponse\x12\x17\n\x07unix_ms\x18\x01 \x01(\x03R\x06unixMs\x12!\n\x0cmonotonic_ms\x18\x02 \x01(\x03R\x0bmonotonicMs\x12\x12\n\x04zone\x18\x03 \x01(\tR\x04zone\x12\x19\n\x08offset_s\x18\x04 \x01(\x05R\x07offsetS\"#\n\x11\x43lockSleepRequest\x12\x0e\n\x02ms\x18\x01 \x01(\x03R\x02ms\"\x14\n\x12\x43lockSleepResponse\"*\n\x12RandomBytesRequest\x12\x14\n\x05\x63ount\x18\x01 \x01(\x05R\x05\x63ount\"1\n\x13RandomBytesResponse\x12\x1a\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"0\n\x16\x43onsoleReadLineRequest\x12\x16\n\x06prompt\x18\x01 \x01(\tR\x06prompt\"G\n\x17\x43onsoleReadLineResponse\x12\x1a\n\x04text\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04text\x12\x10\n\x03\x65nd\x18\x02 \x01(\x08R\x03\x65nd\"6\n\x16RunContinueWithRequest\x12\x1c\n\x05state\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x05state\"\x19\n\x17RunContinueWithResponse\"\x10\n\x0eRunLeftRequest\"A\n\x0fRunLeftResponse\x12\x14\n\x05\x63\x61lls\x18\x01 \x01(\x05R\x05\x63\x61lls\x12\x18\n\x07records\x18\x02 \x01(\x05R\x07records\"J\n\x10\x45ventSendRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x04R\x04name\x12\x1a\n\x04\x64\x61ta\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\"#\n\x11\x45ventSendResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"f\n\x13\x45ventWaitForRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x04R\x04name\x12\x14\n\x05where\x18\x02 \x01(\tR\x05where\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\x03R\ttimeoutMs\"\x85\x01\n\x14\x45ventWaitForResponse\x12\x12\n\x04\x63\x61me\x18\x01 \x01(\x08R\x04\x63\x61me\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x13\n\x05\x61t_ms\x18\x03 \x01(\x03R\x04\x61tMs\x12\x1a\n\x04\x64\x61ta\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x04\x64\x61ta\x12\x18\n\x07outside\x18\x05 \x03(\tR\x07outside\"f\n\x14\x43hildrenSpawnRequest\x12\x18\n\x07program\x18\x01 \x01(\tR\x07program\x12\x1c\n\x05input\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x05input\x12\x16\n\x06grants\x18\x03 \x01(\tR\x06grants\")\n\x15\x43hildrenSpawnResponse\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\'\n\x13\x43hildrenJoinRequest\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\x94\x01\n\x14\x43hildrenJoinResponse\x12\x16\n\x06status\x18\x01 \x01(\tR\x06status\x12\x1e\n\x06result\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02 \x01R\x06result\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n\x04hint\x18\x04 \x01(\tR\x04hint\x12\x18\n\x07outside\x18\x05 \x03(\tR\x07outside\")\n\x15\x43hildrenCancelRequest\x12\x10\n\x03run\x18\x01 \x01(\tR\x03run\"\x18\n\x16\x43hildrenCancelResponse2\xce\x01\n\x0c\x43lockService\x12Z\n\x03Now\x12\x1b.agentos.v1.ClockNowRequest\x1a\x1c.agentos.v1.ClockNowResponse\"\x18\xaa\xbb\x18\x14\x08\x01\x1a\x0eread the clock(\x01\x12V\n\x05Sleep\x12\x1d.agentos.v1.ClockSleepRequest\x1a\x1e.agentos.v1.ClockSleepResponse\"\x0e\xaa\xbb\x18\n\x08\x01\x1a\x04wait(\x01\x1a\n\xba\xbb\x18\x06\n\x04time2\x8a\x01\n\rRandomService\x12\x65\n\x05\x42ytes\x12\x1e.agentos.v1.RandomBytesRequest\x1a\x1f.agentos.v1.RandomBytesResponse\"\x1b\xaa\xbb\x18\x17\x08\x01\x1a\x11\x64raw random bytes(\x01\x1a\x12\xba\xbb\x18\x0e\n\x0crandom bytes2\xce\x01\n\x0e\x43onsoleService\x12v\n\x08ReadLine\x12\".agentos.v1.ConsoleReadLineRequest\x1a#.agentos.v1.ConsoleReadLineResponse\"!\xaa\xbb\x18\x1d\x08\x01\x1a\x17\x61sk for a line of input(\x01\x1a\x44\xba\xbb\x18@\n>the run\'s output, and lines typed by the person who started it2\xb2\x02\n\nRunService\x12|\n\x0c\x43ontinueWith\x12\".agentos.v1.RunContinueWithRequest\x1a#.agentos.v1.RunContinueWithResponse\"#\xaa\xbb\x18\x1f\x08\x02\x1a\x17\x62\x65gin anew with a state(\x01\x38\x01\x12\x66\n\x04Left\x12\x1a.agentos.v1.RunLeftRequest\x1a\x1b.agentos.v1.RunLeftResponse\"%\xaa\xbb\x18!\x08\x01\x1a\x1b\x61sk how many calls are left(\x01\x1a>\xba\xbb\x18:\n8the run itself: begin anew with what is to be remembered2\x8e\x02\n\x0c\x45ventService\x12\x64\n\x04Send\x12\x1c.agentos.v1.EventSendRequest\x1a\x1d.agentos.v1.EventSendResponse\"\x1f\xaa\xbb\x18\x1b\x08\x02\x1a\x15send the event {name}8\x01\x12o\n\x07WaitFor\x12\x1f.agentos.v1.EventWaitForRequest\x1a .agentos.v1.EventWaitForResponse\"!\xaa\xbb\x18\x1d\x08\x01\x1a\x19wait for the event {name}\x1a\'\xba\xbb\x18#\n!events: send one, or wait for one2\x9d\x03\n\x0f\x43hildrenService\x12t\n\x05Spawn\x12 .agentos.v1.ChildrenSpawnRequest\x1a!.agentos.v1.ChildrenSpawnResponse\"&\xaa\xbb\x18\"\x08\x02\x1a\x1astart a program as a child(\x01\x38\x01\x12\x65\n\x04Join\x12\x1f.agentos.v1.ChildrenJoinRequest\x1a .agentos.v1.ChildrenJoinResponse\"\x1a\xaa\xbb\x18\x16\x08\x01\x1a\x10wait for a child(\x01\x12k\n\x06\x43\x61ncel\x12!.agentos.v1.ChildrenCancelRequest\x1a\".agentos.v1.ChildrenCancelResponse\"\x1a\xaa\xbb\x18\x16\x08\x02\x1a\x0e\x63\x61ncel a child(\x01\x38\x01\x1a@\xba\xbb\x18<\n:runs that this run starts, with no more than it has itselfb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSENDREQUEST'].fields_by_name['name']._serialized_options = b'\262\273\030\002\010\004'
   _globals['_EVENTSENDREQUEST'].fields_by_name['data']._loaded_options = None
   _globals['_EVENTSENDREQUEST'].fields_by_name['data']._serialized_options = b'\262\273\030\002 \001'
+  _globals['_EVENTWAITFORREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_EVENTWAITFORREQUEST'].fields_by_name['name']._serialized_options = b'\262\273\030\002\010\004'
+  _globals['_EVENTWAITFORRESPONSE'].fields_by_name['data']._loaded_options = None
+  _globals['_EVENTWAITFORRESPONSE'].fields_by_name['data']._serialized_options = b'\262\273\030\002 \001'
   _globals['_CHILDRENSPAWNREQUEST'].fields_by_name['input']._loaded_options = None
   _globals['_CHILDRENSPAWNREQUEST'].fields_by_name['input']._serialized_options = b'\262\273\030\002 \001'
   _globals['_CHILDRENJOINRESPONSE'].fields_by_name['result']._loaded_options = None
@@ -67,9 +71,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSERVICE'].methods_by_name['Left']._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['Left']._serialized_options = b'\252\273\030!\010\001\032\033ask how many calls are left(\001'
   _globals['_EVENTSERVICE']._loaded_options = None
-  _globals['_EVENTSERVICE']._serialized_options = b'\272\273\0300\n.events that start programs which wait for them'
+  _globals['_EVENTSERVICE']._serialized_options = b'\272\273\030#\n!events: send one, or wait for one'
   _globals['_EVENTSERVICE'].methods_by_name['Send']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['Send']._serialized_options = b'\252\273\030\033\010\002\032\025send the event {name}8\001'
+  _globals['_EVENTSERVICE'].methods_by_name['WaitFor']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['WaitFor']._serialized_options = b'\252\273\030\035\010\001\032\031wait for the event {name}'
   _globals['_CHILDRENSERVICE']._loaded_options = None
   _globals['_CHILDRENSERVICE']._serialized_options = b'\272\273\030<\n:runs that this run starts, with no more than it has itself'
   _globals['_CHILDRENSERVICE'].methods_by_name['Spawn']._loaded_options = None
@@ -106,28 +112,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSENDREQUEST']._serialized_end=731
   _globals['_EVENTSENDRESPONSE']._serialized_start=733
   _globals['_EVENTSENDRESPONSE']._serialized_end=768
-  _globals['_CHILDRENSPAWNREQUEST']._serialized_start=770
-  _globals['_CHILDRENSPAWNREQUEST']._serialized_end=872
-  _globals['_CHILDRENSPAWNRESPONSE']._serialized_start=874
-  _globals['_CHILDRENSPAWNRESPONSE']._serialized_end=915
-  _globals['_CHILDRENJOINREQUEST']._serialized_start=917
-  _globals['_CHILDRENJOINREQUEST']._serialized_end=956
-  _globals['_CHILDRENJOINRESPONSE']._serialized_start=959
-  _globals['_CHILDRENJOINRESPONSE']._serialized_end=1107
-  _globals['_CHILDRENCANCELREQUEST']._serialized_start=1109
-  _globals['_CHILDRENCANCELREQUEST']._serialized_end=1150
-  _globals['_CHILDRENCANCELRESPONSE']._serialized_start=1152
-  _globals['_CHILDRENCANCELRESPONSE']._serialized_end=1176
-  _globals['_CLOCKSERVICE']._serialized_start=1179
-  _globals['_CLOCKSERVICE']._serialized_end=1385
-  _globals['_RANDOMSERVICE']._serialized_start=1388
-  _globals['_RANDOMSERVICE']._serialized_end=1526
-  _globals['_CONSOLESERVICE']._serialized_start=1529
-  _globals['_CONSOLESERVICE']._serialized_end=1735
-  _globals['_RUNSERVICE']._serialized_start=1738
-  _globals['_RUNSERVICE']._serialized_end=2044
-  _globals['_EVENTSERVICE']._serialized_start=2047
-  _globals['_EVENTSERVICE']._serialized_end=2217
-  _globals['_CHILDRENSERVICE']._serialized_start=2220
-  _globals['_CHILDRENSERVICE']._serialized_end=2633
+  _globals['_EVENTWAITFORREQUEST']._serialized_start=770
+  _globals['_EVENTWAITFORREQUEST']._serialized_end=872
+  _globals['_EVENTWAITFORRESPONSE']._serialized_start=875
+  _globals['_EVENTWAITFORRESPONSE']._serialized_end=1008
+  _globals['_CHILDRENSPAWNREQUEST']._serialized_start=1010
+  _globals['_CHILDRENSPAWNREQUEST']._serialized_end=1112
+  _globals['_CHILDRENSPAWNRESPONSE']._serialized_start=1114
+  _globals['_CHILDRENSPAWNRESPONSE']._serialized_end=1155
+  _globals['_CHILDRENJOINREQUEST']._serialized_start=1157
+  _globals['_CHILDRENJOINREQUEST']._serialized_end=1196
+  _globals['_CHILDRENJOINRESPONSE']._serialized_start=1199
+  _globals['_CHILDRENJOINRESPONSE']._serialized_end=1347
+  _globals['_CHILDRENCANCELREQUEST']._serialized_start=1349
+  _globals['_CHILDRENCANCELREQUEST']._serialized_end=1390
+  _globals['_CHILDRENCANCELRESPONSE']._serialized_start=1392
+  _globals['_CHILDRENCANCELRESPONSE']._serialized_end=1416
+  _globals['_CLOCKSERVICE']._serialized_start=1419
+  _globals['_CLOCKSERVICE']._serialized_end=1625
+  _globals['_RANDOMSERVICE']._serialized_start=1628
+  _globals['_RANDOMSERVICE']._serialized_end=1766
+  _globals['_CONSOLESERVICE']._serialized_start=1769
+  _globals['_CONSOLESERVICE']._serialized_end=1975
+  _globals['_RUNSERVICE']._serialized_start=1978
+  _globals['_RUNSERVICE']._serialized_end=2284
+  _globals['_EVENTSERVICE']._serialized_start=2287
+  _globals['_EVENTSERVICE']._serialized_end=2557
+  _globals['_CHILDRENSERVICE']._serialized_start=2560
+  _globals['_CHILDRENSERVICE']._serialized_end=2973
 # @@protoc_insertion_point(module_scope)

@@ -300,6 +300,71 @@ class EventSendResponse(_message.Message):
 Global___EventSendResponse: _TypeAlias = EventSendResponse  # noqa: Y015
 
 @_typing.final
+class EventWaitForRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Small letters, digits, _ and dots: report.ready."""
+    where: _builtins.str
+    """JSON, an object of at most 16 fields and 4 KiB: only an event whose data has each of these, of just this value."""
+    timeout_ms: _builtins.int
+    """Milliseconds, 1 to 366 days; 366 days where it is left out. With 1, only what is there already counts."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        where: _builtins.str = ...,
+        timeout_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "timeout_ms", b"timeout_ms", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventWaitForRequest: _TypeAlias = EventWaitForRequest  # noqa: Y015
+
+@_typing.final
+class EventWaitForResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAME_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
+    came: _builtins.bool
+    """False where the time was over first: then there is nothing else."""
+    id: _builtins.str
+    at_ms: _builtins.int
+    """When it was sent, in milliseconds since 1970-01-01 UTC."""
+    data: _builtins.str
+    """JSON: what was sent with it."""
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where what led to it had been read from, as far as that is outside."""
+
+    def __init__(
+        self,
+        *,
+        came: _builtins.bool = ...,
+        id: _builtins.str = ...,
+        at_ms: _builtins.int = ...,
+        data: _builtins.str = ...,
+        outside: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "came", b"came", "data", b"data", "id", b"id", "outside", b"outside"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventWaitForResponse: _TypeAlias = EventWaitForResponse  # noqa: Y015
+
+@_typing.final
 class ChildrenSpawnRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -419,6 +419,11 @@ class EventServiceStub:
                 request_serializer=agentos_dot_v1_dot_own__pb2.EventSendRequest.SerializeToString,
                 response_deserializer=agentos_dot_v1_dot_own__pb2.EventSendResponse.FromString,
                 _registered_method=True)
+        self.WaitFor = channel.unary_unary(
+                '/agentos.v1.EventService/WaitFor',
+                request_serializer=agentos_dot_v1_dot_own__pb2.EventWaitForRequest.SerializeToString,
+                response_deserializer=agentos_dot_v1_dot_own__pb2.EventWaitForResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -432,6 +437,14 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WaitFor(self, request, context):
+        """Waits until an event, event.NAME, is there for this run, for days if need be; in the meantime the run is not in
+        memory. A run hears what is sent from when it began, of the names that its manifest lists here, and each event once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -439,6 +452,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.Send,
                     request_deserializer=agentos_dot_v1_dot_own__pb2.EventSendRequest.FromString,
                     response_serializer=agentos_dot_v1_dot_own__pb2.EventSendResponse.SerializeToString,
+            ),
+            'WaitFor': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaitFor,
+                    request_deserializer=agentos_dot_v1_dot_own__pb2.EventWaitForRequest.FromString,
+                    response_serializer=agentos_dot_v1_dot_own__pb2.EventWaitForResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -468,6 +486,33 @@ class EventService:
             '/agentos.v1.EventService/Send',
             agentos_dot_v1_dot_own__pb2.EventSendRequest.SerializeToString,
             agentos_dot_v1_dot_own__pb2.EventSendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WaitFor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agentos.v1.EventService/WaitFor',
+            agentos_dot_v1_dot_own__pb2.EventWaitForRequest.SerializeToString,
+            agentos_dot_v1_dot_own__pb2.EventWaitForResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -162,6 +162,10 @@ class EventServiceStub:
     """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
     there once, whatever is cut off when.
     """
+    WaitFor: _grpc.UnaryUnaryMultiCallable[_own_pb2.EventWaitForRequest, _own_pb2.EventWaitForResponse]
+    """Waits until an event, event.NAME, is there for this run, for days if need be; in the meantime the run is not in
+    memory. A run hears what is sent from when it began, of the names that its manifest lists here, and each event once.
+    """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -169,6 +173,10 @@ class EventServiceAsyncStub(EventServiceStub):
     Send: _aio.UnaryUnaryMultiCallable[_own_pb2.EventSendRequest, _own_pb2.EventSendResponse]  # type: ignore[assignment]
     """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
     there once, whatever is cut off when.
+    """
+    WaitFor: _aio.UnaryUnaryMultiCallable[_own_pb2.EventWaitForRequest, _own_pb2.EventWaitForResponse]  # type: ignore[assignment]
+    """Waits until an event, event.NAME, is there for this run, for days if need be; in the meantime the run is not in
+    memory. A run hears what is sent from when it began, of the names that its manifest lists here, and each event once.
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -180,6 +188,16 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_own_pb2.EventSendResponse, _abc.Awaitable[_own_pb2.EventSendResponse]]:
         """Sends an event, event.NAME, to every armed program whose manifest names it. It is on disk when this returns, and
         there once, whatever is cut off when.
+        """
+
+    @_abc_1.abstractmethod
+    def WaitFor(
+        self,
+        request: _own_pb2.EventWaitForRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_own_pb2.EventWaitForResponse, _abc.Awaitable[_own_pb2.EventWaitForResponse]]:
+        """Waits until an event, event.NAME, is there for this run, for days if need be; in the meantime the run is not in
+        memory. A run hears what is sent from when it began, of the names that its manifest lists here, and each event once.
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,6 +29,7 @@ COMMITS = {
     "2-events": "69c0e6a",  # triggers and events: "ledger 3"
     "2-generations": "b3477b8",  # runs that continue as new: the first "ledger 4"
     "2-children": "9d56625",  # children, what was refused twice
+    "2-sent": "9cdf501",  # events that programs send, the snapshot "ledger 6"
 }
 TAKEN = ("unlock.json", "agentos.db", "key", "head", "known.json")
 

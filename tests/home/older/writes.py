@@ -88,6 +88,7 @@ def lived(ledger: Any) -> None:
         made("RunBegan", run="r3", event="e1") + made("Delivered", run="r3") if "Delivered" in KINDS else [],
         made("Switched", name="t1", on=False), made("RunContinued", run="r2", generation=2, seq=1),
         made("RunBegan", run="r2.1", above=(WHERE,), within=()) if "above" in fields("RunBegan") else [],
+        made("Listens", run="r2", names=("event.report",)), made("Heard", run="r2", event="e2", seq=2, place=1),
     ]  # fmt: skip
     for unit in units:
         if unit:

@@ -6,7 +6,7 @@ from tests.sabotage.mutation import Mutation, never, out
 
 QUEUE, ARMED, MANIFEST = "events/test_queue.py", "events/test_armed.py", "authority/test_manifest.py"
 HOOKS, TOLD = "events/test_hooks.py", "events/test_told.py"
-SENDING = "events/test_sending.py"
+SENDING, WAITED, WAKING = "events/test_sending.py", "events/test_waited_for.py", "events/test_waking.py"
 
 CHECKS: tuple[Mutation, ...] = (
     # ---- 3: nothing is acknowledged before its record is durable, and each event has one run
@@ -338,5 +338,86 @@ CHECKS: tuple[Mutation, ...] = (
         "        while len(self.dead) > MAX_DEAD:\n            del self.dead[next(iter(self.dead))]\n",
         "",
         f"{QUEUE}::test_what_is_over_takes_no_memory_however_much_it_was",
+    ),
+    # ---- what runs wait for in their middle
+    out(
+        3,
+        "what a run took it does not get again",
+        "events",
+        "listener.came = [each for each in listener.came if each.event != record.event]",
+        "pass",
+        f"{WAITED}::test_what_is_sent_before_it_asks_is_kept_for_it_and_given_once_and_in_order",
+    ),
+    out(
+        3,
+        "a call that was cut off answers what it took",
+        "runs",
+        "if taken := self._taken(run, call.seq):",
+        "if taken := self._taken(run, -1):",
+        "events/test_waits.py::test_a_call_that_took_an_event_and_was_cut_off_answers_the_same",
+    ),
+    out(
+        3,
+        "an event that comes while a run is on its way out of memory wakes it",
+        "runs",
+        "return run.waits is not None and self._newest(run, run.waits.name) != run.waits.newest",
+        "return False",
+        "events/test_waits.py::test_what_comes_while_a_run_is_on_its_way_out_of_memory_wakes_it",
+    ),
+    out(
+        3,
+        "the next kernel wakes a run whose event came",
+        "kernel",
+        "self.open |= dict.fromkeys(self.queue.hearing.wakes(record), 0)",
+        "pass",
+        "model/test_model.py::TestTheCoreAgreesWithAPlainModelOfIt::runTest",
+    ),
+    out(
+        14,
+        "only what fits is taken",
+        "runs",
+        "if not fitting(self._said(each.seq).data)(fields):",
+        "if False:",
+        f"{WAITED}::test_only_what_fits_is_taken_and_the_rest_is_kept",
+    ),
+    out(
+        14,
+        "what a run does not take has a limit",
+        "events",
+        "while len(listener.came) > MOST or",
+        "while",
+        f"{WAITED}::test_of_a_run_that_takes_nothing_the_oldest_go",
+    ),
+    out(
+        14,
+        "the names that a run hears have a limit",
+        "runs",
+        "if len(known) + len(new) > MOST_NAMES:",
+        "if False:",
+        f"{WAITED}::test_a_run_hears_so_many_names_at_most",
+    ),
+    out(
+        14,
+        "the fields of a wait have a limit",
+        "runs",
+        "if not isinstance(found, dict) or len(found) > MOST_FIELDS:",
+        "if not isinstance(found, dict):",
+        f"{WAITED}::test_a_wait_that_makes_no_sense_is_refused",
+    ),
+    out(
+        9,
+        "who hears an event has read what its sender had",
+        "runs",
+        "actor.outside |= dict.fromkeys(said.outside)",
+        "pass",
+        f"{WAITED}::test_what_who_sent_it_had_read_outside_who_hears_it_has_too",
+    ),
+    out(
+        3,
+        "what a run may still take is not erased with who took it",
+        "events",
+        "return owed or self.hearing.holds(event)",
+        "return owed",
+        "kernel/test_forgetting.py::test_what_another_run_may_still_take_stays",
     ),
 )
