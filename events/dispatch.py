@@ -96,7 +96,7 @@ NOTHING = Led()
 class Dispatch:
     def __init__(self, book: Book, runs: Runs, now_ms: Callable[[], int]) -> None:
         self._book, self._queue, self._runs, self._now_ms = book, book.queue, runs, now_ms
-        self.waking = Waking(now_ms, self.wake)
+        self.waking = Waking(now_ms, self.wake, self._set_all)
         # When each timer is looked at next; what the heap says besides is of timers that are no more.
         self._set: dict[str, int] = {}
         self._held_up: OrderedDict[str, None] = OrderedDict()
@@ -109,15 +109,19 @@ class Dispatch:
         self._closed = False
 
     def resume(self) -> None:
-        """Go on with what waited when the last kernel ended, and make up for the times that were missed.
+        """Go on with what waited when the last kernel ended, and make up for the times that were missed."""
+        for path in list(self._queue.owed):
+            self.wake(path)
+        self._set_all()
+        self.changed()
+
+    def _set_all(self) -> None:
+        """Set all timers: after a start, and where the times that are set are of a clock that was wrong.
 
         When a cron line comes next takes some 50 µs to say, so that many timers are set while others are served.
         """
-        for path in list(self._queue.owed):
-            self.wake(path)
         self._unset.extend(self._queue.triggers)
         self._set_some()
-        self.changed()
 
     def _set_some(self) -> None:
         for _ in range(min(SET_AT_ONCE, len(self._unset))):

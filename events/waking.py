@@ -10,13 +10,19 @@ import asyncio
 import heapq
 from collections.abc import Callable, Mapping
 
+from agentos.events.schedule import SET_BACK_MS
+
 LOOK_EVERY_S = 60.0
 AHEAD_MS = 3_600_000
 
 
 class Waking:
-    def __init__(self, now_ms: Callable[[], int], wake: Callable[[str], None]) -> None:
-        self._now_ms, self._wake = now_ms, wake
+    def __init__(
+        self, now_ms: Callable[[], int], wake: Callable[[str], None], set_back: Callable[[], None] = lambda: None
+    ) -> None:
+        """`set_back` is told of a clock that was put back by so much that it was wrong before."""
+        self._now_ms, self._wake, self._set_back = now_ms, wake, set_back
+        self._latest_ms = 0
         self._due: list[tuple[int, str]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,6 +46,10 @@ class Waking:
             self._timer = asyncio.get_running_loop().call_later(min(left_s, LOOK_EVERY_S), self._look)
 
     def _look(self) -> None:
+        now = self._now_ms()
+        if now < self._latest_ms - SET_BACK_MS:
+            self._set_back()
+        self._latest_ms = now
         while self._due and self._due[0][0] <= self._now_ms():
             self._wake(heapq.heappop(self._due)[1])
         self._set()

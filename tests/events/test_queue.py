@@ -381,6 +381,18 @@ async def test_after_a_clock_was_set_back_what_waits_since_before_waits_once(wor
     assert world.queue.triggers[trigger].last_ms <= world.now
 
 
+@pytest.mark.parametrize("catch_up", ["last", "all", "none"])
+async def test_a_clock_that_is_set_back_while_the_kernel_is_up_silences_no_timer(world: World, catch_up: str) -> None:
+    world.arm(Trigger("timer.every", every_ms=HOUR, parallel=9, catch_up=catch_up))
+    world.pass_ms(HOUR)
+    assert len(world.events) == 1
+    world.now -= 1000 * HOUR
+    world.pass_ms(60_000)
+    for _ in range(3):
+        world.pass_ms(HOUR)
+    assert len(world.events) == 4
+
+
 async def test_a_laptop_that_slept_or_a_clock_that_was_put_forward_brings_the_last_time_once(world: World) -> None:
     world.arm(
         Trigger("timer.every", every_ms=60_000, parallel=9), Trigger("timer.cron", at="0 * * * *", tz="UTC", parallel=9)

@@ -23,6 +23,7 @@ from tests.kernel.test_replay import Place, end_of, kill
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
+"files.stat" = { path = ["now.txt"] }
 "net.fetch" = { host = ["127.0.0.1"], scheme = "http", port = PORT, network = "loopback", method = ["GET", "POST"] }
 """
 APPENDS = """
@@ -41,6 +42,14 @@ try:
 except AgentError as error:
     result = error.detail
 """
+# The same, when a file says so.
+POSTS_LATER = POSTS.replace(
+    'net.get("HOST/go")',
+    """net.get("HOST/go")
+import os, time
+while not os.path.exists("now.txt"):
+    time.sleep(0.05)""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,16 +191,19 @@ def test_when_its_cell_is_lost(place: Place, outside: Gates) -> None:
 
 def test_a_post_that_was_not_sent_is_sent_when_the_person_says_so_and_once(place: Place, outside: Gates) -> None:
     with place.up() as person:
-        run = begin(person, outside, POSTS)
-        with stopped(person.capability("net").pid):
-            outside.let("/go")
+        run = begin(person, outside, POSTS_LATER)
+        outside.let("/go")
+        assert eventually(lambda: made(person, run, "files.stat") > 0)
+        net = person.capability("net").pid
+        with stopped(net):
+            (place.folder / "now.txt").touch()
+            assert eventually(lambda: made(person, run, "net.fetch") == 2)
             kill(person)
+            os.kill(net, signal.SIGKILL)  # or it would still send what it was handed
     with place.up() as person:
-        # Either it had not come to the post yet, or nobody can tell.
-        assert eventually(lambda: bool(unknown(person)) or outside.came["/post"] > 0)
-        for at in unknown(person):
-            assert outside.came["/post"] == 0
-            settle(person, at, False)
+        assert eventually(lambda: len(unknown(person)) == 1)
+        assert outside.came["/post"] == 0
+        settle(person, unknown(person)[0], False)
         assert eventually(lambda: outside.came["/post"] == 1)
         # It is sent now, and cut off again: what the person said was of the time before.
         kill(person)

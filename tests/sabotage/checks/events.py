@@ -339,6 +339,14 @@ CHECKS: tuple[Mutation, ...] = (
         "",
         f"{QUEUE}::test_what_is_over_takes_no_memory_however_much_it_was",
     ),
+    out(
+        3,
+        "timers are set anew when the clock was set back",
+        "events",
+        "if now < self._latest_ms - SET_BACK_MS:",
+        "if False:",
+        f"{QUEUE}::test_a_clock_that_is_set_back_while_the_kernel_is_up_silences_no_timer",
+    ),
     # ---- what runs wait for in their middle
     out(
         3,
