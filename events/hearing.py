@@ -19,7 +19,7 @@ from functools import cache
 import msgspec
 
 from agentos.home.happenings import Happened, Heard, Listens
-from agentos.home.history import RunEnded, RunParked
+from agentos.home.history import Pinned, RunEnded, RunParked
 
 # Of one run: so many names, and so many events that it has not taken, of so many bytes of data together.
 MOST_NAMES = 64
@@ -90,15 +90,15 @@ class Hearing(msgspec.Struct):
                 self.by_name.setdefault(name, set()).add(record.run)
         elif isinstance(record, RunEnded):
             self.forget(record.run)
-        elif isinstance(record, Heard | RunParked) and record.run in self.runs:
-            self._took_or_parked(self.runs[record.run], record)
+        elif isinstance(record, Heard | RunParked | Pinned) and record.run in self.runs:
+            self._goes_on_or_away(self.runs[record.run], record)
 
-    def _took_or_parked(self, listener: Listener, record: Heard | RunParked) -> None:
-        if isinstance(record, Heard):
-            listener.waits = None
+    def _goes_on_or_away(self, listener: Listener, record: Heard | RunParked | Pinned) -> None:
+        listener.waits = None
+        if isinstance(record, RunParked) and record.event:
+            listener.waits = Wanted(record.event, record.fields)
+        elif isinstance(record, Heard):
             listener.came = [each for each in listener.came if each.event != record.event]
-        else:
-            listener.waits = Wanted(record.event, record.fields) if record.event else None
 
     def _keep(self, listener: Listener, new: Came) -> None:
         listener.came.append(new)

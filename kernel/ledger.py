@@ -18,7 +18,7 @@ from agentos.home.happenings import Armed, Delivered, Happened, Heard
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant
 from agentos.kernel.grants import Table, root
-from agentos.kernel.own import JOIN_MS
+from agentos.kernel.own import FAR_MS, JOIN_MS
 from agentos.kernel.replay import Recorded
 
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
@@ -256,7 +256,10 @@ class Ledger:
 
     def _waiting(self, record: history.Record, seq: int) -> None:
         if isinstance(record, history.RunParked) and record.run in self.open:
-            self.open[record.run] = record.until_ms
+            settled = record.until_ms == FAR_MS and not self.unknown.get(record.run)  # meanwhile
+            self.open[record.run] = 0 if settled else record.until_ms
+        elif isinstance(record, history.Pinned) and record.run in self.open:
+            self.open[record.run] = 0  # it is played again
         elif isinstance(record, Happened):
             self.open |= dict.fromkeys(self.queue.hearing.wakes(record), 0)  # it is what they wait for
         elif isinstance(record, history.RunContinued):

@@ -195,8 +195,9 @@ class Runs:
             made = CallSettled(request.run, request.seq, 0, request.reply)
         else:
             made = CallSettled(request.run, request.seq, 0, fault=UNKNOWN)
-        await self._ledger.durable(self._ledger.record(made))
-        self.wake(request.run)
+        seq = self._ledger.record(made)
+        self.wake(request.run)  # at once: a run on its way out of memory must not be recorded as away after this
+        await self._ledger.durable(seq)
 
     # ---- end
 

@@ -53,6 +53,18 @@ CHECKS = (
     out(3, "what the person cleared is made once", "kernel",
         "cleared=not record.spent", "cleared=True",
         f"{CUT}::test_a_post_that_was_not_sent_is_sent_when_the_person_says_so_and_once"),
+    out(3, "what was settled wakes its run before that is on disk", "runs",
+        "        self.wake(request.run)  # at once: a run on its way out of memory must not be recorded as away after"
+        " this\n"
+        "        await self._ledger.durable(seq)\n",
+        "        await self._ledger.durable(seq)\n        self.wake(request.run)\n",
+        "kernel/test_settling.py::test_a_run_is_woken_before_it_can_be_recorded_as_away"),
+    out(3, "a run is not away for what was settled meanwhile", "kernel",
+        "self.open[record.run] = 0 if settled else record.until_ms", "self.open[record.run] = record.until_ms",
+        "kernel/test_settling.py::test_a_run_is_not_away_for_what_was_settled_already"),
+    out(3, "a run that is played again is not away", "kernel",
+        "            self.open[record.run] = 0  # it is played again\n", "            pass\n",
+        "kernel/test_settling.py::test_a_run_that_is_played_again_is_not_away_whatever_was_recorded_before"),
     out(3, "what was settled comes back with the next kernel", "kernel",
         "            self.open[record.run] = 0  # what it waited for is there, whatever becomes of this kernel\n", "",
         f"{CUT}::test_what_the_person_settled_is_gone_on_with_by_the_next_kernel"),
