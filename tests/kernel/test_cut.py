@@ -198,6 +198,7 @@ def test_a_post_that_was_not_sent_is_sent_when_the_person_says_so_and_once(place
         with stopped(net):
             (place.folder / "now.txt").touch()
             assert eventually(lambda: made(person, run, "net.fetch") == 2)
+            person.run("result = 1")  # what was recorded before its end is on disk with that
             kill(person)
             os.kill(net, signal.SIGKILL)  # or it would still send what it was handed
     with place.up() as person:
