@@ -13,7 +13,8 @@ from typing import Protocol
 import msgspec
 
 from agentos.events import schedule
-from agentos.events.queue import MAX_TRIGGERS, Owed, Queue
+from agentos.events.queue import MAX_TRIGGERS, Queue
+from agentos.events.upcoming import Owed
 from agentos.home.happenings import Armed
 from agentos.home.refusal import Refusal
 from agentos.manifest.lines import Manifest

@@ -18,7 +18,8 @@ from typing import Protocol
 import msgspec
 
 from agentos.events import schedule
-from agentos.events.queue import MAX_DATA, Owed, Queue, later_ms, may_begin, ready
+from agentos.events.queue import MAX_DATA, Queue, later_ms, may_begin, ready
+from agentos.events.upcoming import Owed
 from agentos.events.waking import Waking
 from agentos.home.happenings import Delivered, Happened, Replayed, Switched
 from agentos.home.history import Ledger, Record, RunBegan

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import chain, islice
+from itertools import chain
 
 import msgspec
 
 from agentos.events.hearing import Hearing, fitting
 from agentos.events.schedule import SET_BACK_MS
+from agentos.events.upcoming import Owed, Upcoming
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
 from agentos.home.history import RunEnded
 from agentos.manifest.trigger import Trigger, trigger
@@ -56,25 +57,7 @@ class ArmedTrigger(msgspec.Struct, omit_defaults=True, gc=False):
     on: bool = True
 
 
-class Owed(msgspec.Struct, omit_defaults=True, gc=False):
-    """One event that is owed to one trigger; `seq` is its place in the journal, `run` who has it or had it."""
-
-    event: str
-    name: str
-    trigger: str
-    path: str
-    seq: int
-    at_ms: int
-    after_ms: int = 0
-    tries: int = 0
-    run: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.trigger} {self.event}"
-
-
-class Queue(msgspec.Struct):
+class Queue(msgspec.Struct, dict=True):
     """All of it. Only `fold` changes it."""
 
     programs: dict[str, Program] = {}
@@ -94,6 +77,7 @@ class Queue(msgspec.Struct):
 
     def __post_init__(self) -> None:
         """What many say alike is one text in memory, also where it was read from a snapshot."""
+        self._upcoming: dict[str, Upcoming] = {}  # no field: it is made anew where it is not there
         known = {each: each for each in chain(self.triggers, self.runs)}
         for program in self.programs.values():
             _shared(known, program.armed, "path", "digest", "program", "start_folder", "home_folder")
@@ -132,6 +116,14 @@ class Queue(msgspec.Struct):
         known = [each for each in to if each in self.triggers]
         owed = any(self._holds(f"{each} {event}", self.triggers[each].path) for each in known)
         return owed or self.hearing.holds(event)
+
+    def upcoming(self, path: str) -> Upcoming | None:
+        """What comes next for this program; None where nothing waits for it."""
+        if path not in self._upcoming and path in self.owed:
+            ids = self.programs[path].triggers
+            most = {each: rule.batch for each in ids if (rule := self.triggers[each].rule).batch}
+            self._upcoming[path] = Upcoming(self.owed[path], most)
+        return self._upcoming.get(path)
 
     def _holds(self, key: str, path: str) -> bool:
         if key in self.owed.get(path, ()) or key in self.dead:
@@ -186,6 +178,7 @@ class Queue(msgspec.Struct):
 
     def _gone(self, path: str, kept: tuple[str, ...]) -> None:
         """Forget the triggers of a program but these, and what is owed to them."""
+        self._upcoming.pop(path, None)
         before = self.programs.get(path)
         for each in before.triggers if before else ():
             rule = self.triggers.pop(each).rule
@@ -225,21 +218,27 @@ class Queue(msgspec.Struct):
     def _in_place_of_others(self, new: Owed, rule: Trigger) -> None:
         """Where only the newest counts, what waits and was never tried goes."""
         one = rule.debounce_ms or (rule.is_timer and rule.catch_up != "all")
-        if one or rule.latest:
-            for each in list(self.owed.get(new.path, {}).values()):
-                if not each.tries and (rule.latest or each.trigger == new.trigger):
-                    self._drop(each)
+        upcoming = self.upcoming(new.path) if one or rule.latest else None
+        if upcoming:
+            of = self.programs[new.path].triggers if rule.latest else (new.trigger,)
+            for each in chain.from_iterable(map(upcoming.new, of)):
+                self._drop(each)
 
     def _put(self, owed: Owed) -> None:
         self.owed.setdefault(owed.path, {})[owed.key] = owed
         self.waiting += 1
+        if owed.path in self._upcoming:
+            self._upcoming[owed.path].put(owed)
 
     def _drop(self, owed: Owed) -> None:
         of_program = self.owed[owed.path]
         del of_program[owed.key]
         self.waiting -= 1
+        if owed.path in self._upcoming:
+            self._upcoming[owed.path].drop(owed)
         if not of_program:
             del self.owed[owed.path]
+            self._upcoming.pop(owed.path, None)
 
     def _delivered(self, record: Delivered) -> None:
         held = self.triggers.get(record.trigger)
@@ -306,14 +305,8 @@ def numbered(record: object) -> tuple[str, ...]:
 
 def ready(queue: Queue, path: str, busy: int, now_ms: int) -> list[Owed]:
     """What this program gets next, as one run; nothing while `busy` of its runs are as many as it may have."""
-    waiting = queue.owed.get(path)
-    if not waiting or not may_begin(queue, path, busy):
-        return []
-    first = _first(queue, waiting.values(), now_ms)
-    if first is None:
-        return []
-    most = queue.triggers[first.trigger].rule.batch
-    return list(islice((each for each in waiting.values() if _together(first, each)), most)) if most else [first]
+    upcoming = queue.upcoming(path) if may_begin(queue, path, busy) else None
+    return upcoming.next(now_ms) if upcoming else []
 
 
 def may_begin(queue: Queue, path: str, busy: int) -> bool:
@@ -325,26 +318,5 @@ def may_begin(queue: Queue, path: str, busy: int) -> bool:
 
 def later_ms(queue: Queue, path: str) -> int:
     """When the first of what waits for this program, all of it for its time, is due; 0 where nothing does."""
-    return min((each.after_ms for each in queue.owed.get(path, {}).values()), default=0)
-
-
-def _first(queue: Queue, waiting: Iterable[Owed], now_ms: int) -> Owed | None:
-    """The first whose time has come, or the first of a batch that is full."""
-    batches: dict[str, list[Owed]] = {}
-    for each in waiting:
-        if each.after_ms <= now_ms:
-            return each
-        most = queue.triggers[each.trigger].rule.batch
-        if most and not each.tries:
-            batch = batches.setdefault(each.trigger, [])
-            batch.append(each)
-            if len(batch) >= most:
-                return batch[0]
-    return None
-
-
-def _together(first: Owed, other: Owed) -> bool:
-    """Whether two events go to one run: new ones of one trigger, and those again that failed together."""
-    return (first.trigger, first.tries, first.run if first.tries else "") == (
-        other.trigger, other.tries, other.run if other.tries else ""
-    )  # fmt: skip
+    upcoming = queue.upcoming(path)
+    return upcoming.later_ms() if upcoming else 0

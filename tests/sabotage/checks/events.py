@@ -27,6 +27,22 @@ CHECKS: tuple[Mutation, ...] = (
         "events/test_streams.py::test_a_message_of_too_many_takes_none_in",
     ),
     out(
+        14,
+        "what a storm left behind goes",
+        "events",
+        "if self.entries > 2 * len(self._numbers) + FEW:",
+        "if False:",
+        "events/test_upcoming.py::test_what_a_storm_left_behind_is_not_kept",
+    ),
+    out(
+        14,
+        "an event does not look through all that waits",
+        "events",
+        "if not owed.tries or self._most.get(owed.trigger):",
+        "self._tidy()\n        if not owed.tries or self._most.get(owed.trigger):",
+        "events/test_upcoming.py::test_an_event_takes_no_longer_where_many_wait",
+    ),
+    out(
         3,
         "serial is one run at a time",
         "events",
