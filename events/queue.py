@@ -33,6 +33,7 @@ MAX_DEAD = 1_000
 # Ids of events that are remembered, so that what is sent twice is taken in once.
 REMEMBERED = 10_000
 FAILURES = 5
+DISK_FULL = "disk_full"
 # How the ids of events look that we give.
 OURS = re.compile(r"e\d+")
 BACK_OFF_MS, LONGEST_BACK_OFF_MS = 1_000, 3_600_000
@@ -272,7 +273,8 @@ class Queue(msgspec.Struct, dict=True):
         if record.status == pb.RUN_STATUS_DONE:
             program.failures = 0
             return
-        program.failures += 1
+        # For want of room the program can do nothing. One that says it falsely gains no more than by ending well.
+        program.failures += not (record.fault and record.fault.detail == DISK_FULL)
         if program.failures >= FAILURES and not program.paused:
             program.paused = f"it failed {program.failures} times in a row, last as {owed.run}"
         if record.status != pb.RUN_STATUS_REFUSED and owed.tries <= held.rule.retries:

@@ -20,10 +20,12 @@ from agentos.events.queue import FAILURES, Queue
 from agentos.home.happenings import Armed, Delivered, Disarmed, Happened
 from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
+from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel.ledger import Ledger
 from agentos.manifest.lines import Limits, Manifest
 from agentos.manifest.trigger import Trigger
+from agentos.runs import outcome
 from agentos.v1 import control_pb2 as pb
 from agentos.v1.events_pb2 import ArmRequest
 
@@ -81,13 +83,15 @@ class World:
     async def send(self, name: str = "a", data: str = "null", event: str = "") -> str:
         return (await self.dispatch.send(name, data, event))[0]
 
-    def end(self, run: str = "", status: pb.RunStatus.ValueType = pb.RUN_STATUS_DONE) -> None:
+    def end(
+        self, run: str = "", status: pb.RunStatus.ValueType = pb.RUN_STATUS_DONE, fault: Fault | None = None
+    ) -> None:
         run = run or self.begun[-1][0]
-        self.ledger.record(RunEnded(run, int(status), "", "", False, 0, 0, 0, 0, self.now * 1000))
+        self.ledger.record(RunEnded(run, int(status), "", "", False, 0, 0, 0, 0, self.now * 1000, fault))
         self.dispatch.wake(PATH)
 
-    def fail(self, run: str = "") -> None:
-        self.end(run, pb.RUN_STATUS_FAILED)
+    def fail(self, run: str = "", fault: Fault | None = None) -> None:
+        self.end(run, pb.RUN_STATUS_FAILED, fault)
 
     def pass_ms(self, ms: int) -> None:
         """Time goes by, and what is due comes."""
@@ -289,6 +293,22 @@ async def test_a_program_that_fails_five_times_in_a_row_is_paused_until_the_pers
     assert event not in world.events
     await world.dispatch.switch("armed", on=True)
     assert world.events[-1] == event
+    assert world.queue.programs[PATH].failures == 0
+
+
+async def test_runs_that_fail_for_want_of_room_pause_nothing_and_are_tried_again(world: World) -> None:
+    world.arm(on(retries=1))
+    full, sent = outcome.STOPPED["journal"][1], []
+    for _ in range(FAILURES):
+        sent.append(await world.send())
+        world.fail(fault=full)
+        world.pass_ms(1_000)
+        world.end()
+    assert world.events == [event for event in sent for _ in range(2)]
+    for _ in range(2 * FAILURES):
+        await world.send()
+        world.fail(fault=full)
+    assert not world.queue.programs[PATH].paused
     assert world.queue.programs[PATH].failures == 0
 
 

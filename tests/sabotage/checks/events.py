@@ -27,6 +27,14 @@ CHECKS: tuple[Mutation, ...] = (
         "events/test_streams.py::test_a_message_of_too_many_takes_none_in",
     ),
     out(
+        3,
+        "a full disk pauses no program",
+        "events",
+        "program.failures += not (record.fault and record.fault.detail == DISK_FULL)",
+        "program.failures += 1",
+        f"{QUEUE}::test_runs_that_fail_for_want_of_room_pause_nothing_and_are_tried_again",
+    ),
+    out(
         14,
         "what a storm left behind goes",
         "events",
