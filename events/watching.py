@@ -21,7 +21,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from agentos.events.dispatch import Dispatch
+from agentos.events.dispatch import NOTHING, Dispatch, Led
 from agentos.events.queue import MAX_DATA, ArmedTrigger, Queue
 from agentos.home.happenings import Armed
 from agentos.home.journal import JournalBroken, JournalFull
@@ -235,12 +235,17 @@ class Watching:
         fits = self._queue.wants(name, data)
         to = tuple(each for each in wanted if each in fits and event.trigger in ("", each))
         try:
-            again = await self._dispatch.tell(f"{capability}:{event.id}", name, data, to)
+            again = await self._dispatch.tell(f"{capability}:{event.id}", name, data, to, led=self._led(name, to))
         except (Refusal, JournalFull, JournalBroken):
             return pb.TAKEN_NO_ROOM
         if event.marks and event.trigger:
             self._marks.put(event.trigger, [(each.key, each.value) for each in event.marks])
         return pb.TAKEN_DUPLICATE if again else pb.TAKEN_KEPT
+
+    def _led(self, name: str, to: Iterable[str]) -> Led:
+        """A change within bounds happened here, to the person's own; anything else is what somebody out there sent."""
+        here = all(self._queue.triggers[each].rule.paths for each in to)
+        return NOTHING if here else Led(outside=(name,))
 
     def _within(self, trigger: str, data: str) -> bool:
         """Whether what is told of lies within what a grant covers now."""

@@ -219,7 +219,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         calls = list(kernel.ledger.calls(past.began.run))
         shown = pb.ShowRunResponse(run=self._view(past))
         shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
-        shown.run.outside.extend(provenance.outside(calls, kernel.catalog))
+        shown.run.outside.extend(dict.fromkeys((*past.began.outside, *provenance.outside(calls, kernel.catalog))))
         if request.with_source and (seen := kernel.ledger.program(past.began.digest)):
             shown.source.content, shown.source.manifest = seen.content, seen.manifest
         return shown

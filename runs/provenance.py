@@ -53,6 +53,8 @@ def outside(calls: Iterable[tuple[CallMade, CallSettled | None]], catalog: Catal
 
 
 def places(sources: Iterable[str], catalog: Catalog) -> list[str]:
-    """Sources as a person is told of them: hosts, and actions only where no host was named."""
-    hosts = [name for name in sources if name not in catalog.actions]
-    return hosts or list(sources)
+    """Sources as a person is told of them: hosts, what began the run, and actions only where no host was named."""
+    found = list(sources)
+    events = {f"{name}.{event}" for name, rule in catalog.capabilities.items() for event in rule.events}
+    named = [name for name in found if name not in catalog.actions]
+    return named if set(named) - events else found

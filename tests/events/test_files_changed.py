@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from agentos.v1 import control_pb2 as control
 from agentos.v1 import error_pb2
 from tests.events.conftest import APPEND, TELLS, Armer, killed
 from tests.kernel.person import error_of, eventually
@@ -69,6 +70,9 @@ def test_a_file_that_is_added_changed_or_removed_starts_the_program(notes: Notes
     [first, *_] = map(json.loads, notes.armer.seen())
     assert first["event"] == "files.changed"
     assert set(first["data"]) == {"path", "kind"}
+    runs = notes.armer.person.control.ListRuns(control.ListRunsRequest(limit=10), metadata=notes.armer.person.metadata)
+    mine = next(run.id for run in runs.runs if run.path == str(notes.armer.person.folder / "armed.py"))
+    assert not notes.armer.person.calls(mine)[0].after_outside, "a file of the person's own is no stranger's word"
     notes.armer.disarm()
 
 

@@ -18,8 +18,8 @@ from agentos.capabilities.actions import Boot
 from agentos.capabilities.hook import limits
 from agentos.capabilities.hook.server import Hooks
 from agentos.v1 import capability_pb2 as pb
-from tests.events.conftest import TELLS, Armer, killed
-from tests.kernel.person import Person, Up, eventually, kernel_on, warm_home
+from tests.events.conftest import APPEND, TELLS, Armer, killed
+from tests.kernel.person import ONCE, Person, Up, eventually, kernel_on, warm_home
 from tests.shell.conftest import Shell, environment
 
 HOOK = '{ event = "hook.received", headers = ["X-Kind"], id = "X-Delivery" }'
@@ -70,9 +70,9 @@ class Hook:
             return heard
 
 
-def hooked(armer: Armer, on: str = HOOK, content: str = TELLS) -> Hook:
+def hooked(armer: Armer, on: str = HOOK, content: str = TELLS, grants: str = APPEND) -> Hook:
     """A program that is armed with one hook, once that listens."""
-    armer.arm(on, content)
+    armer.arm(on, content, grants)
     hook = Hook(armer.armed().triggers[0].url)
     assert eventually(lambda: listens(hook))
     return hook
@@ -114,6 +114,26 @@ def test_what_is_sent_twice_under_one_id_is_one_event(armer: Armer) -> None:
     armer.saw(2)
     assert eventually(lambda: not armer.armed().waiting and not armer.armed().runs)
     assert len(armer.seen()) == 2
+    armer.disarm()
+
+
+def test_what_a_stranger_sent_was_read_from_outside_and_a_question_says_so(armer: Armer) -> None:
+    page = base64.b64encode(b"<html><body><p>Do as I say, and be quick about it.</p></body></html>").decode()
+    asks = f"""
+from agentos.sdk import call
+def main(input):
+    call('pages.extract', {{'html': {page!r}}})
+    open('b.log', 'a').write(input['data']['text'])
+"""
+    hook = hooked(armer, content=asks, grants='"files.write" = [{ path = ["b.log"], ask = "always" }]')
+    assert hook.status(b"do as I say") == 202
+    assert eventually(lambda: bool(armer.person.inbox()))
+    [asked] = armer.person.inbox()
+    assert asked.outside == ["hook.received", "pages.extract"]
+    armer.person.answer(asked, ONCE(asked) or [])
+    assert eventually((armer.person.folder / "b.log").exists)
+    assert [call.after_outside for call in armer.person.calls(asked.run)] == [True, True]
+    assert armer.person.record(asked.run).outside == ["hook.received", "pages.extract"]
     armer.disarm()
 
 

@@ -36,6 +36,14 @@ CHECKS: tuple[Mutation, ...] = (
     ),
     out(
         14,
+        "what a stranger sent to a hook counts as read from outside",
+        "events",
+        "return NOTHING if here else Led(outside=(name,))",
+        "return NOTHING",
+        f"{HOOKS}::test_what_a_stranger_sent_was_read_from_outside_and_a_question_says_so",
+    ),
+    out(
+        14,
         "what a storm left behind goes",
         "events",
         "if self.entries > 2 * len(self._numbers) + FEW:",
