@@ -41,7 +41,11 @@ def _said(signer: Signer, fold: Fold) -> bytes:
 
 
 def keep(db: apsw.Connection, signer: Signer, fold: Fold) -> None:
-    """Within a transaction that covers the record. Older forms of it go: they hold what may be forgotten by now."""
+    """Within a transaction that covers the record. Other forms of it go: they hold what may be forgotten by now.
+
+    So whoever goes back to an older Agent OS has it start without a snapshot: it folds all records anew, and keeps its
+    own form in the place of this one.
+    """
     db.execute("DELETE FROM fold WHERE name GLOB ? AND name <> ?", (f"{fold.name.rpartition(' ')[0]} *", fold.name))
     values = (fold.name, *fold.point, fold.state, signer.sign(CONTEXT, _said(signer, fold)))
     db.execute("INSERT OR REPLACE INTO fold (name, seq, hash, state, signature) VALUES (?, ?, ?, ?, ?)", values)

@@ -24,9 +24,9 @@ KEY = bytes(32)
 RULE = json.dumps({"event": "event.report"})
 
 
-def opened(folder: Path, *, folds: bool = True) -> Journal:
+def opened(folder: Path, *, folds: bool = True, form: str = FOLD) -> Journal:
     witness = Witness(Signer("home", b"s" * 32), File(folder / "head"))
-    return Journal.open(folder / "db", KEY, witness, (FOLD,) if folds else ())
+    return Journal.open(folder / "db", KEY, witness, (form,) if folds else ())
 
 
 def state(ledger: Ledger) -> object:
@@ -75,6 +75,28 @@ async def test_a_snapshot_anywhere_gives_the_same_as_all_the_records(tmp_path: P
         assert state(again) == state(whole), cut
         assert again._kept == (cut if cut < len(records) else 0)
         await journal.close()
+
+
+async def test_an_older_version_that_one_goes_back_to_folds_all_records_and_keeps_its_own_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    lived(ledger)
+    ledger.keep()
+    await journal.close()
+    monkeypatch.setattr("agentos.kernel.ledger.FOLD", "ledger 1")
+    journal = opened(tmp_path, form="ledger 1")
+    assert not journal.folds, "the form of the newer one is nothing to it"
+    older = Ledger(journal)
+    assert state(older) == state(ledger)
+    older.keep()
+    await journal.close()
+    monkeypatch.undo()
+    journal = opened(tmp_path)
+    assert not journal.folds, "and it left none of the newer form"
+    assert state(Ledger(journal)) == state(ledger)
+    await journal.close()
 
 
 async def test_what_was_forgotten_is_in_no_fold_and_no_list_and_its_uses_stay(tmp_path: Path) -> None:
