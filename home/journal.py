@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import threading
 import time
@@ -64,6 +65,10 @@ RETRY_S = 1.0
 PAGE_ROWS = 256
 
 READ_ALL = "SELECT seq, kind, run, at_ms, body FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+READ_KINDS = (  # of the others, what they hold is not read
+    "SELECT seq, kind, run, at_ms, body FROM journal"
+    " WHERE kind IN (SELECT value FROM json_each(?)) AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
 READ_RUN = "SELECT seq, kind, run, at_ms, body FROM journal WHERE run = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 
 
@@ -175,15 +180,15 @@ class Journal:
             self._work.notify()
         await waiter.future
 
-    def entries(self, after: int = 0, run: str = "", kinds: Sequence[str] = ()) -> Iterator[Entry]:
-        """All that was appended when this is called, in order, durable or not; of one run, of some kinds.
+    def entries(self, after: int = 0, run: str = "", kinds: Sequence[str] = (), upto: int = 0) -> Iterator[Entry]:
+        """All that was appended when this is called, in order, durable or not; of one run, of some kinds, up to one.
 
         What was erased is not among it, and neither is, unless its kind is asked for, what the home itself recorded.
         """
         with self._lock:
             self._check()
-            last, tail = self._durable, [entry for entry, _, _ in self._tail]
-        return self._read(after, last, tail, run, frozenset(kinds))
+            last, tail = self._durable, [entry for entry, _, _ in self._tail if not upto or entry.seq <= upto]
+        return self._read(after, min(upto, last) if upto else last, tail, run, frozenset(kinds))
 
     def at(self, seq: int) -> Entry | None:
         """One record, durable or not; None where there is none, or it was erased."""
@@ -299,7 +304,7 @@ class Journal:
     def _read(self, after: int, last: int, tail: list[Entry], run: str, kinds: frozenset[str]) -> Iterator[Entry]:
         at = after
         # By pages: one long read would hold up the checkpoints.
-        sql, of = (READ_RUN, (run,)) if run else (READ_ALL, ())
+        sql, of = (READ_RUN, (run,)) if run else (READ_KINDS, (json.dumps([*kinds]),)) if kinds else (READ_ALL, ())
         while rows := self._rows(sql, (*of, at, last, PAGE_ROWS)):
             for row in rows:
                 entry = Entry(*cast(tuple[int, str, str, int, bytes], row))

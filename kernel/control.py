@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import grpc
 
 from agentos.events.service import Events
+from agentos.home import pruning
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
-from agentos.kernel import pruning, standing, views
+from agentos.kernel import standing, views
 from agentos.kernel.cells.spawn import hear_out
 from agentos.kernel.ledger import Past
 from agentos.manifest import suggest

@@ -24,6 +24,7 @@ from agentos.kernel.replay import Recorded
 CALL_KINDS = ("call", "reply", "call.unknown", "call.again")
 RUN_KINDS = ("run.began", "run.pinned", "run.parked", "run.continued", "run.ended")
 TOLD = ("event.delivered", "event.heard")
+FORGOTTEN = "forgotten"
 RECENT = 1_000
 # The name says its form: with another form of `Folded`, or of what is in it, comes another name.
 FOLD = "ledger 7"
@@ -82,8 +83,12 @@ class Ledger:
         self._since, self.below = self._all.since, self._all.below
         self.approved, self.newest = self._all.approved, self._all.newest
         self.refused = self._all.refused
+        forgot = False
         for entry in journal.entries(after=self._kept):
             self._fold(history.decode(entry.body), entry.seq)
+            forgot = forgot or entry.kind == FORGOTTEN
+        if forgot:  # a snapshot that is older, of whatever form, may hold it still
+            self.keep()
 
     def record(self, *made: history.Record) -> int:
         """Append as one unit and fold; returns the last sequence number. Never waits."""
@@ -106,10 +111,14 @@ class Ledger:
     def _weighs(self, size: int) -> None:
         self.every = max(KEEP_EVERY, size // KEEP_BYTES)
 
-    def forget(self, *runs: str) -> int:
-        """Erase what runs that are over were given, did and said; that they were, and what they were allowed, stays."""
+    def forget(self, *runs: str, keep: bool = True) -> int:
+        """Erase what runs that are over were given, did and said; that they were, and what they were allowed, stays.
+
+        What is folded holds something of them too: without `keep`, whoever forgets many keeps it once, at the end.
+        """
         seq = [self._forget(run) for run in runs][-1]
-        self.keep()
+        if keep:
+            self.keep()
         return seq
 
     def _forget(self, run: str) -> int:

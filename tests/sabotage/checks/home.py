@@ -10,7 +10,7 @@ HEADS, FOLDS, ELSEWHERE = "home/test_heads.py", "home/test_folds.py", "home/test
 VERIFY = "audit/test_verify.py"
 MIGRATION, OLDER, ERASING = "home/test_migration.py", "home/test_older.py", "home/test_erasing.py"
 LOG = "home/test_log.py"
-PRUNING = "kernel/test_pruning.py"
+PRUNING = "home/test_pruning.py"
 PROCESS, IMAGES = "home/test_kernel_process.py", "cells/test_images.py"
 
 CHECKS = (
@@ -186,14 +186,20 @@ CHECKS = (
         'self.slots = [slot for slot in self.slots if slot.kind != "passphrase"]', "self.slots = list(self.slots)",
         f"{WAYS}::test_another_passphrase_takes_the_place_of_the_old_one"),
     # ---- what goes, and what of it may be seen
-    out(7, "a run that is under way is not pruned", "kernel",
-        "            ended[of.run] = Over(of.run, of.program, of.path, record.ended_us)\n",
-        "            pass\n        if isinstance(record, history.RunBegan):\n"
-        "            ended[record.run] = Over(record.run, record.program, record.path, 0)\n",
+    out(7, "a run that is under way is not pruned", "home",
+        "                ended[of.run] = Over(of.run, of.program, of.path, record.ended_us)\n",
+        "                pass\n            if isinstance(record, RunBegan):\n"
+        "                ended[record.run] = Over(record.run, record.program, record.path, 0)\n",
         f"{PRUNING}::test_runs_that_are_over_are_found_and_those_under_way_are_not"),
-    out(7, "the newest runs stay", "kernel",
+    out(7, "the newest runs stay", "home",
         "of_one[: max(len(of_one) - keep, 0)]", "of_one",
         f"{PRUNING}::test_what_is_chosen_is_old_of_that_program_and_not_among_its_newest"),
+    out(11, "what was pruned is in no snapshot", "home",
+        "    finally:\n        book.keep()\n", "    finally:\n        pass\n",
+        f"{PRUNING}::test_what_is_folded_is_kept_once_for_all_that_is_pruned_and_holds_no_word_of_it"),
+    out(11, "a snapshot from before something was forgotten does not outlive a start", "kernel",
+        "forgot = forgot or entry.kind == FORGOTTEN", "pass",
+        f"{PRUNING}::test_a_kernel_that_dies_while_it_prunes_leaves_a_home_that_goes_on_and_the_next_start_holds_no_word_of_it"),
     out(11, "what was pruned is off the disk", "home",
         '        self._db.execute("VACUUM")\n', "",
         f"{PRUNING}::test_the_room_of_what_is_gone_is_given_back_while_others_record"),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
-from agentos.kernel.ledger import Ledger
-from agentos.kernel.pruning import AT_ONCE, Over, old, over, prune
+from agentos.home.pruning import AT_ONCE, Over, old, over, prune
+from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import at, grant, made, settled
 from tests.kernel.test_forgetting import ended, opened
@@ -105,6 +107,74 @@ async def test_the_room_of_what_is_gone_is_given_back_while_others_record(tmp_pa
     journal = opened(tmp_path, folds=False)  # the whole chain is checked
     assert {entry.run for entry in journal.entries(kinds=("run.began",))} == {f"r{1000 + n}" for n in range(steps)}
     await journal.close()
+
+
+def spoke(run: str) -> RunBegan:
+    """Its arguments stand in what is folded, as long as it is among the newest."""
+    return msgspec.structs.replace(began(run), arguments=(f"words of {run}.",))
+
+
+async def kept_now(folder: Path) -> bytes:
+    """What a start finds folded."""
+    journal = opened(folder)
+    found = journal.folds[FOLD].state
+    await journal.close()
+    return found
+
+
+async def test_what_is_folded_is_kept_once_for_all_that_is_pruned_and_holds_no_word_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    count = 3 * AT_ONCE
+    for number in range(1, count + 1):
+        ledger.record(spoke(f"r{number}"), ended(f"r{number}"))
+    ledger.keep()
+    await ledger.durable(journal.head[0])
+    kept: list[int] = []
+    keep = journal.keep
+
+    def counted(name: str, state: bytes) -> None:
+        kept.append(journal.head[0])
+        keep(name, state)
+
+    monkeypatch.setattr(journal, "keep", counted)
+    await gone(ledger, (await over(ledger))[:-1])
+    assert kept == [journal.head[0]]
+    await journal.close()
+    left = await kept_now(tmp_path)
+    assert b"words of r1." not in left
+    assert f"words of r{count}.".encode() in left
+
+
+async def test_a_kernel_that_dies_while_it_prunes_leaves_a_home_that_goes_on_and_the_next_start_holds_no_word_of_it(
+    tmp_path: Path,
+) -> None:
+    alive, dead = tmp_path / "alive", tmp_path / "dead"
+    alive.mkdir()
+    journal = opened(alive)
+    ledger = Ledger(journal)
+    count = 2 * AT_ONCE
+    for number in range(1, count + 1):
+        ledger.record(spoke(f"r{number}"), ended(f"r{number}"))
+    ledger.keep()
+    await ledger.durable(journal.head[0])
+    pruning = prune(ledger, await over(ledger))
+    assert await anext(pruning) == AT_ONCE
+    shutil.copytree(alive, dead)  # as kill -9 leaves it
+    assert [count async for count in pruning] == [2 * AT_ONCE]
+    await journal.close()
+    assert b"words of r1." in await kept_now(dead)
+    for folds in (True, False):
+        journal = opened(dead, folds=folds)
+        again = Ledger(journal)
+        assert again.past("r1") is None
+        assert [each.run for each in await over(again)] == [f"r{AT_ONCE + n}" for n in range(1, AT_ONCE + 1)]
+        await journal.close()
+    left = await kept_now(dead)
+    assert b"words of r1." not in left
+    assert f"words of r{count}.".encode() in left
 
 
 async def test_a_journal_that_is_closed_gives_no_room_back(tmp_path: Path) -> None:
