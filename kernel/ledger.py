@@ -134,16 +134,18 @@ class Ledger:
         )  # fmt: skip
         given = (history.decode(each.body) for each in self.journal.entries(run=run, kinds=TOLD))
         told = {each.event for each in given if isinstance(each, Delivered | Heard)}
-        events = tuple(each for each in sorted(told) if not self.queue.holds(each, self._sent_to(each)))
+        events = tuple(each for each in sorted(told) if not self._wanted(each))
         forgotten = history.Forgotten(run, uses, time.time_ns() // 1_000_000, events)
         erase = [(run, CALL_KINDS + RUN_KINDS), *((each, ("event",)) for each in events)]
         seq = self.journal.append(history.entry(forgotten), erase=erase)
         self._fold(forgotten, seq)
         return seq
 
-    def _sent_to(self, event: str) -> tuple[str, ...]:
+    def _wanted(self, event: str) -> bool:
+        """Whether an event stays: something holds it, or it is a timer's, which is that its time came and no more."""
         found = (history.decode(each.body) for each in self.journal.entries(run=event, kinds=("event",)))
-        return next((each.to for each in found if isinstance(each, Happened)), ())
+        said = next((each for each in found if isinstance(each, Happened)), None)
+        return said is None or bool(said.due_ms) or self.queue.holds(event, said.to)
 
     def room(self) -> None:
         """Raises JournalFull while nothing new is to begin."""

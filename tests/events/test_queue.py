@@ -640,6 +640,24 @@ async def test_what_an_event_said_is_wanted_while_it_waits_is_with_a_run_or_was_
     assert not world.queue.holds(event, ["t99"])
 
 
+async def test_a_timer_whose_run_was_forgotten_comes_no_second_time_when_all_is_folded_anew(world: World) -> None:
+    [trigger] = world.arm(Trigger("timer.every", every_ms=10_000))
+    world.pass_ms(10_000)
+    world.end()
+    world.ledger.forget(world.begun[-1][0])
+    await world.again()
+    assert world.events == [f"{trigger}@{START + 10_000}"]
+
+
+async def test_the_id_of_an_event_that_was_forgotten_is_given_to_no_other(world: World) -> None:
+    world.arm(on())
+    first = await world.send()
+    world.end()
+    world.ledger.forget(world.begun[-1][0])
+    await world.again()
+    assert await world.send() != first
+
+
 async def test_what_many_triggers_say_alike_is_one_text_in_memory(world: World) -> None:
     world.arm(*[Trigger("timer.cron", at=f"{each} 7 * * *", tz="Europe/Paris") for each in range(60)])
     packed = msgspec.msgpack.encode(world.queue)

@@ -43,6 +43,22 @@ CHECKS: tuple[Mutation, ...] = (
         f"{HOOKS}::test_what_a_stranger_sent_was_read_from_outside_and_a_question_says_so",
     ),
     out(
+        3,
+        "a timer's time is not forgotten",
+        "kernel",
+        "bool(said.due_ms) or self.queue",
+        "self.queue",
+        f"{QUEUE}::test_a_timer_whose_run_was_forgotten_comes_no_second_time_when_all_is_folded_anew",
+    ),
+    out(
+        3,
+        "ids of forgotten events are taken",
+        "events",
+        "return tuple(filter(OURS.fullmatch, record.events))",
+        "return ()",
+        f"{QUEUE}::test_the_id_of_an_event_that_was_forgotten_is_given_to_no_other",
+    ),
+    out(
         14,
         "what a storm left behind goes",
         "events",
