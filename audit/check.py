@@ -121,8 +121,9 @@ def _read(row: Row, erased: dict[str, int], authority: Authority, found: Found) 
     except (ValueError, KeyError, TypeError) as wrong:
         _fault(found, f"record {row.seq} cannot be read: {wrong}")
         return
-    if row.kind == "forgotten":
-        found.erased += sum(erased.pop(each, 0) for each in (row.run, *record.get("events", ())))
+    if row.kind in ("forgotten", "event.forgotten"):
+        of = (row.run,) * (row.kind == "forgotten")
+        found.erased += sum(erased.pop(each, 0) for each in (*of, *record.get("events", ())))
 
 
 def _fault(found: Found, text: str) -> None:

@@ -17,8 +17,8 @@ whose "type" is the kind; of kinds that begin with "home." it is JSON. Numbers a
 
 The hash before the first is BLAKE2b-256("agentos journal 2"). Where content was erased, salt and body are NULL and
 commitment stands in their place; else commitment is NULL. A later record "forgotten" says so: of its run, and
-of its events. Records of authority (grant, denial, revoked, answer, forgotten, program, capability.*, secret.*,
-home.*) are never erased.
+of its events; or "event.forgotten", of its events. Records of authority (grant, denial, revoked, answer, forgotten,
+event.forgotten, program, capability.*, secret.*, home.*) are never erased.
 
 A head is one line of ASCII, its parts apart by one blank, its numbers in decimal without leading zeros:
 
@@ -54,7 +54,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 VERSION = 2
 APPLICATION = 0x41674F53
 FIRST = blake2b(b"agentos journal 2", digest_size=32).digest()
-LASTING = ("grant", "denial", "revoked", "answer", "forgotten", "program", "capability.", "secret.", "home.")
+LASTING = (
+    "grant", "denial", "revoked", "answer", "forgotten", "event.forgotten", "program", "capability.", "secret.",
+    "home.",
+)  # fmt: skip
 
 
 class Unreadable(Exception):

@@ -24,7 +24,7 @@ KINDS = {
     "grants": ("grant", "denial", "revoked"),
     "answers": ("answer",),
     "refusals": ("call",),
-    "events": ("armed", "disarmed", "switched"),
+    "events": ("armed", "disarmed", "switched", "event.forgotten"),
     "runs": ("run.began", "run.ended", "forgotten"),
     "programs": ("program",),
     "secrets": ("secret.set", "secret.removed"),
@@ -167,6 +167,8 @@ def _starts(kind: str, record: dict[str, Any]) -> str:
         return f"you armed version {record['digest'][:12]} of {plain(record['path'])}: it starts by itself"
     if kind == "disarmed":
         return f"you disarmed {plain(record['path'])}"
+    if kind == "event.forgotten":
+        return f"what {len(record['events'])} events said that no run got was erased"
     return f"you turned {plain(record['name'])} {'on' if record['on'] else 'off'}" if kind == "switched" else ""
 
 

@@ -20,7 +20,7 @@ import msgspec
 from agentos.events.hearing import Hearing, fitting
 from agentos.events.schedule import SET_BACK_MS
 from agentos.events.upcoming import Owed, Upcoming
-from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Replayed, Switched
+from agentos.home.happenings import Armed, Delivered, Disarmed, EventsForgotten, Happened, Replayed, Switched
 from agentos.home.history import Forgotten, RunEnded
 from agentos.manifest.trigger import Trigger, trigger
 from agentos.v1 import control_pb2 as pb
@@ -302,7 +302,7 @@ def numbered(record: object) -> tuple[str, ...]:
     """The ids that we gave in this record, so that none is given twice."""
     if isinstance(record, Armed):
         return tuple(each for each, _ in record.triggers)
-    if isinstance(record, Forgotten):
+    if isinstance(record, Forgotten | EventsForgotten):
         return tuple(filter(OURS.fullmatch, record.events))
     return (record.run,) if isinstance(record, Happened) and OURS.fullmatch(record.run) else ()
 

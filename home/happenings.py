@@ -40,6 +40,14 @@ class Switched(msgspec.Struct, frozen=True, tag="switched"):
     run: str = ""
 
 
+class EventsForgotten(msgspec.Struct, frozen=True, tag="event.forgotten"):
+    """What these events said was erased: no run got them that could go with them, and nothing held them."""
+
+    events: tuple[str, ...]
+    at_ms: int
+    run: str = ""
+
+
 class Happened(msgspec.Struct, frozen=True, tag="event"):
     """An event was taken in, and is owed to these triggers. `run` is its own id: so it is found in the journal.
 

@@ -10,7 +10,9 @@ from typing import Protocol
 import msgspec
 
 from agentos.home.chain import JournalBroken
-from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Heard, Listens, Replayed, Switched
+from agentos.home.happenings import (
+    Armed, Delivered, Disarmed, EventsForgotten, Happened, Heard, Listens, Replayed, Switched,
+)  # fmt: skip
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 
 
@@ -183,7 +185,7 @@ Record = (
     Grant | Denial | Revoked | ProgramSeen | RunBegan | Pinned | CallMade | CallSettled | PromptAnswered | RunEnded
     | CapabilityAdded | CapabilityRemoved | SecretSet | SecretRemoved | Forgotten
     | CallUnknown | CallAgain | RunParked | RunContinued | Armed | Disarmed | Switched | Happened | Delivered | Replayed
-    | Listens | Heard
+    | Listens | Heard | EventsForgotten
 )  # fmt: skip
 
 

@@ -201,6 +201,15 @@ class Journal:
         found = Entry(*cast(tuple[int, str, str, int, bytes], rows[0])) if rows else None
         return found if found and _asked(found, frozenset((found.kind,))) else None
 
+    def first(self, run: str, kind: str) -> int:
+        """Where the first record of this kind of a run stands, durable or not, erased or not; 0 where there is none."""
+        with self._lock:
+            self._check()
+            waiting = (entry.seq for entry, _, _ in self._tail if (entry.run, entry.kind) == (run, kind))
+            appended = next(waiting, 0)
+        rows = self._rows("SELECT seq FROM journal WHERE run = ? AND kind = ? ORDER BY seq LIMIT 1", (run, kind))
+        return cast(int, rows[0][0]) if rows else appended
+
     def get_cached(self, key: str) -> bytes | None:
         """What was put under a key, if it is still there. It is as authentic as the database; it may be gone."""
         with self._lock:

@@ -235,15 +235,19 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def PruneRuns(self, request: pb.PruneRunsRequest, context: Context) -> AsyncIterator[pb.PruneRunsResponse]:
         ledger = self._kernel.ledger
         try:
-            chosen = pruning.old(await pruning.over(ledger), request.before_us, request.program, request.keep)
+            past = await pruning.past(ledger)
+            chosen = pruning.old(past.runs.values(), request.before_us, request.program, request.keep)
+            sent = () if request.program else past.events.values()
+            events = pruning.unheld(sent, request.before_us, ledger.queue.holds)
             size = ledger.journal.size()
             told = pb.PruneRunsResponse(
                 chosen=len(chosen), programs=len({each.path for each in chosen}), size_before=size, size=size,
                 first_us=chosen[0].ended_us if chosen else 0, last_us=chosen[-1].ended_us if chosen else 0,
+                events=len(events),
             )  # fmt: skip
             yield told
             if not request.only_say:
-                async for forgotten in pruning.prune(ledger, chosen):
+                async for forgotten in pruning.prune(ledger, chosen, events):
                     told.forgotten = forgotten
                     yield told
             told.size, told.done = ledger.journal.size(), True

@@ -14,7 +14,7 @@ import msgspec
 
 from agentos.events.queue import Queue, numbered
 from agentos.home import history
-from agentos.home.happenings import Armed, Delivered, Happened, Heard
+from agentos.home.happenings import Armed, Delivered, EventsForgotten, Happened, Heard
 from agentos.home.journal import Journal
 from agentos.home.records import CallMade, CallSettled, Denial, Grant
 from agentos.kernel.grants import Table, root
@@ -141,11 +141,19 @@ class Ledger:
         self._fold(forgotten, seq)
         return seq
 
+    def forget_events(self, *events: str) -> int:
+        """Erase what these said, if nothing holds them by now."""
+        gone = tuple(each for each in events if not self._wanted(each))
+        forgotten = EventsForgotten(gone, time.time_ns() // 1_000_000)
+        seq = self.journal.append(history.entry(forgotten), erase=[(each, ("event",)) for each in gone])
+        self._fold(forgotten, seq)
+        return seq
+
     def _wanted(self, event: str) -> bool:
         """Whether an event stays: something holds it, or it is a timer's, which is that its time came and no more."""
         found = (history.decode(each.body) for each in self.journal.entries(run=event, kinds=("event",)))
-        said = next((each for each in found if isinstance(each, Happened)), None)
-        return said is None or bool(said.due_ms) or self.queue.holds(event, said.to)
+        said = [each for each in found if isinstance(each, Happened)]  # the same id may have come again, years later
+        return not said or any(each.due_ms or self.queue.holds(event, each.to) for each in said)
 
     def room(self) -> None:
         """Raises JournalFull while nothing new is to begin."""
@@ -201,8 +209,8 @@ class Ledger:
         return history.decode(entry.body) if entry else None
 
     def happened(self, event: str) -> int:
-        """Where in the journal an event stands, however long ago it was taken in; 0 where it does not."""
-        return next((entry.seq for entry in self.journal.entries(run=event, kinds=("event",))), 0)
+        """Where in the journal an event stands, however long ago it was taken in, and forgotten or not; else 0."""
+        return self.journal.first(event, "event")
 
     def _fold(self, record: history.Record, seq: int) -> None:
         self.table.fold((record,))

@@ -58,11 +58,12 @@ def prune(
     Of each goes what `agentos forget` takes: its input, calls, output and result. That it
     was, and what it was allowed, stays on record. A run that is not over stays, and so does
     all that still counts: grants and how often they were used. A kernel goes on meanwhile.
+    Where no program is named, what old events said that no run got goes too.
 
     Parameters
     ----------
     older_than
-        Runs that ended longer ago than this: 12h, 90d, 8w, 1y.
+        Runs that ended, and events that came, longer ago than this: 12h, 90d, 8w, 1y.
     program
         Of this program alone, by its name or path.
     keep
@@ -82,7 +83,7 @@ def prune(
     asked = pb.PruneRunsRequest(before_us=before_us, program=program, keep=keep, only_say=True)
     with common.kernel() as kernel:
         found = list(kernel.stream(kernel.stub.PruneRuns, asked, AT_MOST_S))[-1]
-        if not found.chosen or dry_run:
+        if not (found.chosen or found.events) or dry_run:
             if not common.answer(_pruned(found)):
                 say(_chosen(found))
             return 0
@@ -96,22 +97,30 @@ def prune(
                 progress(found.forgotten, found.chosen)
     if not common.answer(_pruned(found)):
         before, now = size(found.size_before), size(found.size)
-        say(f"forgot {plural(found.forgotten, 'run')}; the home's database has {now} now, and had {before}")
+        say(f"forgot {_counted(found.forgotten, found.events)}; the home's database has {now} now, and had {before}")
     return 0
 
 
 def _chosen(found: pb.PruneRunsResponse) -> str:
-    if not found.chosen:
-        return "there is no such run to forget"
-    first, last = when(found.first_us // 1000), when(found.last_us // 1000)
-    of = plural(found.programs, "program")
-    return f"{plural(found.chosen, 'run')} of {of}, from {first} to {last}: what they were given, did and said."
+    said = []
+    if found.chosen:
+        first, last = when(found.first_us // 1000), when(found.last_us // 1000)
+        of = f"{plural(found.chosen, 'run')} of {plural(found.programs, 'program')}"
+        said.append(f"{of}, from {first} to {last}: what they were given, did and said.")
+    if found.events:
+        said.append(f"{plural(found.events, 'event')} that no run got: what they said.")
+    return "\n".join(said) or "there is no such run to forget"
+
+
+def _counted(runs: int, events: int) -> str:
+    return " and ".join([plural(runs, "run")] * bool(runs or not events) + [plural(events, "event")] * bool(events))
 
 
 def _pruned(found: pb.PruneRunsResponse) -> dict[str, object]:
     return {
         "chosen": found.chosen,
         "programs": found.programs,
+        "events": found.events,
         "first": found.first_us // 1000 or None,
         "last": found.last_us // 1000 or None,
         "forgotten": found.forgotten,

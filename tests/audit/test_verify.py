@@ -125,6 +125,22 @@ async def test_what_children_used_and_what_was_forgotten_with_a_run_fits(tmp_pat
     assert looked(place).snapshots == 1
 
 
+async def test_events_that_were_forgotten_by_themselves_fit_and_others_that_were_erased_do_not(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    journal = opened(place)
+    ledger = Ledger(journal)
+    ledger.record(happened("e1"), happened("e2"))
+    await ledger.durable(ledger.forget_events("e1"))
+    await journal.close()
+    assert looked(place).faults == []
+    assert looked(place).erased == 1
+    place.meddle(
+        "UPDATE journal SET commitment = ?, salt = NULL, body = NULL WHERE run = 'e2'",
+        chain.commitment(*place.rows("SELECT salt, body FROM journal WHERE run = 'e2'")[0]),  # type: ignore[arg-type]
+    )
+    assert looked(place).faults == ["1 records of e2 were erased, and no record says so"]
+
+
 async def test_a_snapshot_that_says_more_than_the_records_is_found_though_it_is_signed(place: Place) -> None:
     """A kernel that was taken over could sign it."""
     from agentos.home import folds

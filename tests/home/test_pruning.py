@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentos.home.happenings import Armed, Delivered, Disarmed, Happened
 from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
-from agentos.home.pruning import AT_ONCE, Over, old, over, prune
+from agentos.home.pruning import AT_ONCE, Over, old, past, prune, unheld
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.cases import at, grant, made, settled
@@ -45,6 +47,10 @@ def test_what_is_chosen_is_old_of_that_program_and_not_among_its_newest(
         # What stays is the newest: nothing older than what goes, but for what is not old enough.
         goes = [each.ended_us for each in found if each.path == path]
         assert not goes or len([each for each in stays if each < max(goes)]) == 0
+
+
+async def over(ledger: Ledger) -> list[Over]:
+    return list((await past(ledger)).runs.values())
 
 
 async def gone(ledger: Ledger, runs: list[Over]) -> list[int]:
@@ -175,6 +181,88 @@ async def test_a_kernel_that_dies_while_it_prunes_leaves_a_home_that_goes_on_and
     left = await kept_now(dead)
     assert b"words of r1." not in left
     assert f"words of r{count}.".encode() in left
+
+
+RULES = {
+    "latest": {"event": "event.a", "latest": True},
+    "fails": {"event": "event.a", "retries": 0},
+    "waits": {"event": "event.a"},
+    "timer": {"event": "timer.every", "every_ms": 1_000},
+}
+
+
+def armed(path: str, *rules: str) -> Armed:
+    triggers = tuple((f"t{[*RULES].index(each)}", json.dumps(RULES[each])) for each in rules)
+    return Armed(path, "p", "d", "/", "/", "", triggers, 1)
+
+
+def said(event: str, trigger: str, at_ms: int = 1) -> Happened:
+    due_ms = at_ms if trigger == "t3" else 0
+    return Happened(event, "event.a", at_ms, f'"words of {event}."', (trigger,) if trigger else (), due_ms)
+
+
+def got(run: str, event: str, trigger: str) -> tuple[RunBegan, Delivered]:
+    return began(run), Delivered(run, event, trigger)
+
+
+def failed(run: str) -> RunEnded:
+    return RunEnded(run, pb.RUN_STATUS_FAILED, "", "", False, 0, 0, 2, 3, 4)
+
+
+async def test_what_events_said_that_no_run_got_goes_by_its_age_where_nothing_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.events.queue.MAX_DEAD", 1)
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(armed("/latest", "latest"), armed("/fails", "fails"), armed("/waits", "waits", "timer"))
+    ledger.record(
+        said("replaced", "t0"), said("newest", "t0"), said("unwanted", ""), said("young", "", at_ms=9_000),
+        *(said(each, "t1") for each in ("fell", "gave-up", "worked")), said("waiting", "t2"), said("t3@1", "t3"),
+    )  # fmt: skip
+    ledger.record(*got("r1", "fell", "t1"), failed("r1"), *got("r2", "gave-up", "t1"), failed("r2"))
+    ledger.record(*got("r3", "worked", "t1"), ended("r3"))
+    await ledger.durable(ledger.forget("r1", "r2"))
+    found = await past(ledger)
+    assert list(found.runs) == ["r3"]
+    chosen = unheld(found.events.values(), 5_000_000, ledger.queue.holds)
+    assert sorted(chosen) == ["replaced", "unwanted"], "and what fell off went with its run"
+    assert [count async for count in prune(ledger, [], chosen)] == []
+    assert {entry.run for entry in journal.entries(kinds=("event",))} == {
+        "newest", "young", "gave-up", "worked", "waiting", "t3@1",
+    }  # fmt: skip
+    assert unheld((await past(ledger)).events.values(), 5_000_000, ledger.queue.holds) == []
+    ledger.record(Disarmed("/fails", 1), Disarmed("/waits", 1))
+    assert unheld((await past(ledger)).events.values(), 5_000_000, ledger.queue.holds) == ["waiting", "gave-up"]
+    await journal.close()
+    for folds in (True, False):
+        journal = opened(tmp_path, folds=folds)
+        again = Ledger(journal)
+        assert again.queue.owed == ledger.queue.owed
+        assert again.happened("replaced")
+        await journal.close()
+
+
+async def test_what_was_taken_in_is_found_however_much_of_it_was_erased(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    seq = ledger.record(said("r7:0", ""))
+    assert ledger.happened("r7:0") == seq
+    await ledger.durable(ledger.forget_events("r7:0"))
+    assert journal.at(seq) is None
+    assert (ledger.happened("r7:0"), ledger.happened("r7:1")) == (seq, 0)
+    await journal.close()
+
+
+async def test_an_event_that_came_again_while_it_was_looked_for_is_not_forgotten(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(armed("/waits", "waits"), said("again", ""))
+    chosen = unheld((await past(ledger)).events.values(), 5_000_000, ledger.queue.holds)
+    seq = ledger.record(said("again", "t2"))
+    assert [count async for count in prune(ledger, [], chosen)] == []
+    assert journal.at(seq) is not None
+    await journal.close()
 
 
 async def test_a_journal_that_is_closed_gives_no_room_back(tmp_path: Path) -> None:

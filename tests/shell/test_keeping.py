@@ -43,6 +43,26 @@ def test_old_runs_are_named_asked_about_and_forgotten(shell: Shell) -> None:
     assert shell("audit", "verify").code == 0
 
 
+def test_what_events_said_that_no_run_got_goes_where_no_program_is_named(shell: Shell) -> None:
+    block = ["# /// script", "# [tool.agentos]", '# on = [{ event = "event.quiet", debounce = 3600 }]', "# ///"]
+    program = shell.write("quiet.py", *block, "result = 1")
+    assert shell("arm", program, "--grant", "manifest").code == 0
+    for _ in range(2):
+        assert shell("events", "send", "quiet").code == 0
+    assert shell("disarm", program).code == 0
+    told = shell("prune", "--keep", "10000", "--dry-run")
+    assert (told.code, "events that no run got: what they said" in told.err) == (0, True), told
+    assert shell("prune", "--keep", "10000", "--program", program, "--dry-run", "--json").json["events"] == 0  # type: ignore[index]
+    asked = shell("prune", "--keep", "10000")
+    assert (asked.code, "say --yes" in asked.err) == (3, True), asked
+    done = shell("prune", "--keep", "10000", "--yes", "--json").json
+    assert isinstance(done, dict)
+    assert (done["chosen"], done["events"] >= 2) == (0, True), done
+    assert shell("prune", "--keep", "10000", "--dry-run", "--json").json["events"] == 0  # type: ignore[index]
+    assert "events said that no run got was erased" in shell("audit", "--kind", "events").out
+    assert shell("audit", "verify").code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

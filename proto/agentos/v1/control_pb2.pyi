@@ -1709,6 +1709,7 @@ class PruneRunsResponse(_message.Message):
     SIZE_BEFORE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     chosen: _builtins.int
     """How many runs are chosen, of how many programs, and when the first and the last of them ended."""
     programs: _builtins.int
@@ -1721,6 +1722,8 @@ class PruneRunsResponse(_message.Message):
     size: _builtins.int
     done: _builtins.bool
     """Of the last response: all is done, and what was free is given back."""
+    events: _builtins.int
+    """How many events are chosen besides, that no run got; none where a program was named."""
     def __init__(
         self,
         *,
@@ -1732,10 +1735,11 @@ class PruneRunsResponse(_message.Message):
         size_before: _builtins.int = ...,
         size: _builtins.int = ...,
         done: _builtins.bool = ...,
+        events: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "done", b"done", "first_us", b"first_us", "forgotten", b"forgotten", "last_us", b"last_us", "programs", b"programs", "size", b"size", "size_before", b"size_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "done", b"done", "events", b"events", "first_us", b"first_us", "forgotten", b"forgotten", "last_us", b"last_us", "programs", b"programs", "size", b"size", "size_before", b"size_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

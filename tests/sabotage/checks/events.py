@@ -46,7 +46,7 @@ CHECKS: tuple[Mutation, ...] = (
         3,
         "a timer's time is not forgotten",
         "kernel",
-        "bool(said.due_ms) or self.queue",
+        "each.due_ms or self.queue",
         "self.queue",
         f"{QUEUE}::test_a_timer_whose_run_was_forgotten_comes_no_second_time_when_all_is_folded_anew",
     ),
