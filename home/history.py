@@ -11,7 +11,15 @@ import msgspec
 
 from agentos.home.chain import JournalBroken
 from agentos.home.happenings import (
-    Armed, Delivered, Disarmed, EventsForgotten, Happened, Heard, Listens, Replayed, Switched,
+    Armed,
+    Delivered,
+    Disarmed,
+    EventsForgotten,
+    Happened,
+    Heard,
+    Listens,
+    Replayed,
+    Switched,
 )  # fmt: skip
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.home.happenings import Armed, Delivered, Disarmed, Happened
+from agentos.home.happenings import Armed, Delivered, Disarmed, Happened, Heard, Listens
 from agentos.home.history import RunBegan, RunEnded
 from agentos.home.journal import Journal
 from agentos.home.pruning import AT_ONCE, Over, old, past, prune, unheld
@@ -241,6 +241,19 @@ async def test_what_events_said_that_no_run_got_goes_by_its_age_where_nothing_ho
         assert again.queue.owed == ledger.queue.owed
         assert again.happened("replaced")
         await journal.close()
+
+
+async def test_an_event_that_a_run_waited_for_goes_with_it_and_one_it_may_take_stays(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    ledger = Ledger(journal)
+    ledger.record(began("r1"), Listens("r1", ("event.a",)), said("taken", ""), said("kept", ""))
+    ledger.record(Heard("r1", "taken", 1, journal.head[0] - 1))
+    assert unheld((await past(ledger)).events.values(), 5_000_000, ledger.queue.holds) == []
+    ledger.record(ended("r1"))
+    assert unheld((await past(ledger)).events.values(), 5_000_000, ledger.queue.holds) == ["kept"]
+    await ledger.durable(ledger.forget("r1"))
+    assert {entry.run for entry in journal.entries(kinds=("event",))} == {"kept"}
+    await journal.close()
 
 
 async def test_what_was_taken_in_is_found_however_much_of_it_was_erased(tmp_path: Path) -> None:
