@@ -53,11 +53,10 @@ STATUS = {
 
 
 class Credential(grpc.aio.ServerInterceptor):
-    """Refuses every call that does not carry the credential, and counts them."""
+    """Refuses every call that does not carry the credential."""
 
-    def __init__(self, token: str, refused: Callable[[], None]) -> None:
+    def __init__(self, token: str) -> None:
         self._wanted = f"Bearer {token}".encode()
-        self._refused = refused
 
     async def intercept_service(  # type: ignore[override]  # the stub's handler is generic in each call's types
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
@@ -65,7 +64,6 @@ class Credential(grpc.aio.ServerInterceptor):
         given = dict(details.invocation_metadata or ()).get("authorization", "")
         if hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._wanted):
             return await continuation(details)
-        self._refused()
         return grpc.unary_unary_rpc_method_handler(_unauthenticated)
 
 

@@ -88,7 +88,6 @@ class Kernel:
         watched = watching.Powers(self.servers, CallFailed, self._port, self.marks, covered)
         self.watching = watching.Watching(self.ledger.queue, self.dispatch, watched)
         self.ledger.listeners.append(self._granted)
-        self.refused_shells = 0
         self.locking = False  # when it stops, the key is to be forgotten
 
     def said(self) -> str:
@@ -115,9 +114,6 @@ class Kernel:
 
     def _port(self, capability: str) -> int:
         return port(self.catalog.capabilities[capability])
-
-    def shell_refused(self) -> None:
-        self.refused_shells += 1
 
     def capabilities(self) -> list[control_pb2.CapabilityInfo]:
         shown = listed.capabilities(self.catalog)
@@ -242,7 +238,7 @@ async def serve(home: Home, options: Options) -> bool:
 def _server(kernel: Kernel, stop: asyncio.Event, token: str, lines: Callable[[], dict[str, int]]) -> grpc.aio.Server:
     """All services of a kernel, for who has the credential; it does not listen yet."""
     server = grpc.aio.server(
-        interceptors=[Credential(token, kernel.shell_refused)],
+        interceptors=[Credential(token)],
         options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
         maximum_concurrent_rpcs=512,
     )

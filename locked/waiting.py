@@ -101,7 +101,7 @@ class Waiting:
         if self._until_fd is not None:
             loop.add_reader(self._until_fd, self._end)
         server = grpc.aio.server(
-            interceptors=[Credential(self._token, lambda: None)],
+            interceptors=[Credential(self._token)],
             options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_metadata_size", 16_384)],
             maximum_concurrent_rpcs=64,
         )

@@ -74,7 +74,7 @@ CHECKS = (
         "            dispatch.check(new.name, new.data, new.id)\n", "",
         f"{LOCKING}::test_an_event_that_is_none_is_refused_locked_and_unlocked"),
     out(5, "a locked kernel's control service wants its credential", "locked",
-        "interceptors=[Credential(self._token, lambda: None)]", "interceptors=[]",
+        "interceptors=[Credential(self._token)]", "interceptors=[]",
         f"{LOCKING}::test_the_control_service_wants_its_credential_when_it_is_locked_too"),
     out(11, "a kernel that is locked forgets the key", "home",
         "os.execv(sys.executable, [sys.executable, \"-m\", module, *arguments, *given])",
