@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import grpc
 
 from agentos.events.service import Events
-from agentos.home import pruning
+from agentos.home import generations, pruning
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault, Revoked
 from agentos.home.refusal import Refusal
@@ -215,8 +215,19 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
         kernel = self._kernel
         past = await self._known(request.run, context)
-        calls = list(kernel.ledger.calls(past.began.run))
-        shown = pb.ShowRunResponse(run=self._view(past))
+        calls, shown = list(kernel.ledger.calls(past.began.run)), pb.ShowRunResponse(run=self._view(past))
+        newest = chosen = generations.newest(past.began, past.continued)
+        if request.generation or request.with_generations:
+            entries = kernel.ledger.journal.entries(run=past.began.run, kinds=generations.KINDS)
+            listed, found, calls = await generations.read(entries, request.generation or newest.number)
+            if found is None:
+                hint = f"its generations are 1 to {newest.number}"
+                await abort(
+                    context, Fault(error_pb2.CODE_NOT_FOUND, f"there is no generation {request.generation}", hint)
+                )
+            chosen = found
+            shown.generations.extend(views.generation(each, False) for each in listed)
+        shown.generation.CopyFrom(views.generation(chosen, True))
         shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
         shown.run.outside.extend(dict.fromkeys((*past.began.outside, *provenance.outside(calls, kernel.catalog))))
         if request.with_source and (seen := kernel.ledger.program(past.began.digest)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentos.events.arming import on
+from agentos.home.generations import Generation
 from agentos.home.history import RunBegan, RunEnded
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Targets
 from agentos.kernel import bounds, standing
@@ -80,6 +81,16 @@ def run(began: RunBegan, end: RunEnded | None, continued: int = 0) -> pb.Run:
         found = fault(end.fault)
         if found:
             shown.error.CopyFrom(found)
+    return shown
+
+
+def generation(found: Generation, whole: bool) -> pb.Generation:
+    """A generation of a run; with what it began with and printed, or without."""
+    shown, ended = pb.Generation(number=found.number, began_ms=found.began_ms, calls=found.calls), found.ended
+    shown.state = found.state if whole else ""
+    if ended:
+        shown.ended_ms = ended.at_ms
+        shown.output, shown.output_cut = (ended.output, ended.output_cut) if whole else ("", False)
     return shown
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.shell import sheet, values
-from agentos.shell.paint import coloured, say
+from agentos.shell.paint import coloured, emit, say
 from agentos.shell.text import printable, quoted, span
 from agentos.v1 import control_pb2 as pb
 
@@ -161,7 +161,7 @@ def run(found: pb.ShowRunResponse) -> None:
     out.print(Text(f"  program  {quoted(shown.path)}\n  version  {shown.digest}"))
     out.print(Text(f"  took     {_timings(shown.timings_us)}"))
     if shown.continued:
-        out.print(Text(f"  anew     it began anew {shown.continued} times; the calls are those since the last"))
+        _generation(shown, found.generation)
     if shown.error.reason:
         out.print(Text(f"  error    {quoted(shown.error.reason, 400)}"))
     if shown.error.hint:
@@ -176,6 +176,19 @@ def run(found: pb.ShowRunResponse) -> None:
         heads.append("OUTSIDE")
         rows = [[*row, _outside(call)] for row, call in zip(rows, found.calls, strict=True)]
     table(heads, rows, "it made no call")
+    if found.generation.ended_ms and shown.output:
+        cut = ", and was cut at the limit" if shown.output_cut else ""
+        emit(f"\nwhat it printed{cut}:\n" + shown.output.rstrip("\n"))
+
+
+def _generation(run: pb.Run, shown: pb.Generation) -> None:
+    """Which part of a run that began anew the rest is about, and how to see the others."""
+    out, ended = console(), when(shown.ended_ms)
+    other = f"agentos show {run.id} --generation {1 if shown.number > 1 else run.continued + 1}"
+    told = f"to {ended}, when it began anew with a state" if ended else f"after it began anew; see also: {other}"
+    out.print(Text(f"  part     generation {shown.number} of {run.continued + 1}, from {when(shown.began_ms)} {told}"))
+    if shown.state:
+        out.print(Text(f"  state    {quoted(shown.state, 400)}"))
 
 
 def _call(call: pb.Call) -> list[Cell]:

@@ -45,6 +45,10 @@ def error(found: error_pb2.Error) -> dict[str, str] | None:
     return {"code": CODES[found.code], "message": found.reason, "hint": found.hint}
 
 
+def _json(text: str) -> Value:
+    return json.loads(text) if text else None
+
+
 def bounds(found: Iterable[capability_pb2.Bound]) -> dict[str, list[str]]:
     return {bound.name: list(bound.values) for bound in found}
 
@@ -55,7 +59,7 @@ def run(found: pb.Run) -> dict[str, Value]:
     return {
         "run": found.id,
         "status": status(found),
-        "result": json.loads(found.result) if found.result else None,
+        "result": _json(found.result),
         "output": found.output,
         "error": error(found.error),
         "calls": found.calls,
@@ -97,12 +101,20 @@ def shown(found: pb.ShowRunResponse) -> dict[str, Value]:
     """`show --json`: the run, with every call instead of their number."""
     more: dict[str, Value] = {"program": found.run.program, "path": found.run.path, "digest": found.run.digest}
     more["outside"] = list(found.run.outside)
+    more["generation"] = generation(found.generation) | {"state": _json(found.generation.state)}
+    more["generations"] = [generation(each) for each in found.generations]
     return run(found.run) | more | {"calls": [call(each) for each in found.calls]}
 
 
+def generation(found: pb.Generation) -> dict[str, Value]:
+    """One time between two that a run began anew; all of it is shown by `show --generation`."""
+    return {"number": found.number, "began": found.began_ms, "ended": found.ended_ms or None, "calls": found.calls}
+
+
 def exported(found: pb.ShowRunResponse) -> dict[str, Value]:
-    """What `export` writes of a run. Its result is a text here: what stands in it is nobody's business by default."""
-    return shown(found) | {"result": found.run.result, "traceback": found.run.traceback}
+    """What `export` writes of a run. What it ended and began with is a text here: nobody's business by default."""
+    began = generation(found.generation) | {"state": found.generation.state}
+    return shown(found) | {"result": found.run.result, "traceback": found.run.traceback, "generation": began}
 
 
 def listed(found: pb.Run) -> dict[str, Value]:

@@ -146,16 +146,24 @@ def settle(
     return 0
 
 
-def show(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
+def show(run: str = "last", /, *, generation: Annotated[int | None, Optional] = None, common: Common = DEFAULTS) -> int:
     """Show one run: how it ended, where its time went, and every call it made.
 
     Parameters
     ----------
     run
         Its id, or last.
+    generation
+        Of a run that began anew: show that generation of it, from 1, instead of
+        its newest.
     """
+    if generation is not None and generation < 1:
+        raise Failure("the first generation of a run is 1", f"agentos show {run} --generation 1")
+    request = pb.ShowRunRequest(run=run, generation=generation or 0, with_generations=common.json)
     with common.kernel() as kernel:
-        found = _show(kernel, run)
+        found = kernel.call(kernel.stub.ShowRun, request)
+    if found.generation.ended_ms:
+        _as_it_was(found)
     if not common.answer(values.shown(found)):
         render.run(found)
     return 0
@@ -207,6 +215,15 @@ def cancel(run: str, /, *, common: Common = DEFAULTS) -> int:
 def _refused(call: pb.Call) -> bool:
     """By the kernel, or by the capability that was to do it: a name may lead to another network than was granted."""
     return call.decision == pb.CALL_DECISION_REFUSED or call.error.code == error_pb2.CODE_DENIED
+
+
+def _as_it_was(found: pb.ShowRunResponse) -> None:
+    """Make of a run what it was when a generation of it ended that is not its newest."""
+    run, shown = found.run, found.generation
+    for field in ("result", "error", "traceback"):
+        run.ClearField(field)
+    run.output, run.output_cut, run.calls = shown.output, shown.output_cut, shown.calls
+    run.refused = sum(call.decision == pb.CALL_DECISION_REFUSED for call in found.calls)
 
 
 def _show(kernel: Kernel, run: str) -> pb.ShowRunResponse:

@@ -1574,19 +1574,27 @@ class ShowRunRequest(_message.Message):
 
     RUN_FIELD_NUMBER: _builtins.int
     WITH_SOURCE_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    WITH_GENERATIONS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """Its id, or "last"."""
     with_source: _builtins.bool
     """With what the program consists of."""
+    generation: _builtins.int
+    """Of a run that began anew: the generation to show, its first is 1. 0 means the newest."""
+    with_generations: _builtins.bool
+    """With the list of its generations."""
     def __init__(
         self,
         *,
         run: _builtins.str = ...,
         with_source: _builtins.bool = ...,
+        generation: _builtins.int = ...,
+        with_generations: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run", "with_source", b"with_source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "run", b"run", "with_generations", b"with_generations", "with_source", b"with_source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1600,6 +1608,8 @@ class ShowRunResponse(_message.Message):
     CALLS_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    GENERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run: ...
     @_builtins.property
@@ -1610,6 +1620,14 @@ class ShowRunResponse(_message.Message):
     def source(self) -> Global___Source:
         """As it ran; empty if it was not asked for, or was too large to be kept."""
 
+    @_builtins.property
+    def generation(self) -> Global___Generation:
+        """Whose the calls are; the run is as it is now."""
+
+    @_builtins.property
+    def generations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Generation]:
+        """The newest thousand, if they were asked for, oldest first; without states and output."""
+
     def __init__(
         self,
         *,
@@ -1617,14 +1635,59 @@ class ShowRunResponse(_message.Message):
         calls: _abc.Iterable[Global___Call] | None = ...,
         program: Global___Program | None = ...,
         source: Global___Source | None = ...,
+        generation: Global___Generation | None = ...,
+        generations: _abc.Iterable[Global___Generation] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "generation", b"generation", "generations", b"generations", "program", b"program", "run", b"run", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShowRunResponse: _TypeAlias = ShowRunResponse  # noqa: Y015
+
+@_typing.final
+class Generation(_message.Message):
+    """What a run did between two times that it began anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    BEGAN_MS_FIELD_NUMBER: _builtins.int
+    ENDED_MS_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    OUTPUT_CUT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """From 1."""
+    state: _builtins.str
+    """What it began with, as JSON; empty of the first."""
+    began_ms: _builtins.int
+    ended_ms: _builtins.int
+    """0 of the newest."""
+    calls: _builtins.int
+    output: _builtins.str
+    """What it had printed when it ended; of the newest, the run's own output."""
+    output_cut: _builtins.bool
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        state: _builtins.str = ...,
+        began_ms: _builtins.int = ...,
+        ended_ms: _builtins.int = ...,
+        calls: _builtins.int = ...,
+        output: _builtins.str = ...,
+        output_cut: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_ms", b"began_ms", "calls", b"calls", "ended_ms", b"ended_ms", "number", b"number", "output", b"output", "output_cut", b"output_cut", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Generation: _TypeAlias = Generation  # noqa: Y015
 
 @_typing.final
 class ForgetRunRequest(_message.Message):
