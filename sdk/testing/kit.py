@@ -10,53 +10,28 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FileDescriptor
 
 from agentos.sdk import requests, wire
 from agentos.sdk.errors import AgentError, Denied, LimitExceeded, NeedsApproval, Unavailable
-from agentos.sdk.testing.manifest import asked_by, named
+from agentos.sdk.testing.children import Begun, Children, Tree
+from agentos.sdk.testing.manifest import asked_by, has_block, named
 from agentos.sdk.testing.memory import Memory
 from agentos.sdk.testing.own import Clock, Console, Events, Random
 from agentos.sdk.testing.reader import Reader
 from agentos.sdk.testing.rules import Grant, Rules
+from agentos.sdk.testing.run import Made, Run, Status
 from agentos.sdk.testing.web import Web
 from agentos.v1 import files_pb2, net_pb2, own_pb2, pages_pb2
 from agentos.v1.paths import canonical_path
 
-Status = Literal["done", "failed", "refused", "limit"]
 NOON = 1_767_268_800_000
 """2026-01-01 12:00 UTC, when every test begins."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """One call that was made."""
-
-    action: str
-    args: Mapping[str, Any]
-    error: AgentError | None
-    line: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a run ended, as `agentos run --json` tells it."""
-
-    status: Status
-    result: Any = None
-    output: str = ""
-    error: BaseException | None = None
-    traceback: str = ""
-    calls: list[Made] = field(default_factory=list)
-
-    @property
-    def refused(self) -> list[Made]:
-        return [made for made in self.calls if isinstance(made.error, Denied | NeedsApproval)]
 
 
 class Kit:
@@ -64,7 +39,9 @@ class Kit:
 
     `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `web` is what hosts answer, by
     URL (see `Web`). `grants` are what the person allowed, `asks` what they would be asked about (nobody is there, so
-    NeedsApproval), `lines` what they type, `events` what comes for `event.wait_for`, as (name, data).
+    NeedsApproval), `lines` what they type, `events` what comes for `event.wait_for`, as (name, data). `children` are the
+    programs it may start, by the name it starts them under: a `Path` is run here when it is joined, with the same files
+    and web; a `Run` is how it ends; anything else is what it returns.
     `serve` adds capabilities: for each name an object with a method per action, which takes the request and the
     bounds and returns the reply, and `protos` their files (`notes_pb2.DESCRIPTOR`).
     """
@@ -78,6 +55,7 @@ class Kit:
         web: Web | Mapping[str, Any] | None = None,
         lines: Sequence[str] = (),
         events: Sequence[tuple[str, Any]] = (),
+        children: Mapping[str, Any] | None = None,
         serve: Mapping[str, object] | None = None,
         protos: Sequence[FileDescriptor] = (),
         start: str = "/home/me",
@@ -94,7 +72,15 @@ class Kit:
         self.web = web if isinstance(web, Web) else Web(web or {})
         self._events = Events(self.clock, events)
         self._served |= {"event": self._events}
-        self._served |= {"console": Console(lines), "net": self.web, "pages": Reader(), **(serve or {})}
+        self._tree, self._programs = Tree(self.clock, at_ms=NOON), children or {}
+        self._this, self._name = "r1", ""
+        self._served |= {
+            "children": self._children(),
+            "console": Console(lines),
+            "net": self.web,
+            "pages": Reader(),
+            **(serve or {}),
+        }
         self._before: list[wire.Invoke | None] = []
         self._out: list[tuple[int, str]] = []
         self.calls: list[Made] = []
@@ -131,6 +117,11 @@ class Kit:
         """The events that were sent: names and data."""
         return self._events.sent
 
+    @property
+    def children(self) -> dict[str, Run]:
+        """How each child ended that was joined or cancelled, at any depth, by the name of its run: r1.4."""
+        return {run: each.end for run, each in self._tree.begun.items() if each.end}
+
     # ---- connecting and running
 
     def __enter__(self) -> Self:
@@ -144,8 +135,10 @@ class Kit:
     def run(self, program: str | Path, *arguments: str, input: Any = None) -> Run:
         """Run a script as the guest does: its result is `main(input)` or its global `result`."""
         path, since, printed = Path(program), len(self.calls), len(self.output)
+        self._name = path.name
         with self, _standing_in(path, arguments):
             run = _run(path, input)
+        self._tree.end(self._this)
         return Run(run.status, run.result, self.output[printed:], run.error, run.traceback, self.calls[since:])
 
     def invoke(self, request: str) -> str:
@@ -173,6 +166,30 @@ class Kit:
             raise Unavailable(f"nothing stands in for {capability} here", "give it: Kit(serve={…})")
         reply = getattr(self._served[capability], name)(asked.request, bounds)
         return json_format.MessageToDict(reply, preserving_proto_field_name=True)
+
+    def _children(self) -> Children:
+        folders = self._start, self._home
+        return Children(
+            self._this, self._tree, self._rules, self._programs, folders, lambda: len(self.calls) + 1, self._play
+        )
+
+    def _play(self, run: str, path: Path, begun: Begun) -> Run:
+        """A child: what there is around it is the same, what it may do was given to it. We are its kernel meanwhile."""
+        source = path.read_text(encoding="utf-8")
+        granted, asked = asked_by(source)
+        before = dict(vars(self))
+        self._rules = self._rules.of_child(
+            begun.grants, [*granted, *asked] if has_block(source) else None, named(source) or path.stem, path.name
+        )
+        self._this, self.calls, self._out = run, [], []
+        self._served = {**self._served, "children": self._children(), "console": Console(())}
+        try:
+            # In a thread of its own, since its parent may be in the middle of an event loop.
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(self.run, path, input=begun.input).result()
+        finally:
+            vars(self).update(before)
+            wire.program(self._name)
 
     def _path(self, path: str) -> str:
         return canonical_path(path, self._start, self._home)

@@ -14,13 +14,18 @@ BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 def asked_by(source: str) -> tuple[list[Grant], list[Grant]]:
     """What a script asks for: what is granted with its manifest, and what it wants asked each time."""
-    asked = list(_lines(_table(source).get("grants", {})))
+    asked = list(lines(_table(source).get("grants", {})))
     return [grant for grant, always in asked if not always], [grant for grant, always in asked if always]
 
 
 def named(source: str) -> str:
     """The name that a script gives itself; empty if it gives none."""
     return str(_table(source).get("name", ""))
+
+
+def has_block(source: str) -> bool:
+    """Whether a script has a manifest, which is the ceiling of what it may ask."""
+    return bool(_table(source))
 
 
 def _table(source: str) -> dict[str, Any]:
@@ -32,10 +37,11 @@ def _table(source: str) -> dict[str, Any]:
     return table
 
 
-def _lines(grants: dict[str, Any], before: str = "") -> Iterator[tuple[Grant, bool]]:
+def lines(grants: dict[str, Any], before: str = "") -> Iterator[tuple[Grant, bool]]:
+    """Each line of a table of grants, and whether it wants to be asked each time."""
     for name, value in grants.items():
         if not before and "." not in name:  # the bare spelling: files.read = {…}
-            yield from _lines(value, f"{name}.")
+            yield from lines(value, f"{name}.")
             continue
         for bounds in value if isinstance(value, list) else [value]:
             always = bounds.get("ask") == "always"

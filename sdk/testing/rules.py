@@ -30,6 +30,8 @@ class Grant:
         for name, given in bounds.items():
             self.bounds[name] = (str(given),) if isinstance(given, str | int) else tuple(given)
         self.used: dict[str, int] = {}
+        # Of a child's: the one of its parent that it was taken from.
+        self.above: Grant | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Rules:
     def __init__(self, files: Iterable[FileDescriptor], grants: Sequence[Grant], asks: Sequence[Grant]) -> None:
         self.grants, self.asks = grants, asks
         self.program, self.file = "the program", "its manifest"
+        # Of a child: what its own manifest asks, if it has one; its grants are what its parent gave it.
+        self.lent = False
+        self.ceiling: Sequence[Grant] | None = None
         self.methods: dict[str, MethodDescriptor] = {}
         for file in files:
             for service in file.services_by_name.values():
@@ -104,21 +109,53 @@ class Rules:
         place = self.methods[asked.action].containing_service.GetOptions().Extensions[proto.capability]
         if _touches(asked, place.never):
             raise Denied("this place is not reachable under any grant")
+        if self.ceiling is not None and not self._among(self.ceiling, asked, start, home):
+            raise self._outside(asked)
         for grant in self.grants:
             bounds = self._covering(grant, asked, start, home)
             if bounds is not None:
                 if option.effect != proto.EFFECT_OBSERVE and _touches(asked, place.govern):
+                    if self.lent:
+                        break
                     raise NeedsApproval("GOVERN: asked each time, and nobody is there to ask")
-                _spend(grant, asked, bounds)
+                _spend(grant, asked)
                 return bounds
-        if any(self._covering(grant, asked, start, home) is not None for grant in self.asks):
+        if self._among(self.asks, asked, start, home):
             raise NeedsApproval("not granted yet, and nobody is there to ask", "run it where the person can answer")
+        if self.lent:
+            hint = f'its parent can give of its own: children.spawn(…, grants={{"{asked.action}": …}})'
+            raise Denied("its parent did not give it that", hint)
+        raise self._outside(asked)
+
+    def _outside(self, asked: Asked) -> Denied:
         hint = f"add {_line(asked)} to {self.file}, only if you trust this program"
-        raise Denied(f"outside what {self.program} may ever ask", hint)
+        return Denied(f"outside what {self.program} may ever ask", hint)
+
+    def _among(self, grants: Sequence[Grant], asked: Asked, start: str, home: str) -> bool:
+        return any(self._covering(grant, asked, start, home) is not None for grant in grants)
+
+    def allows(self, grant: Grant, action: str) -> bool:
+        """Whether a grant is for this action, whatever its bounds."""
+        return action == grant.action or action in self._implied(grant.action)
+
+    def fields(self, action: str) -> dict[str, proto.Field]:
+        """The bounds that an action has, and how each is compared."""
+        found = {}
+        for one in self.methods[action].input_type.fields:
+            rule = one.GetOptions().Extensions[proto.field]
+            if rule.matcher:
+                found[rule.bound or one.name] = rule
+        return found
+
+    def of_child(self, grants: Sequence[Grant], ceiling: Sequence[Grant] | None, program: str, file: str) -> Rules:
+        """The same actions, for a child that was given these grants."""
+        made = Rules((), grants, ())
+        made.methods, made.lent, made.ceiling, made.program, made.file = self.methods, True, ceiling, program, file
+        return made
 
     def _covering(self, grant: Grant, asked: Asked, start: str, home: str) -> dict[str, tuple[str, ...]] | None:
         """The grant's bounds in canonical form if it covers the call, whatever is used up of it."""
-        if asked.action != grant.action and asked.action not in self._implied(grant.action):
+        if not self.allows(grant, asked.action):
             return None
         bounds: dict[str, tuple[str, ...]] = {}
         for each in asked.named:
@@ -172,14 +209,24 @@ def _touches(asked: Asked, patterns: Iterable[str]) -> bool:
     return any(matchers.reaches(place, path) for place in places for path in asked.paths())
 
 
-def _spend(grant: Grant, asked: Asked, bounds: Mapping[str, tuple[str, ...]]) -> None:
-    for each in asked.named:
-        name = each.bound
-        if each.matcher in COUNTED and bounds[name]:
-            used = grant.used.get(name, 0) if each.matcher == proto.MATCHER_BUDGET else 0
-            if used + int(each.value) > int(bounds[name][0]):
-                raise LimitExceeded(f"{name} of {grant.action} is used up", "raise it in the manifest", "quota")
-            grant.used[name] = used + int(each.value)
+def _spend(grant: Grant, asked: Asked) -> None:
+    """Count the call on the grant and on each it was taken from, or on none of them."""
+    counted = [each for each in asked.named if each.matcher in COUNTED]
+    held: list[Grant] = []
+    while True:
+        held.append(grant)
+        if grant.above is None:
+            break
+        grant = grant.above
+    for each in counted:
+        for one in held:
+            most = [int(canonical_pattern(each.matcher, text, "/", "/")) for text in one.bounds.get(each.bound, ())]
+            used = one.used.get(each.bound, 0) if each.matcher == proto.MATCHER_BUDGET else 0
+            if most and used + int(each.value) > min(most):
+                raise LimitExceeded(f"{each.bound} of {one.action} is used up", "raise it in the manifest", "quota")
+    for each in counted:
+        for one in held:
+            one.used[each.bound] = one.used.get(each.bound, 0) + int(each.value)
 
 
 def _line(asked: Asked) -> str:
