@@ -41,6 +41,8 @@ class Follower:
         self._events: deque[pb.RunResponse | Failure] = deque()
         self._woken, self._wake = os.pipe()
         self._refusals = 0
+        # The first of the calls that differ in nothing that is shown, and how many came after it.
+        self._alike: dict[tuple[str, str, str], tuple[pb.Call, int]] = {}
         self._midline = False
         self._wants_line = False
         self._typed = b""
@@ -87,6 +89,7 @@ class Follower:
                 if isinstance(event, Failure):
                     raise event
                 if event.WhichOneof("event") == "ended":
+                    self._count_alike()
                     return event.ended
                 self._happened(event)
             except KeyboardInterrupt:
@@ -194,6 +197,11 @@ class Follower:
             self._midline = not text.endswith("\n")
 
     def _refused(self, call: pb.Call) -> None:
+        alike = call.action, sheet.aim(call.targets), call.error.reason
+        first, more = self._alike.get(alike, (call, -1))
+        self._alike[alike] = first, more + 1
+        if first is not call:
+            return
         self._refusals += 1
         if self._refusals == SHOWN_REFUSALS + 1:
             self._tell("… further refused calls are only counted", "red")
@@ -201,6 +209,13 @@ class Follower:
             return
         self._tell(f"✗ call {call.seq} refused: {quoted(call.action)} {sheet.aim(call.targets)}".rstrip(), "red")
         self._tell(f"  {quoted(call.error.reason, 400)} · agentos why {self._run} {call.seq}")
+
+    def _count_alike(self) -> None:
+        """Say how often what was told once came again, of the calls that were shown."""
+        for first, more in list(self._alike.values())[:SHOWN_REFUSALS]:
+            if more:
+                said = f"{more:,} more like call {first.seq}: {quoted(first.action)} {sheet.aim(first.targets)}"
+                self._tell(f"✗ {said.rstrip()}", "red")
 
     def _granted(self, granted: pb.Granted) -> None:
         self._tell(f"granted what {sheet.name(self._program)} asks, while this version lives:", "bold")

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
+from agentos.shell import again
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.text import quoted
 
@@ -95,6 +96,7 @@ def ordered(tokens: Sequence[str]) -> list[str]:
 
 def run(tokens: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
+    again.remember(tokens, [name for _, name, _, _ in COMMANDS])
     try:
         line = ordered(tokens)
         result = application(*line[:1])(line, exit_on_error=False, print_error=False, result_action="return_value")
@@ -151,6 +153,7 @@ def _said(wrong: CycloptsError, command: str) -> str:
 
 
 def _fail(failed: Failure, tokens: Sequence[str]) -> int:
+    failed.hint = again.again(failed.hint)
     if "--json" in tokens:
         sys.stdout.write(json.dumps({"error": failed.fields}) + "\n")
     else:

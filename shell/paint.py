@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from agentos.shell.again import again
 from agentos.shell.text import printable
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
@@ -67,7 +68,7 @@ def folded(parts: Sequence[str], width: int, indent: str = "  ", gap: str = " ·
 
 def say(text: str, *styles: str) -> None:
     """One line to the person, on standard error: standard output belongs to the program's result."""
-    sys.stderr.write(paint(text, *styles, on=coloured(sys.stderr)) + "\n")
+    sys.stderr.write(paint(again(text), *styles, on=coloured(sys.stderr)) + "\n")
     sys.stderr.flush()
 
 

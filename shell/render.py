@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.shell import sheet, values
+from agentos.shell.again import again
 from agentos.shell.paint import coloured, emit, say
 from agentos.shell.text import printable, quoted, span
 from agentos.v1 import control_pb2 as pb
@@ -43,7 +44,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) -> N
     widths = [max(map(_width, column)) for column in zip([text(head) for head in heads], *cells, strict=True)]
     flexible = max(widths)
     if not cells:
-        show(Text(empty, "dim"))
+        show(Text(again(empty), "dim"))
     elif sum(widths) - flexible + min(flexible, FOLDED) + GAP * len(widths) > console().width:
         _one_by_one(heads, cells)
     else:
@@ -147,7 +148,7 @@ def branch(run: str) -> str:
 def unknown(found: Iterable[pb.Unknown]) -> None:
     rows: list[list[Cell]] = [
         [each.run, each.program, str(each.call.seq), quoted(each.call.summary), when(each.call.started_ms),
-         f"agentos settle {each.run} {each.call.seq} --happened, or --did-not"]
+         again(f"agentos settle {each.run} {each.call.seq} --happened, or --did-not")]
         for each in found
     ]  # fmt: skip
     heads = ["RUN", "PROGRAM", "SEQ", "CALL", "SENT", "TO SAY WHAT BECAME OF IT"]
@@ -184,7 +185,7 @@ def run(found: pb.ShowRunResponse) -> None:
 def _generation(run: pb.Run, shown: pb.Generation) -> None:
     """Which part of a run that began anew the rest is about, and how to see the others."""
     out, ended = console(), when(shown.ended_ms)
-    other = f"agentos show {run.id} --generation {1 if shown.number > 1 else run.continued + 1}"
+    other = again(f"agentos show {run.id} --generation {1 if shown.number > 1 else run.continued + 1}")
     told = f"to {ended}, when it began anew with a state" if ended else f"after it began anew; see also: {other}"
     out.print(Text(f"  part     generation {shown.number} of {run.continued + 1}, from {when(shown.began_ms)} {told}"))
     if shown.state:

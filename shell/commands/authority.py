@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from agentos.shell import armed, pages, prompt, sheet, values
+from agentos.shell.again import again
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Failure
 from agentos.shell.follow import question
@@ -36,14 +37,14 @@ def inbox(*, common: Common = DEFAULTS) -> int:
         return 0
     for cut in unknown:
         emit(f"{cut.run}  call {cut.call.seq}, {quoted(cut.call.summary)}: it was cut off; did it happen?")
-        emit(f"  agentos settle {cut.run} {cut.call.seq} --happened · --did-not")
+        emit(again(f"  agentos settle {cut.run} {cut.call.seq} --happened · --did-not"))
     for each in waiting:
         emit(f"{each.id}  run {each.run}")
         sys.stdout.write(question(each, not common.on, sys.stdout) + "\n")
-        emit(f"  agentos approve {each.id} · agentos deny {each.id}")
+        emit(again(f"  agentos approve {each.id} · agentos deny {each.id}"))
     stopped = [*armed.paused(programs), *armed.dead(given_up)]
     for told in stopped:
-        emit(told)
+        emit(again(told))
     if not waiting and not unknown and not stopped:
         emit("no question waits")
     return 0

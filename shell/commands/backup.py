@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import cast
 
 from agentos.shell import homes, start
@@ -12,7 +11,7 @@ from agentos.shell.paint import say
 from agentos.shell.progress import bar
 from agentos.shell.render import when
 from agentos.shell.session import DEFAULTS, Common
-from agentos.shell.text import quoted, size
+from agentos.shell.text import size
 
 LOCKED = ("passphrase_needed", "wrong_passphrase")
 
@@ -57,8 +56,7 @@ def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
     said = _unlocked("restore", str(looked["home"]), file, locks)
     if not common.answer(_fields(said)):
         say(f"restored {said['home']} from a backup of {when(_number(said['at_ms']))}, up to record {said['seq']}.")
-        elsewhere = f" --home {quoted(shlex.quote(common.home), 4096)}" if common.home else ""
-        say(f"It starts when you have accepted that: agentos audit accept{elsewhere}")
+        say("It starts when you have accepted that: agentos audit accept")
     return 0
 
 

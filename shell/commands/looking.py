@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 from agentos.shell import pages, render, source, values
+from agentos.shell.again import again
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.follow import Follower, closing
 from agentos.shell.paint import emit, say
 from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
+from agentos.shell.text import printable
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
@@ -93,14 +96,22 @@ def _unknown(common: Common) -> int:
 def follow(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
     """Follow a run that is under way, from what it printed so far to its end. Ctrl-C leaves it alone.
 
+    Of one that is over it shows what it printed and returned.
+
     Parameters
     ----------
     run
         Its id, or last.
     """
     with common.kernel() as kernel:
-        ended = Follower(kernel, open_terminal(), common.json).join(_show(kernel, run).run.id)
+        ended = _show(kernel, run).run
+        over = ended.status not in (pb.RUN_STATUS_ACTIVE, pb.RUN_STATUS_WAITING)
+        if not over:
+            ended = Follower(kernel, open_terminal(), common.json).join(ended.id)
     if not common.answer(values.run(ended)):
+        if over:
+            say(f"{ended.id} is over; this is how it went. agentos show {ended.id} says more", "dim")
+            sys.stdout.write(printable(ended.output) if sys.stdout.isatty() else ended.output)
         if ended.result:
             emit(json.dumps(json.loads(ended.result), indent=2, ensure_ascii=False))
         for line, *colour in closing(ended):
@@ -193,7 +204,7 @@ def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, *, co
         emit("") if place else None
         render.why(call, found.run.outside)
     if not calls:
-        emit(f"no call of {found.run.id} was refused; agentos show {found.run.id} lists them all")
+        emit(again(f"no call of {found.run.id} was refused; agentos show {found.run.id} lists them all"))
     return 0
 
 

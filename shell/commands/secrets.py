@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from agentos.shell import trial, values
+from agentos.shell.again import again
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import emit, say
@@ -160,7 +161,7 @@ def _test(name: str, url: str, common: Common) -> int:
     if not common.answer(told | {"run": ended.id, "error": values.error(ended.error)}):
         emit(f"sent      {'yes' if told['sent'] else 'no'}: {why}")
         emit(f"answered  {status}" if status is not None else f"answered  nothing: {ended.error.reason}")
-        emit(f"recorded  agentos show {ended.id}")
+        emit(again(f"recorded  agentos show {ended.id}"))
         if ended.error.hint:
             emit(f"to do     {ended.error.hint}")
     return Exit.DONE if told["sent"] and status is not None and status < 400 else Exit.FAILED
