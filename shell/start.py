@@ -7,6 +7,7 @@ it fails.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -99,6 +100,18 @@ def home_says(
             process, said = _start([verb, *options, f"--new-fd={told}"], secret, told)
     process.wait()
     return said
+
+
+def explained(request: pb.ExplainRequest) -> tuple[pb.Program, Sequence[pb.CapabilityInfo]]:
+    """What a program may ask, and all there is, where there is no home. Raises Failure for what is no program."""
+    command = [sys.executable, "-m", "agentos.locked.explained"]
+    done = subprocess.run(command, input=request.SerializeToString(), capture_output=True, check=False)
+    said = json.loads(done.stdout or "{}")
+    if "told" not in said:
+        error = said.get("error", {"reason": "this program could not be looked at", "hint": "agentos doctor"})
+        raise Failure(error["reason"], error["hint"])
+    program, known = map(base64.b64decode, said["told"])
+    return pb.ExplainResponse.FromString(program).program, pb.ListCapabilitiesResponse.FromString(known).capabilities
 
 
 def where(home: str) -> Found:

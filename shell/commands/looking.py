@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Annotated
 
-from agentos.shell import pages, render, source, values
+from agentos.shell import pages, render, source, start, values
 from agentos.shell.again import again
 from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
@@ -22,15 +22,20 @@ from agentos.v1 import error_pb2
 def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
     """Say in plain words what a program may ask, before anything runs.
 
+    It works without a home: there, nothing is allowed yet.
+
     Parameters
     ----------
     program
         The script or component.
     """
     request = pb.ExplainRequest(source=source.read(program), **source.folders())
-    with common.kernel(make_home=True) as kernel:
-        told = kernel.call(kernel.stub.Explain, request).program
-        known = kernel.call(kernel.stub.ListCapabilities, pb.ListCapabilitiesRequest()).capabilities
+    if not common.on and not start.where(common.home).exists:
+        told, known = start.explained(request)
+    else:
+        with common.kernel() as kernel:
+            told = kernel.call(kernel.stub.Explain, request).program
+            known = kernel.call(kernel.stub.ListCapabilities, pb.ListCapabilitiesRequest()).capabilities
     if not common.answer(values.program(told)):
         pages.explain(told, known, counts=not common.on)
     return 0

@@ -44,6 +44,24 @@ def test_explain_and_run_refuse_a_manifest_at_its_line(shell: Shell, case: str) 
         assert f"{program.name}:{place.rpartition(':')[2]}: {reason}" in said.err
 
 
+def test_explain_says_the_same_where_there_is_no_home_and_makes_none(homeless: Shell, shell: Shell) -> None:
+    for each in EXPLAINED:
+        (homeless.folder / f"{each.stem}.py").write_bytes((GOLDEN / f"{each.stem}.py").read_bytes())
+    for name in (each.stem for each in EXPLAINED if "secret" not in each.read_text()):
+        said = homeless("explain", f"{name}.py")
+        assert (said.code, said.out) == (0, shell("explain", f"{name}.py").out), said.err
+    assert not Path(homeless.environment["AGENTOS_HOME"]).exists()
+
+
+def test_what_is_no_program_is_refused_where_there_is_no_home(homeless: Shell) -> None:
+    case = "net_network"
+    (homeless.folder / f"{case}.py").write_bytes((GOLDEN / f"{case}.py").read_bytes())
+    said = homeless("explain", f"{case}.py")
+    place, reason = (GOLDEN / f"{case}.error").read_text().splitlines()[0].split(": ", 1)
+    assert (said.code, said.out) == (2, "")
+    assert f"{case}.py:{place.rpartition(':')[2]}: {reason}" in said.err
+
+
 def test_each_of_them_is_a_program_of_the_golden_ones() -> None:
     assert len(EXPLAINED) >= 4
     assert all((GOLDEN / f"{path.stem}.json").exists() for path in EXPLAINED)
