@@ -36,7 +36,8 @@ def address(host: str, kind: str, line: str) -> Denied:
     """`line` is the line of a manifest that would allow it; there is none for what no grant reaches."""
     if kind == addresses.NEVER:
         return Denied(f"{host} leads to an address that no grant reaches", "no grant changes that", "address")
-    return Denied(f"{host} leads to {addresses.WORDS[kind]}", f"only if it is meant to: {line}", "address")
+    hint = f"only if it is meant to, its manifest needs, below [tool.agentos.grants]: {line}"
+    return Denied(f"{host} leads to {addresses.WORDS[kind]}", hint, "address")
 
 
 def refused(host: str) -> Unavailable:

@@ -30,6 +30,7 @@ REPLY = 6 * 1024 * 1024
 WORDS = 1000
 # What a `main` may ask for by the names of its parameters.
 GIVEN = ("input", "state")
+NOT_CALLED = "main({0}) was not called: it gets the input where its parameter is named so, main(input)\n"
 
 
 def compiled(source: str, name: str) -> Answer:
@@ -84,12 +85,15 @@ def _result(code: CodeType, main: ModuleType, told: Mapping[str, str]) -> object
     try:
         exec(code, names)
         function = names.get("main")
-        wanted = _wanted(function) if callable(function) else []
+        required = _required(function) if callable(function) else []
+        wanted = _wanted(required)
         if callable(function) and wanted:
             value = function(*(json.loads(told[name]) if told.get(name) else None for name in wanted))
             value = asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
         else:
             value = names.get("result")
+            if told.get("input") not in (None, "", "null") and len(required) == 1:
+                wire.printed(2, NOT_CALLED.format(*required))
     finally:
         _leave()
     return value
@@ -99,18 +103,21 @@ async def _awaited(value: Any) -> object:
     return await value
 
 
-def _wanted(function: Any) -> list[str]:
-    """What `main` gets: `input`, `state`, or both in its order, where these are its first parameters and required."""
+def _required(function: Any) -> list[str]:
+    """The names of the parameters that a call has to give by their place."""
     if type(function) is FunctionType:
         code, optional = function.__code__, len(function.__defaults__ or ())
-        required = list(code.co_varnames[: code.co_argcount - optional])
-    else:
-        try:
-            parameters = inspect.signature(function).parameters.values()
-        except (TypeError, ValueError):
-            return []
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        required = [each.name for each in parameters if each.kind in positional and each.default is each.empty]
+        return list(code.co_varnames[: code.co_argcount - optional])
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [each.name for each in parameters if each.kind in positional and each.default is each.empty]
+
+
+def _wanted(required: list[str]) -> list[str]:
+    """What `main` gets: `input`, `state`, or both in its order, where these are its first parameters and required."""
     return [name for name in required if name in GIVEN] if "input" in required or required == ["state"] else []
 
 

@@ -30,6 +30,7 @@ from agentos.sdk.testing.web import Web
 from agentos.v1 import files_pb2, net_pb2, own_pb2, pages_pb2
 from agentos.v1.paths import canonical_path
 
+NOT_CALLED = "main({0}) was not called: it gets the input where its parameter is named so, main(input)\n"
 NOON = 1_767_268_800_000
 """2026-01-01 12:00 UTC, when every test begins."""
 
@@ -111,6 +112,11 @@ class Kit:
     def output(self) -> str:
         """All that was printed to standard output through the SDK so far."""
         return "".join(text for stream, text in self._out if stream == 1)
+
+    @property
+    def errors(self) -> str:
+        """All that was printed to standard error."""
+        return "".join(text for stream, text in self._out if stream == 2)
 
     @property
     def sent(self) -> list[tuple[str, Any]]:
@@ -228,12 +234,15 @@ def _run(path: Path, given: Any) -> Run:
     try:
         exec(compile(path.read_bytes(), path.name, "exec"), space)  # noqa: S102
         main = space.get("main")
-        wanted = _wanted(main) if callable(main) else []
+        required = _required(main) if callable(main) else []
+        wanted = _wanted(required)
         result = (
             _called(main, [given if name == "input" else None for name in wanted])
             if main and wanted
             else space.get("result")
         )
+        if not wanted and given is not None and len(required) == 1:
+            wire.printed(2, NOT_CALLED.format(*required))
         json.dumps(result, allow_nan=False)
     except BaseException as error:  # noqa: BLE001  (whatever a program raises is how it ended)
         status = _status(error)
@@ -241,13 +250,19 @@ def _run(path: Path, given: Any) -> Run:
     return Run("done", result)
 
 
-def _wanted(main: Callable[..., Any]) -> list[str]:
-    """What `main` gets: `input`, `state` (none, as in its first generation), or both in its order."""
+def _required(main: Callable[..., Any]) -> list[str]:
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(main).parameters.values()
-    required = [each.name for each in parameters if each.kind in positional and each.default is each.empty]
-    found = "input" in required or required == ["state"]
-    return [name for name in required if name in ("input", "state")] if found else []
+    return [each.name for each in parameters if each.kind in positional and each.default is each.empty]
+
+
+def _wanted(required: list[str]) -> list[str]:
+    """What `main` gets: `input`, `state` (none, as in its first generation), or both in its order."""
+    return (
+        [name for name in required if name in ("input", "state")]
+        if "input" in required or required == ["state"]
+        else []
+    )
 
 
 def _called(main: Callable[..., Any], given: list[Any]) -> Any:

@@ -165,7 +165,7 @@ def _reachable(target: urls.Url, method: str, networks: Sequence[str]) -> None:
     if kind == addresses.NEVER:
         raise Denied(f"{target.host} leads to an address that no grant reaches", "no grant changes that", "address")
     if kind not in networks:
-        line = f"only if it is meant to: {_line(target, method, kind)}"
+        line = f"only if it is meant to, its manifest needs, below [tool.agentos.grants]: {_line(target, method, kind)}"
         raise Denied(f"{target.host} leads to {addresses.WORDS[kind]}", line, "address")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from agentos.sdk.testing import Kit
 from tests.guest.conftest import LIMITS, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -125,6 +127,30 @@ async def test_input_reaches_main_and_its_answer_comes_back(stage: Stage) -> Non
     source = "def main(input):\n    return {'got': input}"
     played = await stage.play(source, input={"a": [1, None, "é"]})
     assert played.result == {"got": {"a": [1, None, "é"]}}
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "said"),
+    [
+        ("def main(count):\n    return count", 3, True),
+        ("def main(count):\n    return count", None, False),
+        ("def main():\n    return 1", 3, False),
+        ("def main(count=1):\n    return count", 3, False),
+        ("def main(a, b):\n    return a", 3, False),
+        ("def main(input):\n    return input", 3, False),
+    ],
+)
+async def test_a_main_that_the_input_does_not_reach_is_told_of(
+    stage: Stage, tmp_path: Path, source: str, given: object, said: bool
+) -> None:
+    told = "main(count) was not called: it gets the input where its parameter is named so, main(input)\n"
+    played = await stage.play(source, input=given)
+    assert (played.status, played.printed(2)) == ("done", told if said else "")
+    program = tmp_path / "x.py"
+    program.write_text(source)
+    kit = Kit()
+    assert kit.run(program, input=given).result == played.result
+    assert kit.errors == played.printed(2)
 
 
 async def test_an_async_main_may_sleep(stage: Stage) -> None:
