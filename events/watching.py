@@ -121,6 +121,11 @@ class Watching:
             "what is there now is still being noted" if rule.paths and not self._marks.begun(trigger) else ""
         )
 
+    def statistics(self) -> dict[str, int]:
+        """How many servers tell of things, and of how many servers and triggers nothing comes."""
+        known = sum(each in self._streams or each in self._queue.triggers for each in self._trouble)
+        return {"servers": len(self._streams), "troubled": known}
+
     def url(self, trigger: str) -> str:
         """Where a hook is called; empty for what is none."""
         rule = self._queue.triggers[trigger].rule

@@ -9,10 +9,12 @@ doubling: a quantile is within a fifth of the true one, costs an addition to kee
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from agentos.home.history import Record, RunBegan, RunEnded
+from agentos.home.happenings import Delivered, Happened
+from agentos.home.history import PromptAnswered, Record, RunBegan, RunEnded
 from agentos.home.records import CallMade, CallSettled
 from agentos.v1 import control_pb2, statistics_pb2_grpc
 from agentos.v1 import statistics_pb2 as pb
@@ -25,33 +27,34 @@ STEPS = 4 * 48  # up to 2^49 µs: years
 QUANTILES = (("p50_us", 0.5), ("p90_us", 0.9), ("p99_us", 0.99))
 
 
+# Records that are counted as they are made, and as what.
+COUNTED = {
+    RunBegan: "began", RunEnded: "ended", Happened: "taken", Delivered: "given", PromptAnswered: "answered",
+}  # fmt: skip
+
+
 class Counted:
-    """Runs and calls by how they ended, and how long the calls took that were carried out."""
+    """Records by what they say, and how long the calls took that were carried out."""
 
     def __init__(self) -> None:
-        self._made = self._refused = self._done = self._failed = self._began = self._ended = 0
-        self._took = [0] * STEPS
+        self._of, self._took = Counter[str](), [0] * STEPS
 
     def note(self, record: Record) -> None:
         if isinstance(record, CallMade):
-            self._made += 1
-            self._refused += record.decision == control_pb2.CALL_DECISION_REFUSED
+            self._of["made"] += 1
+            self._of["refused"] += record.decision == control_pb2.CALL_DECISION_REFUSED
         elif isinstance(record, CallSettled):
-            self._failed += record.fault is not None
-            self._done += record.fault is None
+            self._of["failed" if record.fault else "done"] += 1
             self._took[step(record.took_us)] += 1
-        else:
-            self._began += isinstance(record, RunBegan)
-            self._ended += isinstance(record, RunEnded)
+        elif name := COUNTED.get(type(record)):
+            self._of[name] += 1
 
-    def runs(self) -> dict[str, int]:
-        return {"began": self._began, "ended": self._ended}
+    def some(self, *names: str) -> dict[str, int]:
+        return {name: self._of[name] for name in names}
 
     def calls(self) -> dict[str, int]:
-        return {
-            "made": self._made, "refused": self._refused, "done": self._done, "failed": self._failed,
-            **{name: quantile(self._took, part) for name, part in QUANTILES},
-        }  # fmt: skip
+        took = {name: quantile(self._took, part) for name, part in QUANTILES}
+        return self.some("made", "refused", "done", "failed") | took
 
 
 def step(took_us: int) -> int:
@@ -102,6 +105,8 @@ class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
         return {
             "calls": self._counted.calls(), "cells": self._kernel.loader.statistics(),
             "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()}, "log": self._log(),
-            "process": {"cpu_us": time.process_time_ns() // 1000}, "prompts": {"open": len(self._kernel.desk.open)},
-            "queue": ledger.queue.statistics(), "runs": there | self._counted.runs(),
+            "process": {"cpu_us": time.process_time_ns() // 1000},
+            "prompts": {"open": len(self._kernel.desk.open)} | self._counted.some("answered"),
+            "queue": ledger.queue.statistics() | self._counted.some("taken", "given"),
+            "runs": there | self._counted.some("began", "ended"), "watching": self._kernel.watching.statistics(),
         }  # fmt: skip

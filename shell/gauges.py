@@ -11,7 +11,7 @@ from agentos.v1 import statistics_pb2 as pb
 # What only grows while a kernel is up, so that the difference of two samples is a rate.
 GROWING = (
     ("runs", "began"), ("runs", "ended"), ("calls", "made"), ("cells", "forks"), ("journal", "records"),
-    ("journal", "batches"),
+    ("journal", "batches"), ("queue", "taken"),
 )  # fmt: skip
 SERVER = "server "
 Row = tuple[str, str, str]
@@ -48,7 +48,8 @@ def lines(now: pb.SampleResponse, before: pb.SampleResponse | None) -> list[str]
         _runs(of("runs"), of("prompts"), fast("runs.began", "begun")),
         _cells(of("cells"), fast("cells.forks", "forks")),
         _calls(of("calls"), fast("calls.made", "calls")),
-        _queue(of("queue")),
+        _queue(of("queue"), fast("queue.taken", "events")),
+        *_watching(of("watching")),
         _journal(of("journal"), fast("journal.records", "records"), fast("journal.batches", "syncs")),
         *_log(of("log")),
         *(_server(part, of(part)) for part in sorted(now.parts) if part.startswith(SERVER)),
@@ -62,6 +63,7 @@ def lines(now: pb.SampleResponse, before: pb.SampleResponse | None) -> list[str]
 
 def _runs(runs: Callable[[str], int], prompts: Callable[[str], int], fast: str) -> Row:
     parts = [f"{runs('active')} active", f"{runs('waiting')} waiting", plural(prompts("open"), "question")]
+    parts += [f"{prompts('answered'):,} answered"] if prompts("answered") else []
     return "runs", _joined(*parts, f"{runs('unknown')} unknown" if runs("unknown") else ""), fast
 
 
@@ -76,15 +78,25 @@ def _calls(calls: Callable[[str], int], fast: str) -> Row:
     return "calls", _joined(*parts, *took), fast
 
 
-def _queue(queue: Callable[[str], int]) -> Row:
+def _queue(queue: Callable[[str], int], fast: str) -> Row:
     parts = [f"{queue('waiting'):,} waiting", f"{queue('dead'):,} given up", f"{queue('programs')} armed"]
-    return "events", _joined(*parts, f"{queue('paused')} paused" if queue("paused") else ""), ""
+    under_way = f"{queue('with_runs'):,} with runs" if queue("with_runs") else ""
+    return "events", _joined(*parts, f"{queue('paused')} paused" if queue("paused") else "", under_way), fast
+
+
+def _watching(watching: Callable[[str], int]) -> list[Row]:
+    """Where nothing is watched there is nothing to say."""
+    trouble = f"{watching('troubled')} in trouble: agentos triggers" if watching("troubled") else ""
+    parts = plural(watching("servers"), "server"), trouble
+    return [("watching", _joined(*parts), "")] if watching("servers") or trouble else []
 
 
 def _journal(journal: Callable[[str], int], records: str, syncs: str) -> Row:
     queued = f"{journal('queued'):,} to be written" if journal("queued") else ""
     refused = plural(journal("refusals"), "refusal") + " by the disk" if journal("refusals") else ""
-    parts = (f"{journal('records'):,} records", size(journal("bytes")), queued, refused)
+    unkept = plural(journal("heads_refused"), "head") + " not kept elsewhere" if journal("heads_refused") else ""
+    left = f"{journal('to_recheck'):,} still to be checked" if journal("to_recheck") else ""
+    parts = (f"{journal('records'):,} records", size(journal("bytes")), queued, refused, unkept, left)
     return "journal", _joined(*parts), _joined(records, syncs)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.kernel.statistics import STEPS, quantile, step
+from agentos.v1 import control_pb2 as pb_control
 from agentos.v1 import statistics_pb2 as pb
 from agentos.v1 import statistics_pb2_grpc
-from tests.kernel.person import Person
+from tests.events.conftest import Armer
+from tests.kernel.person import NO, Person, eventually
 
 GRANTS = '"files.read" = { path = ["canary-*.txt"] }'
 PROGRAM = """
@@ -53,6 +58,88 @@ def test_a_run_and_each_of_its_calls_are_counted_as_they_ended(person: Person) -
     assert after.parts["journal"].counts["bytes"] > 0
     assert after.parts["server files"].counts["up"] == 1
     assert grown(before, after, "process")["cpu_us"] > 0
+
+
+LISTENS = """
+def main(input):
+    pass
+"""
+WAITS = """
+import time
+from agentos.sdk import files
+while True:
+    try:
+        files.read("go.txt")
+        break
+    except FileNotFoundError:
+        time.sleep(0.02)
+time.sleep(3600)
+"""
+
+
+def test_each_event_and_each_answer_is_counted_once(person: Person) -> None:
+    armer, before = Armer(person), sample(person)
+    armer.arm('"event.counted"', LISTENS)
+    for number in range(3):
+        armer.send("counted", str(number), f"once-{person.folder.name}-{number}")
+    armer.send("counted", "0", f"once-{person.folder.name}-0")  # the first again
+    assert eventually(lambda: grown(before, sample(person), "queue")["given"] == 3)
+    assert eventually(lambda: grown(before, sample(person), "queue")["with_runs"] == 0)
+    queue = grown(before, sample(person), "queue")
+    assert (queue["taken"], queue["waiting"], queue["programs"], queue["triggers"]) == (3, 0, 1, 1)
+    assert grown(before, sample(person), "runs")["ended"] == 3
+
+    for _ in range(2):
+        person.run("open('asked.txt').read()", "", NO)
+    assert grown(before, sample(person), "prompts")["answered"] == 2
+    assert grown(before, sample(person), "prompts")["open"] == 0
+    armer.disarm()
+    assert grown(before, sample(person), "queue")["programs"] == 0
+
+
+def test_a_run_is_counted_where_it_is(person: Person) -> None:
+    before = sample(person)
+    looks = '"files.read" = { path = ["go.txt"] }'
+    stream = person.start(person.source(WAITS, looks), ask=pb_control.ASK_WAIT, grant_manifest=True)
+    run = next(event.accepted.run for event in stream if event.HasField("accepted"))
+    assert eventually(lambda: grown(before, sample(person), "calls")["made"] > 1)
+    there = grown(before, sample(person), "runs"), grown(before, sample(person), "cells")
+    assert [there[0][name] for name in ("active", "waiting", "began", "ended")] == [1, 0, 1, 0]
+    assert (there[1]["busy"], there[1]["wanted"]) == (1, 0)
+    (person.folder / "go.txt").write_text("")
+    stream.cancel()  # one that is followed stays in memory
+    assert eventually(lambda: grown(before, sample(person), "runs")["waiting"] == 1)
+    assert eventually(lambda: grown(before, sample(person), "cells")["busy"] == 0)
+    assert grown(before, sample(person), "runs")["active"] == 0
+    person.cancel(run)
+    assert eventually(lambda: grown(before, sample(person), "runs")["ended"] == 1)
+    ended = grown(before, sample(person), "runs"), grown(before, sample(person), "cells")
+    assert (ended[0]["waiting"], ended[0]["active"]) == (0, 0)
+    assert ended[1]["cpu_us"] > 0
+    assert ended[1]["forks"] >= 1
+
+
+def test_a_server_that_was_replaced_is_counted(person: Person) -> None:
+    (person.folder / "canary-here.txt").write_text("x")
+    person.run(PROGRAM, GRANTS)
+    before, pid = sample(person), person.capability("files").pid
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: person.run(PROGRAM, GRANTS).status == "done" and person.capability("files").pid != pid)
+    assert grown(before, sample(person), "server files") == {"up": 0, "restarts": 1}
+
+
+def test_what_is_watched_is_counted_and_what_cannot_be(person: Person) -> None:
+    armer, before = Armer(person), sample(person)
+    watches = '{ event = "files.changed", path = ["*.md"] }'
+    granted = '"files.read" = { path = ["*.md"] }'
+    armer.arm(watches, LISTENS, granted)
+    assert eventually(lambda: grown(before, sample(person), "watching")["servers"] == 1)
+    assert grown(before, sample(person), "watching")["troubled"] == 0
+    for grant in person.grants():
+        person.revoke(grant.id)
+    assert eventually(lambda: grown(before, sample(person), "watching") == {"servers": 0, "troubled": 1})
+    armer.disarm()
+    assert grown(before, sample(person), "watching") == {"servers": 0, "troubled": 0}
 
 
 def test_what_is_counted_names_nothing_of_the_persons(person: Person) -> None:

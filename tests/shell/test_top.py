@@ -35,6 +35,7 @@ def test_as_json_each_line_is_a_sample_and_the_second_has_rates(shell: Shell) ->
     assert (first["per_second"], first["runs"]["active"]) == ({}, 0)
     assert second["per_second"].keys() == {
         "runs.began", "runs.ended", "calls.made", "cells.forks", "journal.records", "journal.batches",
+        "queue.taken",
     }  # fmt: skip
     assert second["at_ms"] > first["at_ms"]
     assert second["journal"]["durable"] >= first["journal"]["durable"]

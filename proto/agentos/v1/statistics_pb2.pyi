@@ -66,7 +66,9 @@ class SampleResponse(_message.Message):
     """The kernel started then."""
     @_builtins.property
     def parts(self) -> _containers.MessageMap[_builtins.str, Global___PartStatistics]:
-        """By part: calls, cells, journal, process, prompts, queue, runs, and "server NAME" for each capability server."""
+        """By part: calls, cells, journal, log, process, prompts, queue, runs, watching, and "server NAME" for each server of a
+        capability.
+        """
 
     def __init__(
         self,
