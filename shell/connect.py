@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 # Before grpc is loaded: no log lines of its own between ours, and no handlers around our own child processes.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -18,7 +19,10 @@ from google.protobuf.message import Message
 
 from agentos.shell.failure import CODES, EXITS, Exit, Failure, no_kernel
 from agentos.v1 import control_pb2 as pb
-from agentos.v1 import control_pb2_grpc, error_pb2, events_pb2_grpc, statistics_pb2_grpc
+from agentos.v1 import control_pb2_grpc, error_pb2
+
+if TYPE_CHECKING:
+    from agentos.v1 import events_pb2_grpc, statistics_pb2_grpc
 
 SECONDS = 30.0
 _LARGEST = 64 << 20
@@ -39,8 +43,22 @@ class Kernel:
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
         self.stub = control_pb2_grpc.ControlServiceStub(self._channel)
-        self.events = events_pb2_grpc.EventsServiceStub(self._channel)
-        self.statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
+
+    @cached_property
+    def events(self) -> events_pb2_grpc.EventsServiceStub:
+        from agentos.v1 import events_pb2_grpc
+
+        return events_pb2_grpc.EventsServiceStub(self._channel)
+
+    @cached_property
+    def statistics(self) -> statistics_pb2_grpc.StatisticsServiceStub:
+        from agentos.v1 import statistics_pb2_grpc
+
+        return statistics_pb2_grpc.StatisticsServiceStub(self._channel)
+
+    def show(self, run: str) -> pb.ShowRunResponse:
+        """A run by its id, or the last, with its calls."""
+        return self.call(self.stub.ShowRun, pb.ShowRunRequest(run=run))
 
     def call(self, method: Callable[..., Response], request: Message, seconds: float = SECONDS) -> Response:
         """One call and its answer. Raises Failure with the kernel's own reason and next step."""

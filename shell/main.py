@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -23,12 +24,12 @@ AUTHORITY = Group.create_ordered("What they may do")
 KERNEL = Group.create_ordered("The kernel")
 COMMANDS = (
     (PROGRAMS, "run", "running:run", "Run a program under its manifest, and follow it to its end."),
-    (PROGRAMS, "explain", "looking:explain", "Say in plain words what a program may ask."),
-    (PROGRAMS, "manifest", "looking:manifest", "Write the manifest that a run turned out to need."),
+    (PROGRAMS, "explain", "explaining:explain", "Say in plain words what a program may ask."),
+    (PROGRAMS, "manifest", "explaining:manifest", "Write the manifest that a run turned out to need."),
     (PROGRAMS, "ps", "looking:ps", "List runs."),
     (PROGRAMS, "show", "looking:show", "Show one run and every call it made."),
     (PROGRAMS, "why", "looking:why", "Say why a call was refused or allowed."),
-    (PROGRAMS, "follow", "looking:follow", "Follow a run that is under way."),
+    (PROGRAMS, "follow", "running:follow", "Follow a run that is under way."),
     (PROGRAMS, "settle", "looking:settle", "Say what became of a call that was cut off."),
     (PROGRAMS, "cancel", "looking:cancel", "Cancel a run."),
     (PROGRAMS, "forget", "keeping:forget", "Erase what a run was given, did and said."),
@@ -62,6 +63,8 @@ COMMANDS = (
 HELP = "Run the programs that your agent writes, and let each touch only what you allowed."
 MORE = "agentos COMMAND --help says more. Every command takes --json, --home PATH and --on ssh://HOST."
 _PR_SET_DUMPABLE = 4
+# A command makes objects by loading modules, which stay: to look through them again and again finds nothing.
+ALLOCATED = 100_000
 GLOBALS = {"--json": 1, "--on": 2, "--home": 2}
 
 
@@ -165,6 +168,7 @@ def _fail(failed: Failure, tokens: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(ALLOCATED)
     _unreadable()
     _stand_in()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -1,72 +1,16 @@
-"""Seeing what programs may do and what they did: explain, manifest, ps, show, why, cancel."""
+"""Seeing what runs do and did, and putting an end to it: ps, show, why, settle, cancel."""
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Annotated
 
-from agentos.shell import pages, render, source, start, values
+from agentos.shell import render, values
 from agentos.shell.again import again
-from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
-from agentos.shell.follow import Follower, closing
 from agentos.shell.paint import emit, say
 from agentos.shell.session import ALL, DEFAULTS, Common, Flag, Optional
-from agentos.shell.terminal import open_terminal
-from agentos.shell.text import printable
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
-
-
-def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
-    """Say in plain words what a program may ask, before anything runs.
-
-    It works without a home: there, nothing is allowed yet.
-
-    Parameters
-    ----------
-    program
-        The script or component.
-    """
-    request = pb.ExplainRequest(source=source.read(program), **source.folders())
-    if not common.on and not start.where(common.home).exists:
-        told, known = start.explained(request)
-    else:
-        with common.kernel() as kernel:
-            told = kernel.call(kernel.stub.Explain, request).program
-            known = kernel.call(kernel.stub.ListCapabilities, pb.ListCapabilitiesRequest()).capabilities
-    if not common.answer(values.program(told)):
-        pages.explain(told, known, counts=not common.on)
-    return 0
-
-
-def manifest(script: str, /, *, from_: str = "last", common: Common = DEFAULTS) -> int:
-    """Write the manifest that a run of a script turned out to need, as a block to paste on top of it.
-
-    Read it before you paste it: it asks for all that the run reached for,
-    allowed or refused.
-
-    Parameters
-    ----------
-    script
-        The script that ran.
-    from_
-        The run to look at.
-    """
-    with common.kernel() as kernel:
-        found = _show(kernel, from_)
-        ran = found.run
-        path = source.read(script).path
-        if ran.path != path:
-            raise Failure(f"{ran.id} was a run of {ran.path}, not of {path}", "agentos ps lists the runs")
-        block = kernel.call(kernel.stub.SuggestManifest, pb.SuggestManifestRequest(run=ran.id)).block
-    if not common.answer({"run": ran.id, "block": block}):
-        emit(block.rstrip("\n"))
-        for call in found.calls:
-            if call.decision != pb.CALL_DECISION_REFUSED and call.error.code == error_pb2.CODE_DENIED:
-                say(f"not in it: {call.error.reason}; {call.error.hint}", "yellow")
-    return 0
 
 
 def ps(*, all_: Annotated[bool, ALL] = False, unknown: Annotated[bool, Flag] = False, common: Common = DEFAULTS) -> int:
@@ -96,32 +40,6 @@ def _unknown(common: Common) -> int:
     if not common.answer([{"run": each.run, "program": each.program, **values.call(each.call)} for each in found]):
         render.unknown(found)
     return 0
-
-
-def follow(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
-    """Follow a run that is under way, from what it printed so far to its end. Ctrl-C leaves it alone.
-
-    Of one that is over it shows what it printed and returned.
-
-    Parameters
-    ----------
-    run
-        Its id, or last.
-    """
-    with common.kernel() as kernel:
-        ended = _show(kernel, run).run
-        over = ended.status not in (pb.RUN_STATUS_ACTIVE, pb.RUN_STATUS_WAITING)
-        if not over:
-            ended = Follower(kernel, open_terminal(), common.json).join(ended.id)
-    if not common.answer(values.run(ended)):
-        if over:
-            say(f"{ended.id} is over; this is how it went. agentos show {ended.id} says more", "dim")
-            sys.stdout.write(printable(ended.output) if sys.stdout.isatty() else ended.output)
-        if ended.result:
-            emit(json.dumps(json.loads(ended.result), indent=2, ensure_ascii=False))
-        for line, *colour in closing(ended):
-            say(line, *colour)
-    return Exit.DONE if ended.status == pb.RUN_STATUS_DONE else Exit.FAILED
 
 
 def settle(
@@ -196,7 +114,7 @@ def why(run: str = "last", seq: Annotated[int | None, Optional] = None, /, *, co
         The call's number in the run; without it, every call that was refused.
     """
     with common.kernel() as kernel:
-        found = _show(kernel, run)
+        found = kernel.show(run)
     if seq is None:
         calls = [call for call in found.calls if _refused(call)]
     else:
@@ -240,7 +158,3 @@ def _as_it_was(found: pb.ShowRunResponse) -> None:
         run.ClearField(field)
     run.output, run.output_cut, run.calls = shown.output, shown.output_cut, shown.calls
     run.refused = sum(call.decision == pb.CALL_DECISION_REFUSED for call in found.calls)
-
-
-def _show(kernel: Kernel, run: str) -> pb.ShowRunResponse:
-    return kernel.call(kernel.stub.ShowRun, pb.ShowRunRequest(run=run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from agentos.shell.follow import Follower, closing
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
+from agentos.shell.text import printable
 from agentos.v1 import control_pb2 as pb
 
 EXITS = {
@@ -81,6 +83,32 @@ def run(
     common.answer(values.run(ended))
     code = EXITS.get(ended.status, Exit.FAILED)
     return Exit.REFUSED if strict and ended.refused and code in (Exit.DONE, Exit.FAILED) else code
+
+
+def follow(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
+    """Follow a run that is under way, from what it printed so far to its end. Ctrl-C leaves it alone.
+
+    Of one that is over it shows what it printed and returned.
+
+    Parameters
+    ----------
+    run
+        Its id, or last.
+    """
+    with common.kernel() as kernel:
+        ended = kernel.show(run).run
+        over = ended.status not in (pb.RUN_STATUS_ACTIVE, pb.RUN_STATUS_WAITING)
+        if not over:
+            ended = Follower(kernel, open_terminal(), common.json).join(ended.id)
+    if not common.answer(values.run(ended)):
+        if over:
+            say(f"{ended.id} is over; this is how it went. agentos show {ended.id} says more", "dim")
+            sys.stdout.write(printable(ended.output) if sys.stdout.isatty() else ended.output)
+        if ended.result:
+            emit(json.dumps(json.loads(ended.result), indent=2, ensure_ascii=False))
+        for line, *colour in closing(ended):
+            say(line, *colour)
+    return Exit.DONE if ended.status == pb.RUN_STATUS_DONE else Exit.FAILED
 
 
 def _follow(kernel: Kernel, request: pb.RunRequest, ask: str | None, quiet: bool) -> pb.Run:

@@ -11,7 +11,14 @@ import pytest
 
 from agentos.shell import main, remote
 from agentos.shell.failure import Failure
+from tests.shell.conftest import Shell
 
+# What a command that looks at runs has no use for, of ours and of others.
+NOT_TO_LOOK = {
+    *(f"agentos.shell.{each}" for each in ("pages", "armed", "follow", "prompt", "source", "remote")),
+    "agentos.v1.events_pb2", "agentos.v1.statistics_pb2", "rich.live", "rich.progress", "rich.markdown", "keyring",
+    "cryptography", "apsw", "nacl", "msgspec", "wasmtime", "email", "http", "multiprocessing", "unittest", "pydoc",
+}  # fmt: skip
 NAMES = [name for _, name, _, _ in main.COMMANDS]
 
 
@@ -133,3 +140,13 @@ main.main()
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert shown.stdout == "0 (0, 0)\n", shown.stderr
+
+
+def test_looking_at_runs_loads_no_more_than_that_takes(shell: Shell) -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "agentos.shell.main", "ps"],
+        cwd=shell.folder, env=shell.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines() if line.startswith("import time:")}
+    assert "agentos.shell.render" in loaded, "it looked at runs"
+    assert loaded & NOT_TO_LOOK == set()
