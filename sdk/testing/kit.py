@@ -40,9 +40,9 @@ class Kit:
 
     `files` are there from the start, by path: absolute, `~/…`, or relative to `start`. `web` is what hosts answer, by
     URL (see `Web`). `grants` are what the person allowed, `asks` what they would be asked about (nobody is there, so
-    NeedsApproval), `lines` what they type, `events` what comes for `event.wait_for`, as (name, data). `children` are the
-    programs it may start, by the name it starts them under: a `Path` is run here when it is joined, with the same files
-    and web; a `Run` is how it ends; anything else is what it returns.
+    NeedsApproval), `lines` what they type, `events` what comes for `event.wait_for`, as (name, data). `children` are
+    the programs it may start, by the name it starts them under: a `Path` is run here when it is joined, with the same
+    files and web; a `Run` is how it ends; anything else is what it returns.
     `serve` adds capabilities: for each name an object with a method per action, which takes the request and the
     bounds and returns the reply, and `protos` their files (`notes_pb2.DESCRIPTOR`).
     """

@@ -512,6 +512,18 @@ async def test_of_all_programs_no_more_run_at_once_than_the_machine_bears(
     assert len(world.begun) == 5
 
 
+async def test_one_program_gets_no_more_runs_at_once_than_that_either(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "AT_ONCE", 3)
+    world.arm(on(parallel=9))
+    for _ in range(5):
+        await world.send()
+    assert len(world.begun) == 3
+    world.end(world.begun[0][0])
+    assert len(world.begun) == 4
+
+
 # ---- the fold
 
 STEPS = st.lists(

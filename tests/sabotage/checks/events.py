@@ -377,7 +377,7 @@ CHECKS: tuple[Mutation, ...] = (
         "how many runs events begin at once",
         "events",
         "self._runs.under_way() >= AT_ONCE",
-        f"{QUEUE}::test_of_all_programs_no_more_run_at_once_than_the_machine_bears",
+        f"{QUEUE}::test_one_program_gets_no_more_runs_at_once_than_that_either",
     ),
     out(
         14,
