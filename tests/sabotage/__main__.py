@@ -1,7 +1,7 @@
 """`python -m tests.sabotage`: take each check of the design's rules out, one by one, and show which test notices.
 
     --rule N     only what belongs to rule N; may be repeated
-    --only TEXT  only what has this text in its description
+    --only TEXT  only what has this text in its description; may be repeated
     --jobs N     how many at once (2)
     --json       one list of objects instead of a table
 
@@ -41,7 +41,10 @@ class Verdict:
 
 def main() -> int:
     asked = _parser().parse_args()
-    chosen = [each for each in MUTATIONS if each.rule in (asked.rule or (each.rule,)) and asked.only in each.takes]
+    chosen = [
+        each for each in MUTATIONS
+        if each.rule in (asked.rule or (each.rule,)) and any(text in each.takes for text in asked.only or [""])
+    ]  # fmt: skip
     verdicts = sorted(_drifted(chosen), key=lambda each: each.rule)
     if not verdicts:
         with tempfile.TemporaryDirectory(prefix="sab-", ignore_cleanup_errors=True) as folder:
@@ -56,7 +59,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.sabotage", description="take each check out, one by one")
     parser.add_argument("--rule", type=int, action="append", help="only this rule; may be repeated")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only what is described with this text")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="only what is described with this text")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument("--json", action="store_true")
     return parser
