@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from agentos.kernel.bounds import contains
 from agentos.kernel.decide import Allow, Ask, Deny, decide
 from agentos.manifest.rules import Catalog
 from agentos.runs import prompts
@@ -48,3 +50,18 @@ def test_what_asks_each_time_is_offered_for_once_alone(catalog: Catalog, always:
     shown = prompts.call_line(1, made, verdict, WHO, manifest(always), catalog, [])
     assert {offer.choice for offer in shown.offers} == {pb.CHOICE_ONCE}
     assert shown.always_asks
+
+
+def test_bounds_that_name_all_that_an_action_has_are_compared_like_any(catalog: Catalog) -> None:
+    rule = catalog.actions["files.read"]
+    assert contains(rule, at("/a/**"), at("/a/b"))
+    assert not contains(rule, at("/a/**"), at("/b"))
+    assert not contains(rule, at("/a/**"), (*at("/a/b"), ("size", ("1",))))
+
+
+def test_of_several_lines_the_first_is_asked_about_and_named(catalog: Catalog) -> None:
+    lines = [replace(line("files.read", WIDE), where=f"links.py:{number}") for number in (5, 6)]
+    asked = decide(case(catalog, call(catalog, "files.read", path="a"), *lines))
+    assert isinstance(asked, Ask)
+    assert asked.line == lines[0]
+    assert dict(asked.reasons)["manifest"].startswith("links.py:5 ")

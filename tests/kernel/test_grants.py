@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos.home.history import Record
+from agentos.home.history import Record, RunBegan
 from agentos.home.records import Denial, Revoked
 from agentos.kernel.grants import Standing, Table
 from agentos.kernel.standing import state, subtree, under_way
@@ -219,3 +219,26 @@ def test_the_same_records_give_the_same_table() -> None:
     for record in records:
         two.fold([record])
     assert one.held == two.held
+
+
+def test_a_run_that_is_over_leaves_nothing_in_memory_of_what_it_spent_or_had_under_way() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ), made(1, "g1", amounts=(("bytes", 3),)), made(2, "g1", "r2")])
+    table.fold([made(3, "g1", amounts=(("bytes", 3),)), settled(3)])
+    table.end("r1")
+    assert table.held["g1"].spent == {}
+    assert table.held["g1"].uses == 3
+    assert list(table.admitted) == ["r2"]
+    assert "r1" not in table._of_run
+
+
+def test_the_bounds_of_a_call_are_its_grants_and_the_kernels_own_have_none() -> None:
+    table = Table()
+    table.fold([grant("g1", "files.read", READ)])
+    assert table.bounds("g1") == READ
+    assert table.bounds("") == ()
+
+
+def test_who_says_no_terminal_is_where_a_run_without_one_is() -> None:
+    began = RunBegan("r1", "prog", WHO.path, WHO.digest, "/", "/", (), "", 1)
+    assert Standing("r1", "prog", WHO.path, WHO.digest).terminal == began.terminal

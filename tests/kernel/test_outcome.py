@@ -7,7 +7,9 @@ from typing import Literal
 
 import pytest
 
+from agentos.home.records import CallMade
 from agentos.kernel.cells.pool import Ending
+from agentos.kernel.replay import Diverged
 from agentos.runs import outcome
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
@@ -33,6 +35,8 @@ def told(how: How, reply: object = "", stopped: str = "", reached: str = "") -> 
         ("wall", LIMIT, error_pb2.CODE_LIMIT, ""),
         ("calls", LIMIT, error_pb2.CODE_LIMIT, ""),
         ("journal", FAILED, error_pb2.CODE_UNAVAILABLE, "disk_full"),
+        ("diverged", FAILED, error_pb2.CODE_INVALID, "diverged"),
+        ("kept", LIMIT, error_pb2.CODE_LIMIT, ""),
     ],
 )
 def test_why_we_ended_it_goes_before_what_its_guest_says(stopped: str, status: int, code: int, detail: str) -> None:
@@ -95,3 +99,11 @@ def test_what_a_guest_says_went_wrong_is_passed_on_cut(status: str, code: str, m
 def test_a_code_that_there_is_not_is_one_that_counts_for_nothing() -> None:
     assert told("returned", {"status": "failed", "error": {"code": "root"}}) == (FAILED, error_pb2.CODE_INVALID, "")
     assert told("returned", {"status": "failed"}) == (FAILED, error_pb2.CODE_INVALID, "")
+
+
+def test_a_run_that_went_another_way_shows_both_calls_and_no_more_than_the_beginning_of_them() -> None:
+    made = CallMade("r1", 7, "net.fetch", "a" * 500, (), "d", pb.CALL_DECISION_ALLOWED, 1)
+    fault = outcome.diverged(Diverged(made, "b" * 500))
+    assert fault.reason == f"call 7 was net.fetch {'a' * 200} before it was cut off, and is {'b' * 300} now"
+    assert (fault.code, fault.detail) == (error_pb2.CODE_INVALID, "diverged")
+    assert fault.hint

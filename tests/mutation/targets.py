@@ -9,6 +9,7 @@ _NAMES = (
     "authority/test_matchers.py",
 )
 _KERNEL = (
+    "kernel/test_readmitted.py",
     "kernel/test_decide.py", "kernel/test_bounds.py", "kernel/test_grants.py", "kernel/test_path.py",
     "kernel/test_weighed.py", "kernel/test_outside.py", "kernel/test_ledger.py", "kernel/test_desk.py",
     "kernel/test_wire.py", "authority/test_defaults.py",
