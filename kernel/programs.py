@@ -95,8 +95,11 @@ class Loader:
         """What a script needs and a cell for it, if all of that is at hand: then it can begin to load at once."""
         found = self._codes.get(self._key(request.source))
         loaded = self._script(request, found, limits) if found else None
-        cell = loaded.cells.take_ready(loaded.start) if loaded else None
-        return (loaded, cell) if loaded and cell else None
+        if loaded is None or not loaded.cells.at_hand(loaded.start):
+            return None  # it is counted when it is loaded
+        loaded.cells.expect(loaded.start)
+        cell = loaded.cells.take_ready(loaded.start)
+        return (loaded, cell) if cell else None
 
     @asynccontextmanager
     async def load(self, request: control_pb2.RunRequest, limits: CellLimits, state: str = "") -> AsyncIterator[Loaded]:
@@ -108,13 +111,13 @@ class Loader:
                 run = {"run": {"name": _name(request.source), **told}}
                 yield Loaded(cells, digest, "", Start("", limits), msgspec.json.encode(run).decode())
         else:
-            yield self._script(request, await self._code(request.source), limits, state)
+            loaded = self._script(request, await self._code(request.source), limits, state)
+            loaded.cells.expect(loaded.start)
+            yield loaded
 
     def _script(self, request: control_pb2.RunRequest, code: Code, limits: CellLimits, state: str = "") -> Loaded:
         start = Start(code.request, limits)
-        cells = self._open()
-        cells.expect(start)
-        return Loaded(cells, self.guest_digest, code.digest, start, guest.to_tell(_told(request, state)))
+        return Loaded(self._open(), self.guest_digest, code.digest, start, guest.to_tell(_told(request, state)))
 
     def _key(self, source: control_pb2.Source) -> str:
         made_of = framed(b"code", self.guest_digest.encode(), _name(source).encode(), source.content)

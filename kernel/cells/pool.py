@@ -122,15 +122,19 @@ class Cells:
         cell.load(start)
         return cell
 
-    def take_ready(self, start: Start) -> Cell | None:
-        """A cell for one run, if one is there: the newest that holds the program, else the newest that holds none."""
+    def at_hand(self, start: Start) -> Cell | None:
+        """The cell that a run would get at once: the newest that holds the program, else the newest that holds none."""
         held = next((cell for cell in reversed(self._ready) if cell.start == start), None)
-        cell = held or next((cell for cell in reversed(self._ready) if not cell.start), None)
+        return held or next((cell for cell in reversed(self._ready) if not cell.start), None)
+
+    def take_ready(self, start: Start) -> Cell | None:
+        """A cell for one run, if one is there."""
+        cell = self.at_hand(start)
         if self._closed or not cell:
             return None
         self._ready.remove(cell)
         self._refill_in(REFILL_AFTER_S)
-        if not held:
+        if cell.start != start:
             cell.load(start)
             self._make_room(start)
         return cell

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import select
+from pathlib import Path
 
 import pytest
 
+from agentos.home.journal import Journal
 from agentos.kernel.cells import guest
+from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits, Cells, Start
-from tests.cells.conftest import Open, gone, told
+from agentos.kernel.programs import Code, Loader
+from agentos.v1 import control_pb2 as pb
+from tests.cells.conftest import KEY, Open, gone, told
 from tests.compiled import guest_image
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
@@ -108,3 +113,23 @@ async def test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told
         assert await gone(lambda: held(cells) == [start])
     assert len(made) == 2
     await cells.close()
+
+
+async def test_a_run_counts_once_whether_a_cell_was_at_hand_for_it_or_not(
+    open_cells: Open, images: Images, tmp_path: Path
+) -> None:
+    journal = Journal.open(tmp_path / "db", KEY)
+    loader = Loader(images, journal, tmp_path / "guest", 0)
+    request = pb.RunRequest(source=pb.Source(path="/p/one.py", content=b"result = 1"))
+    loader._codes.put(loader._key(request.source), Code(ONE.request, "d"))
+    loader.python = cells = await open_cells("echo", ready=1)
+    assert await gone(lambda: cells.ready == 1)
+    found = loader.ahead(request, LIMITS)
+    assert found is not None
+    assert list(cells._ran) == [ONE]
+    assert loader.ahead(request, LIMITS) is None, "its place is not filled yet"
+    async with loader.load(request, LIMITS) as loaded:
+        assert list(cells._ran) == [ONE, ONE]
+        assert loaded.start == found[0].start
+    found[1].close()
+    await journal.close()
