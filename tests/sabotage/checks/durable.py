@@ -103,4 +103,12 @@ CHECKS = (
         "        self.admitted.pop(run, None)\n", "", MODEL),
     out(3, "an event that is with a run waits no more", "events",
         "        self._drop(owed)\n        owed.run, owed.tries", "        owed.run, owed.tries", MODEL),
+    out(14, "a run that could not be recorded gives its cell back", "runs",
+        "            run.put_back()\n            del self.active[run_id]\n", "            del self.active[run_id]\n",
+        "kernel/test_refused_record.py::"
+        "test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_and_its_program_runs_afterwards"),
+    out(14, "a run that could not be recorded is none that is under way", "runs",
+        "            run.put_back()\n            del self.active[run_id]\n", "            run.put_back()\n",
+        "kernel/test_refused_record.py::"
+        "test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_and_its_program_runs_afterwards"),
 )  # fmt: skip
