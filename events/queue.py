@@ -226,6 +226,8 @@ class Queue(msgspec.Struct, dict=True):
                 self._drop(each)
 
     def _put(self, owed: Owed) -> None:
+        if before := self.owed.get(owed.path, {}).get(owed.key):
+            self._drop(before)  # sent again, so much later that nobody remembers its id
         self.owed.setdefault(owed.path, {})[owed.key] = owed
         self.waiting += 1
         if owed.path in self._upcoming:

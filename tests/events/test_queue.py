@@ -524,6 +524,20 @@ async def test_one_program_gets_no_more_runs_at_once_than_that_either(
     assert len(world.begun) == 4
 
 
+async def test_an_id_that_is_sent_again_when_nobody_remembers_it_waits_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "REMEMBERED", 2)
+    world.arm(on("a"))
+    for event in ("first", "mine", "one", "two", "mine"):
+        await world.send("a", event=event)
+    assert len(world.queue.owed[PATH]) == world.queue.waiting == 3
+    for _ in range(4):
+        world.end()
+    assert world.events == ["first", "one", "two", "mine"]
+    assert world.queue.waiting == 0
+
+
 # ---- the fold
 
 STEPS = st.lists(

@@ -224,10 +224,11 @@ def test_the_same_records_give_the_same_table() -> None:
 def test_a_run_that_is_over_leaves_nothing_in_memory_of_what_it_spent_or_had_under_way() -> None:
     table = Table()
     table.fold([grant("g1", "files.read", READ), made(1, "g1", amounts=(("bytes", 3),)), made(2, "g1", "r2")])
-    table.fold([made(3, "g1", amounts=(("bytes", 3),)), settled(3)])
+    table.fold([made(3, "g1", amounts=(("bytes", 3),)), settled(3), made(1, "g1", "r3", (("bytes", 5),))])
     table.end("r1")
+    table.end("r3")  # in which nothing was granted
     assert table.held["g1"].spent == {}
-    assert table.held["g1"].uses == 3
+    assert table.held["g1"].uses == 4
     assert list(table.admitted) == ["r2"]
     assert "r1" not in table._of_run
 

@@ -10,8 +10,7 @@ from agentos.kernel.decide import Case
 from agentos.manifest.rules import Catalog
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
-from tests.kernel.cases import at, call, case, grant, line
-from tests.kernel.test_decide import Paper
+from tests.kernel.cases import Paper, at, call, case, grant, line
 
 NOTES = at("/home/me/work/notes/**")
 HELD = [grant("g1", "files.read", NOTES)]
