@@ -20,6 +20,7 @@ import msgspec
 
 from agentos.home.happenings import Happened, Heard, Listens
 from agentos.home.history import Pinned, RunEnded, RunParked
+from agentos.home.records import CallSettled
 
 # Of one run: so many names, and so many events that it has not taken, of so many bytes of data together.
 MOST_NAMES = 64
@@ -50,6 +51,8 @@ class Listener(msgspec.Struct):
 
     names: set[str] = set()
     came: list[Came] = []
+    # What its calls took whose answers are not on record: the place of each event, by the call's number.
+    taken: dict[int, int] = {}
     waits: Wanted | None = None
 
 
@@ -63,6 +66,11 @@ class Hearing(msgspec.Struct):
         """What came of this name that the run has not taken, oldest first."""
         listener = self.runs.get(run)
         return [each for each in listener.came if each.name == name] if listener else []
+
+    def taken(self, run: str, seq: int) -> int:
+        """Where the event stands that a call took, which was cut off before it answered; 0 where there is none."""
+        listener = self.runs.get(run)
+        return listener.taken.get(seq, 0) if listener else 0
 
     def waits_for(self, run: str) -> str:
         """The event that a run left its cell for; empty where there is none."""
@@ -90,6 +98,9 @@ class Hearing(msgspec.Struct):
                 self.by_name.setdefault(name, set()).add(record.run)
         elif isinstance(record, RunEnded):
             self.forget(record.run)
+        elif isinstance(record, CallSettled):
+            if record.run in self.runs:
+                self.runs[record.run].taken.pop(record.seq, None)
         elif isinstance(record, Heard | RunParked | Pinned) and record.run in self.runs:
             self._goes_on_or_away(self.runs[record.run], record)
 
@@ -99,6 +110,7 @@ class Hearing(msgspec.Struct):
             listener.waits = Wanted(record.event, record.fields)
         elif isinstance(record, Heard):
             listener.came = [each for each in listener.came if each.event != record.event]
+            listener.taken[record.seq] = record.place
 
     def _keep(self, listener: Listener, new: Came) -> None:
         listener.came.append(new)

@@ -63,8 +63,8 @@ class Waits:
         timeout_ms = request.timeout_ms or own.YEAR_MS
         if not SENT.fullmatch(request.name) or not 1 <= timeout_ms <= own.YEAR_MS:
             raise _invalid("an event has a name like report.ready, and is waited for from 1 ms to 366 days")
-        if taken := self._taken(run, call.seq):
-            return self._answer(actor, taken.place)
+        if place := self._hearing.taken(run.id, call.seq):
+            return self._answer(actor, place)
         self._listen(run, [name])
         while True:
             newest = self._newest(run, name)
@@ -111,12 +111,6 @@ class Waits:
         if not isinstance(found, Happened):
             raise Failed(Fault(error_pb2.CODE_NOT_FOUND, "what this event said was erased", "", "erased"))
         return found
-
-    def _taken(self, run: Run, seq: int) -> Heard | None:
-        """What this call took before it was cut off."""
-        entries = self._ledger.journal.entries(run=run.id, kinds=("event.heard",)) if run.again else ()
-        found = (history.decode(entry.body) for entry in entries)
-        return next((each for each in found if isinstance(each, Heard) and each.seq == seq), None)
 
     async def _news_of(self, name: str, within_ms: int) -> bool:
         """Whether an event of this name came within that time."""

@@ -408,8 +408,8 @@ CHECKS: tuple[Mutation, ...] = (
         3,
         "a call that was cut off answers what it took",
         "runs",
-        "if taken := self._taken(run, call.seq):",
-        "if taken := self._taken(run, -1):",
+        "if place := self._hearing.taken(run.id, call.seq):",
+        "if place := 0:",
         "events/test_waits.py::test_a_call_that_took_an_event_and_was_cut_off_answers_the_same",
     ),
     out(
