@@ -34,9 +34,11 @@ from agentos.v1 import events_pb2, events_pb2_grpc, statistics_pb2, statistics_p
 from bench import journal as histories
 from bench import parked, processes
 from bench.parked import RESULT, Made
+from bench.peers.python import Python, python
 from tests.kernel.person import Person, Up
 
-WOKEN, APART_MS, AHEAD_S = 50, 400, 20
+# So many fall due, so far apart that all is idle between two of them, and again so close that nothing is.
+WOKEN, APART_MS, CLOSE_MS, AHEAD_S = 50, 400, 60, 20
 EVENTS, BEGUN, WARM = 400, 40, 20
 ENDS_WITHIN_S = 120.0
 ANSWERS = """\
@@ -98,7 +100,9 @@ def full(place: Path) -> dict[str, float]:
         found["start_after_kill_s"] = took
     due_from = time.time_ns() // 1_000_000 + AHEAD_S * 1000
     with parked.opened(place) as ledger:
-        made = parked.sample(ledger, of, [due_from + at * APART_MS for at in range(WOKEN)])
+        after = due_from + (WOKEN + 5) * APART_MS
+        due = [due_from + at * APART_MS for at in range(WOKEN)] + [after + at * CLOSE_MS for at in range(WOKEN)]
+        made = parked.sample(ledger, of, due)
     with kernel(place) as (up, _), person(up, Path(of.folder)) as who:
         found |= weighed(up)
         found |= woken(who, made)
@@ -142,14 +146,24 @@ def woken(who: Person, made: Made) -> dict[str, float]:
             f"{len(made.due) - len(ended)} of the sample did not end; otherwise than they must: {wrong[:3]}"
         )
     fresh = [who.run(parked.program(0)).ended for _ in range(WOKEN)]
-    to_cell = [ended[run].timings_us.cell / 1000 - due for run, due in made.due.items()]
-    to_end = [ended[run].timings_us.ended / 1000 - due for run, due in made.due.items()]
-    played = [(shown.timings_us.ended - shown.timings_us.cell) / 1000 for shown in ended.values()]
     anew = [(shown.timings_us.ended - shown.timings_us.queued) / 1000 for shown in fresh]
-    return {
-        "woken": len(ended), "waking_p50_ms": median(to_cell), "waking_p99_ms": p99(to_cell),
-        "replay_p50_ms": median(played), "due_to_end_p50_ms": median(to_end), "from_the_beginning_p50_ms": median(anew),
-    }  # fmt: skip
+    in_order = [(due, ended[run]) for run, due in made.due.items()]
+    told = {"woken": float(len(ended)), "from_the_beginning_p50_ms": median(anew)}
+    for name, some in ((f"{APART_MS} ms apart", in_order[:WOKEN]), (f"{CLOSE_MS} ms apart", in_order[WOKEN:])):
+        to_cell = [shown.timings_us.cell / 1000 - due for due, shown in some]
+        played = [(shown.timings_us.ended - shown.timings_us.cell) / 1000 for _, shown in some]
+        told |= {f"{name}: waking_p50_ms": median(to_cell), f"{name}: waking_p99_ms": p99(to_cell)}
+        told[f"{name}: replay_p50_ms"] = median(played)
+    # A machine that had nothing to do for a while does all more slowly: what it makes of the smallest thing.
+    with python() as peer:
+        told[f"{APART_MS} ms apart: python3 -c 1_p50_ms"] = median(_after(APART_MS, peer) for _ in range(WOKEN // 2))
+        told["at once: python3 -c 1_p50_ms"] = median(peer.once_ms() for _ in range(WOKEN // 2))
+    return told
+
+
+def _after(pause_ms: int, peer: Python) -> float:
+    time.sleep(pause_ms / 1000)
+    return peer.once_ms()
 
 
 def p99(values: list[float]) -> float:
