@@ -171,22 +171,30 @@ class Storm:
         task.run = told.id
         self.counts["runs"] += 1
         if told.id:
+            if before := self._open.pop(told.id, None):
+                self._never_began(told.id, before)
             self._open[told.id] = task
         return bool(told.id)
+
+    def _never_began(self, run: str, task: Task) -> None:
+        """It was never on disk, so none of it may have happened; its number may be another's by now."""
+        self.counts["runs that never began"] += 1
+        if self.world.did(task):
+            self.wrong.append(f"{run} is not on record, and did something")
 
     def look(self, always: bool = False) -> None:
         """See which runs are over, and settle what is unknown by what the server counted."""
         for run, task in list(self._open.items()):
             try:
-                self._seen(run, task, self.person.record(run))
+                shown = self.person.record(run)
+                if shown.path == self._source.path:
+                    self._seen(run, task, shown)
+                    continue
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.NOT_FOUND:
                     return
-                # It was never on disk, so none of it may have happened.
-                del self._open[run]
-                self.counts["runs that never began"] += 1
-                if self.world.did(task):
-                    self.wrong.append(f"{run} is not on record, and did something")
+            del self._open[run]
+            self._never_began(run, task)
         with suppress(grpc.RpcError):
             self._settle()
         with suppress(grpc.RpcError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _NAMES = (
+    "authority/test_edges.py",
     "authority/test_names.py",
     "authority/test_urls.py",
     "authority/test_patterns.py",
@@ -25,7 +26,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "proto/agentos/v1/urls.py": ("authority/test_urls.py", *_NAMES),
     "proto/agentos/v1/plain.py": ("kernel/test_plain.py", "kernel/test_wire.py"),
     "proto/agentos/v1/matchers.py": ("authority/test_matchers.py", *_NAMES),
-    "proto/agentos/v1/patterns.py": ("authority/test_patterns.py", *_NAMES),
+    "proto/agentos/v1/patterns.py": ("authority/test_edges.py", "authority/test_patterns.py", *_NAMES),
     "proto/agentos/v1/globs.py": ("authority/test_patterns.py", *_NAMES),
     "proto/agentos/v1/paths.py": ("authority/test_names.py", *_NAMES),
     "proto/agentos/v1/names.py": _NAMES,
