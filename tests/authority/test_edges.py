@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agentos.v1 import matchers, patterns
-from agentos.v1.matchers import EXACT, HOST, MAIL, MAXIMUM, PATH, PORT, URL_PATH
+from agentos.v1.annotations_pb2 import Matcher
+from agentos.v1.matchers import EXACT, HOST, MAIL, MAXIMUM, PATH, PORT, SECRET, URL_PATH
 from agentos.v1.names import BadName
 from agentos.v1.paths import canonical_path
 from agentos.v1.patterns import canonical_pattern
@@ -126,6 +127,8 @@ TWO_LABELS = "a wildcard needs a domain below it of at least two labels: *.examp
 URL_PATTERN = "a pattern of a URL's path begins with / and has no ? or #: /v1/**"
 NO_AMOUNT = "not an amount: write a number such as 500, 1_000 or 10MiB"
 AMOUNT_RANGE = "an amount is at least 1 and below 2^63"
+ALONE = "a host stands alone: api.example.com; what stands before and behind it are other bounds"
+NO_SECRET = "a secret has a name of small letters, digits, dots, dashes and underscores: github"
 REFUSED_PATTERNS: list[tuple[int, str, str]] = [
     (PATH, "~root/x", "`~name` is not supported: write the folder, or ./~name for a name that begins with ~"),
     (PATH, "a**", WHOLE), (PATH, "**a", WHOLE),
@@ -140,6 +143,10 @@ REFUSED_PATTERNS: list[tuple[int, str, str]] = [
     (HOST, "*", FIRST_LABEL),
     (HOST, "*.com", TWO_LABELS), (HOST, "*.1.2.3.4", TWO_LABELS), (HOST, "*.::1", TWO_LABELS),
     (HOST, "*.", empty("the host")),
+    (HOST, "a.com/v1", ALONE), (HOST, "https://a.com", ALONE),
+    (HOST, "a.com:80", "a port is a bound of its own: port = 80"),
+    (HOST, ":80", "not a host: write an address as 192.0.2.1 or 2001:db8::1, without port"),
+    (SECRET, "GitHub", NO_SECRET), (SECRET, "", NO_SECRET), (SECRET, "a" * 65, NO_SECRET),
     (MAIL, "*", NO_MAIL), (MAIL, "*@", empty("the host")), (MAIL, "*@*.com", NO_HOST), (MAIL, "*@1.2.3.4", MAIL_NAME),
     (MAIL, "*@" + "a" * 253, longer("the address", 254)), (MAIL, "*@\u200b", hidden("the address", "200B")),
     (URL_PATH, "", empty("the pattern")), (URL_PATH, "/" + "a" * 8000, longer("the pattern", 8000)),
@@ -221,3 +228,13 @@ MATCHES: list[tuple[int, str, str, bool]] = [
 @pytest.mark.parametrize(("matcher", "pattern", "text", "within"), MATCHES)
 def test_what_lies_within(matcher: int, pattern: str, text: str, within: bool) -> None:
     assert matchers.matches(matcher, pattern, text) is within
+
+
+@pytest.mark.parametrize("name", ["github", "a", "a.b-c_d1", "a" * 64])
+def test_the_name_of_a_secret_is_its_own_form(name: str) -> None:
+    assert canonical_pattern(SECRET, name, START, HOME) == name
+
+
+def test_each_matcher_has_the_number_of_its_annotation() -> None:
+    numbers = {name.removeprefix("MATCHER_"): number for name, number in Matcher.items() if number}
+    assert {name: getattr(matchers, name) for name in numbers} == numbers
