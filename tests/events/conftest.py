@@ -83,9 +83,9 @@ class Armer:
         return self.events.ReplayEvent(pb.ReplayEventRequest(id=event), metadata=self.person.metadata).triggers
 
     def seen(self) -> list[str]:
-        """What programs told, line by line."""
+        """What programs told, line by line; a line that is still being written is not one yet."""
         file = self.person.folder / "seen.log"
-        return file.read_text().splitlines() if file.exists() else []
+        return file.read_text().split("\n")[:-1] if file.exists() else []
 
     def saw(self, count: int, within_s: float = 20.0) -> list[str]:
         """What programs told, once it is so much."""
