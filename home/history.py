@@ -20,7 +20,7 @@ from agentos.home.happenings import (
     Listens,
     Replayed,
     Switched,
-)  # fmt: skip
+)
 from agentos.home.records import CallMade, CallSettled, Denial, Fault, Grant, Revoked
 
 

@@ -137,7 +137,7 @@ class Waits:
 def _fields(request: own_pb2.EventWaitForRequest) -> Filters:
     """The fields that an event must have, each with its value as JSON. Raises Failed."""
     try:
-        found = json.loads(request.where or "{}") if len(request.where) <= MOST_WHERE else None
+        found = json.loads(request.where or "{}") if len(request.where.encode()) <= MOST_WHERE else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or len(found) > MOST_FIELDS:

@@ -81,7 +81,7 @@ class Events:
 def _wanted(where: str) -> dict[str, Any]:
     """The fields that an event must have."""
     try:
-        found = json.loads(where or "{}") if len(where) <= MOST_WHERE else None
+        found = json.loads(where or "{}") if len(where.encode()) <= MOST_WHERE else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or len(found) > MOST_FIELDS:

@@ -10,20 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from agentos.home.happenings import Happened
+from agentos.events.hearing import MOST_BYTES
+from agentos.home.happenings import Happened, Listens
 from agentos.home.history import RunBegan, RunParked
 from agentos.home.journal import Journal
 from agentos.home.records import CallSettled
 from agentos.kernel import own
 from agentos.kernel.actor import Actor
-from agentos.kernel.call import Call
+from agentos.kernel.call import Call, Failed
 from agentos.kernel.ledger import Ledger
 from agentos.kernel.own import Parted
 from agentos.manifest.lines import Limits, Manifest
 from agentos.runs.run import Run
 from agentos.runs.waits import Waits
 from agentos.v1 import control_pb2 as pb
-from agentos.v1 import own_pb2
+from agentos.v1 import error_pb2, own_pb2
 from tests.kernel.cases import WHO
 
 NOW = 1_800_000_000_000
@@ -42,8 +43,8 @@ class World:
         self.run = Run(began, pb.RunRequest(), Manifest("prog", (), Limits(), True, "prog.py"), WHO)
         self.actor = Actor(WHO, self.run.manifest, "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no others
 
-    def happens(self, event: str, data: object = None) -> int:
-        return self.ledger.record(Happened(event, "event.paid", NOW, json.dumps(data), ()))
+    def happens(self, event: str, data: object = None, name: str = "event.paid") -> int:
+        return self.ledger.record(Happened(event, name, NOW, json.dumps(data), ()))
 
     async def wait(self, seq: int = 1, where: str = "", timeout_ms: int = 60_000) -> own_pb2.EventWaitForResponse:
         request = own_pb2.EventWaitForRequest(name="paid", where=where, timeout_ms=timeout_ms)
@@ -124,3 +125,37 @@ async def test_two_waits_side_by_side_never_take_the_same(world: World) -> None:
     answers = await asyncio.gather(*(world.wait(seq, '{"order": 1}') for seq in range(1, 5)))
     assert sorted(each.id for each in answers) == ["e0", "e1", "e2", "e3"]
     assert len(list(world.journal.entries(run="r1", kinds=("event.heard",)))) == 4
+
+
+async def test_another_event_that_a_run_hears_does_not_wake_it(world: World) -> None:
+    world.ledger.record(Listens("r1", ("event.shipped",)))
+    with pytest.raises(Parted):
+        await world.wait()
+    world.parked()
+    world.happens("e1", name="event.shipped")
+    assert not world.woken
+    assert world.ledger.open["r1"] > 0
+    world.happens("e2")
+    assert world.woken == ["r1"]
+
+
+async def test_what_comes_has_a_limit_of_bytes_and_the_oldest_go(world: World) -> None:
+    world.ledger.record(Listens("r1", ("event.paid",)))
+    for number in range(7):
+        world.happens(f"e{number}", "x" * (MOST_BYTES // 4 - 2))  # with its quotes a quarter
+    assert [each.event for each in world.ledger.queue.hearing.came("r1", "event.paid")] == ["e3", "e4", "e5", "e6"]
+
+
+async def test_an_event_that_was_erased_before_its_answer_was_on_record_is_said_to_be_gone(world: World) -> None:
+    world.ledger.record(Listens("r1", ("event.paid",)))
+    world.happens("e1", 1)
+    assert (await world.wait()).id == "e1"
+    await world.journal.durable(world.ledger.forget_events("e1"))
+    with pytest.raises(Failed) as gone:
+        await world.wait()
+    assert (gone.value.fault.code, gone.value.fault.detail) == (error_pb2.CODE_NOT_FOUND, "erased")
+
+
+async def test_the_fields_of_a_wait_are_counted_in_bytes(world: World) -> None:
+    with pytest.raises(Failed):
+        await world.wait(where=json.dumps({"a": "é" * 2500}, ensure_ascii=False))
