@@ -171,16 +171,12 @@ class Storm:
         task.run = told.id
         self.counts["runs"] += 1
         if told.id:
-            if before := self._open.pop(told.id, None):
-                self._never_began(told.id, before)
+            if told.id in self._open:
+                self.wrong.append(f"{told.id} was told of twice")
             self._open[told.id] = task
+        else:
+            self.counts["runs whose number nobody was told"] += 1
         return bool(told.id)
-
-    def _never_began(self, run: str, task: Task) -> None:
-        """It was never on disk, so none of it may have happened; its number may be another's by now."""
-        self.counts["runs that never began"] += 1
-        if self.world.did(task):
-            self.wrong.append(f"{run} is not on record, and did something")
 
     def look(self, always: bool = False) -> None:
         """See which runs are over, and settle what is unknown by what the server counted."""
@@ -193,8 +189,8 @@ class Storm:
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.NOT_FOUND:
                     return
+            self.wrong.append(f"{run} was told of, and is not on record")
             del self._open[run]
-            self._never_began(run, task)
         with suppress(grpc.RpcError):
             self._settle()
         with suppress(grpc.RpcError):
@@ -246,6 +242,7 @@ class Storm:
         """Kill nothing more, and let all come to an end."""
         until = time.monotonic() + ENDS_WITHIN_S
         active: Sequence[pb.Run] = ()
+        coming: list[str] = []
         self.fill()
         self.coming.stop(self.person)
         while time.monotonic() < until:
@@ -253,11 +250,12 @@ class Storm:
             active = self.person.control.ListRuns(
                 pb.ListRunsRequest(active_only=True), metadata=self.person.metadata, timeout=10
             ).runs
-            if not self._open and not active and not self.coming.waits(self.person):
+            coming = self.coming.waits(self.person)  # which sends what runs wait for, too
+            if not self._open and not active and not coming:
                 break
             time.sleep(0.1)
         else:
-            stuck = [*self._open, *(run.id for run in active), *self.coming.waits(self.person)]
+            stuck = [*self._open, *(run.id for run in active), *coming]
             self.wrong.append(f"stuck: {sorted(set(stuck))}")
         self.wrong += self.world.wrong() + self.coming.wrong()
         self.counts.update(self.coming.counts)

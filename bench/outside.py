@@ -221,11 +221,6 @@ class World:
             made.append(Step(kind, token, f"log-{self._chance.randrange(LOGS)}", inner))
         return tuple(made)
 
-    def did(self, task: Task) -> bool:
-        """Whether anything of it is seen, in a log or by the server."""
-        tokens = tuple(step.token for step in task.steps)
-        return any(line.startswith(tokens) for line in (*self.lines(), *self.server.seen))
-
     def lines(self) -> Counter[str]:
         return Counter(line for number in range(LOGS) for line in (self.folder / f"log-{number}").read_text().split())
 
