@@ -23,7 +23,7 @@ SIZE = 1024
 ABOUT = "from inside the guest, end to end: the difference between a run of N calls and one of 2N"
 ECHO, PAIR, DISK = "grpc.aio echo, Unix socket", "socketpair round trip", "the same write, bare"
 THROUGH, OWN = 1.5, Goal(8.0)
-SYNCED = "1 kB; it pays for four disk syncs: the record before it, the file, its folder, the record after it"
+SYNCED = "1 kB; it pays for three disk syncs: the records before it, the file, its folder"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ ABOUT = "everything is answered when it is on disk; DBOS as it comes, a function
 ACCEPTED = Goal(2_000, of_ratio=False, at_least=True)
 SOON, EFFECT = Goal(25, of_ratio=False), Goal(1.3)
 WAIT = "200 characters each, to a program that is armed and off: they wait, and no run takes its time from this"
-TWO = "two commits a call: one before the effect, one before its answer is heard"
+ONE = "one commit a call, before the effect: it bears the answer of the call before, too"
 STEP = "ours: out of a cell, through a capability in a process of its own"
 
 
@@ -150,7 +150,7 @@ async def _effects(who: Person, bare: Commits, rounds: int, count: int) -> list[
     single = Figure("one commit of a bare journal", statistics.median(commit), "µs", len(commit))
     return [
         *(
-            replace(by_rounds(f"{kind}, 1 kB", ours[kind], theirs[kind], "µs", BESIDE, TWO), goal=EFFECT)
+            replace(by_rounds(f"{kind}, 1 kB", ours[kind], theirs[kind], "µs", BESIDE, ONE), goal=EFFECT)
             for kind in KINDS
         ),
         single,

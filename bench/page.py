@@ -28,13 +28,13 @@ run. `make bench` prints the same for yours.
 """
 QUICK = "**From the short form (`--quick`): it only indicates.**\n"
 
-TWO_COMMITS = (
-    "What is known: it waits for the disk twice, before the effect and before its answer is heard; the peer has one "
-    "such wait. Were the answer heard first, a power cut could lose what the program, and perhaps the person, was told."
+ONE_COMMIT = (
+    "What is known: it waits for one commit, before the effect, which bears the answer of the one before it too. That "
+    "commit is made beside the rest of a kernel at work, and the peer's in a process that does nothing else."
 )
 # What is known of a goal, told where it was missed.
 REMARKS = {
-    **{f"{effect}, 1 kB": TWO_COMMITS for effect in ("echo.note", "files.append", "files.write")},
+    **{f"{effect}, 1 kB": ONE_COMMIT for effect in ("echo.note", "files.append", "files.write")},
     "accepted → first line, p50": (
         "What is known: a cell that holds the program is told what is for this run when the run is accepted, and "
         "reads that while the kernel does the rest, which takes two tenths of a millisecond. A tenth or two pass "

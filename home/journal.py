@@ -60,7 +60,7 @@ __all__ = ["Entry", "Journal", "JournalBroken", "JournalFull"]
 MAX_RECORD = 16 << 20
 MAX_QUEUED = 64 << 20
 MAX_CACHED = 16 << 20
-LINGER_S = 0.25
+LINGER_S, SOON_S = 0.25, 0.01
 RETRY_S = 1.0
 PAGE_ROWS = 256
 
@@ -105,6 +105,7 @@ class Journal:
         self._broken: JournalBroken | None = None
         self._full: JournalFull | None = None
         self._closing = False
+        self._soon = 0.0  # by when what was appended is to be written, though nobody waits; 0: in a while
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -179,6 +180,14 @@ class Journal:
             self._waiters.append(waiter)
             self._work.notify()
         await waiter.future
+
+    def soon(self) -> None:
+        """Have what is appended next written within some milliseconds, though nobody waits for it."""
+        with self._work:
+            if not self._soon:
+                self._soon = time.monotonic() + SOON_S
+                if self._tail:
+                    self._work.notify()
 
     def entries(self, after: int = 0, run: str = "", kinds: Sequence[str] = (), upto: int = 0) -> Iterator[Entry]:
         """All that was appended when this is called, in order, durable or not; of one run, of some kinds, up to one.
@@ -360,9 +369,10 @@ class Journal:
         pause = RETRY_S if self._full else LINGER_S
         due = time.monotonic() + pause
         while not self._closing and not self._waiters and not self._compacting and not self._broken:
-            if (left := due - time.monotonic()) <= 0:
+            if (left := min(due, self._soon or due) - time.monotonic()) <= 0:
                 break
             self._work.wait(left)
+        self._soon = 0.0
         return not self._broken and (self._pending() or self._commits.lag(self._durable) is not None)
 
     def _pending(self) -> bool:

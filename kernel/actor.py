@@ -50,13 +50,12 @@ class Actor(msgspec.Struct):
     replies: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
     # Where what it has read came from, as far as that is outside: hosts, or actions where no host is named.
     outside: dict[str, None] = msgspec.field(default_factory=dict)
-    # Refused in this request and not told yet, and the number of the newest record of such.
-    untold: list[tuple[Call, Fault]] = msgspec.field(default_factory=list)
     # This kernel stops, and the next one goes on with the run.
     let_go: bool = False
     # What it did before it was cut off, and does not do again.
     past: dict[int, Recorded] = msgspec.field(default_factory=dict)
-    refused_at: int = 0
+    # The number of the newest record that it heard of. Nothing of it is told to anyone before that is on disk.
+    heard_at: int = 0
 
     def count(self, own_call: bool) -> None:
         """Count a call, or a request, against the limit. Raises BadRequest beyond it, and ends who does not heed it."""

@@ -25,6 +25,10 @@ class Ledger(Protocol):
 
     async def durable(self, seq: int) -> None:
         """Returns when all up to this record is on disk."""
+        ...
+
+    def soon(self) -> None:
+        """Have what is recorded next on disk within milliseconds, though nobody waits for it."""
 
 
 _seal = object()

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -206,6 +207,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         kernel = self._kernel
+        await self._on_disk()
         chosen = [
             past for past in reversed(kernel.ledger.recent.values())
             if not request.active_only or past.end is None
@@ -283,10 +285,16 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def _known(self, name: str, context: Context) -> Past:
         ledger = self._kernel.ledger
+        await self._on_disk()
         past = ledger.past(next(reversed(ledger.recent), "none") if name in ("last", "") else name)
         if past is None:
             await abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
         return past
+
+    async def _on_disk(self) -> None:
+        """What a person is shown has happened for good; a disk that is full does not keep them from looking."""
+        with suppress(JournalFull, JournalBroken):
+            await self._kernel.ledger.durable(self._kernel.ledger.journal.head[0])
 
     async def _active(self, name: str, context: Context) -> ActiveRun:
         run = self._kernel.runs.active.get(name)

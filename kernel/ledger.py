@@ -162,6 +162,9 @@ class Ledger:
     async def durable(self, seq: int) -> None:
         await self.journal.durable(seq)
 
+    def soon(self) -> None:
+        self.journal.soon()
+
     def next_id(self, letter: str) -> str:
         """r12, g7, p3: never given twice in a home."""
         self._ids[letter] = self._ids.get(letter, 0) + 1

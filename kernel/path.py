@@ -7,9 +7,11 @@ property of this file and of what it calls. A request carries one call or severa
 admitted in order; those that ask become one prompt; those that are allowed run side by side meanwhile; the reply
 goes out when all have settled.
 
-Everything but a read is on disk before it is dispatched (`durable` before `execute`) and settled on disk before
-the guest hears of it; so is a refusal. A read is recorded in order but does not wait. A failure is typed; a call
-whose server died in its middle keeps its reservation, since the effect may have happened.
+Everything but a read is on disk before it is dispatched (`durable` before `execute`). A reply is recorded before
+the guest hears of it, and need not be on disk by then: all that a guest can do with it comes back through here. What
+it changes next is ordered behind the reply, and what is told or asked of the person, and the run's end, waits for what
+the guest had heard (`Actor.heard_at`). A failure is typed; a call whose server died in its middle keeps its
+reservation, since the effect may have happened.
 """
 
 from __future__ import annotations
@@ -90,7 +92,6 @@ class Path:
         finally:
             if answered:
                 answered.cancel()
-        await self._tell_refused(actor)
         return wire.reply(results)
 
     # ---- decode
@@ -120,7 +121,7 @@ class Path:
 
     def _refused_claim(self, actor: Actor, claim: wire.Claim, fault: Fault) -> None:
         if actor.refused < CALLS_BEYOND_LIMIT:
-            actor.refused_at = self._ledger.record(
+            actor.heard_at = self._ledger.record(
                 CallMade(
                     actor.who.run, actor.seq, claim.action[:64], "{}", (), "", control_pb2.CALL_DECISION_REFUSED,
                     self._now_ms(), fault=fault, line=claim.line, outside=bool(actor.outside),
@@ -165,17 +166,9 @@ class Path:
 
     def _refuse(self, actor: Actor, call: Call, verdict: Deny) -> Fault:
         actor.refused += 1
-        actor.refused_at = refuse(call, verdict, self._ledger, self._now_ms())
-        actor.untold.append((call, verdict.fault))
+        actor.heard_at = refuse(call, verdict, self._ledger, self._now_ms())
+        actor.refused_call(call, verdict.fault)
         return verdict.fault
-
-    async def _tell_refused(self, actor: Actor) -> None:
-        """A refusal is told, to the person and to the program, when it is on disk."""
-        if actor.refused_at:
-            await self._ledger.durable(actor.refused_at)
-        for call, fault in actor.untold:
-            actor.refused_call(call, fault)
-        actor.untold, actor.refused_at = [], 0
 
     async def _question(self, actor: Actor, asking: Sequence[tuple[Call, Ask]]) -> set[str] | None:
         """One prompt for all slots that ask; the digests that were decided, None where nobody can be asked."""
@@ -183,6 +176,7 @@ class Path:
         if not fresh or actor.questions >= MAX_QUESTIONS:
             actor.questions += bool(fresh)
             return set()
+        await self._ledger.durable(actor.heard_at)
         answers = await actor.ask(fresh)
         actor.questions += answers is not None
         return answers
@@ -207,13 +201,13 @@ class Path:
         if not past.cleared:
             fate, raw = await self._reach.fate(call, self._table.bounds(made.grant), actor.who.path, made.at_ms)
         if fate == capability_pb2.FATE_HAPPENED:
-            return await self._settled(actor, call, 0, wire.value(call.rule.response.FromString(raw)), None, False)
+            return self._settled(actor, call, 0, wire.value(call.rule.response.FromString(raw)), None, False)
         if fate != capability_pb2.FATE_DID_NOT:
             past = await actor.settled(call)
             if past.settled is not None:
                 return past.settled.fault or past.settled.value
         outcome = readmit(self._case(actor, call, made), made)
-        return outcome if isinstance(outcome, Authorized) else await self._settled(actor, call, 0, "", outcome, False)
+        return outcome if isinstance(outcome, Authorized) else self._settled(actor, call, 0, "", outcome, False)
 
     def _admit_answered(self, actor: Actor, slot: tuple[Call, Ask], answers: set[str] | None) -> Authorized | Fault:
         call, ask = slot
@@ -251,15 +245,15 @@ class Path:
             cut = Fault(pb.CODE_UNAVAILABLE, "the run ended while this was under way", "", "interrupted")
             settle(call, (time.perf_counter_ns() - began) // 1000, "", cut, False, self._ledger)
             raise
-        return await self._settled(actor, call, (time.perf_counter_ns() - began) // 1000, value, fault, released)
+        return self._settled(actor, call, (time.perf_counter_ns() - began) // 1000, value, fault, released)
 
-    async def _settled(
+    def _settled(
         self, actor: Actor, call: Call, took_us: int, value: str, fault: Fault | None, released: bool
     ) -> str | Fault:
-        """Record how a call ended, and hand that on when it is on disk."""
-        seq = settle(call, took_us, value, fault, released, self._ledger)
+        """Record how a call ended, and hand that on."""
         if call.rule.effect != annotations_pb2.EFFECT_OBSERVE:
-            await self._ledger.durable(seq)
+            self._ledger.soon()  # until it is on disk, whoever goes on after a cut has to find out what became of it
+        actor.heard_at = settle(call, took_us, value, fault, released, self._ledger)
         if fault is None:
             actor.heard(call, value)
         return fault or value

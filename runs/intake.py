@@ -72,7 +72,7 @@ class Intake:
             limits = Limits(*map(min, msgspec.structs.astuple(manifest.limits), began.within))
             manifest = msgspec.structs.replace(manifest, limits=limits)
             who = msgspec.structs.replace(who, above=began.above)
-        return Run(began, request, manifest, who)
+        return Run(began, request, manifest, who, self._ledger.durable)
 
 
 def check_sizes(request: pb.RunRequest) -> None:

@@ -177,7 +177,7 @@ class Play:
         if run.stopped:
             cell.kill()
         self._waits.listen(run)
-        self._ledger.record(run.pinned)
+        run.began_at = self._ledger.record(run.pinned)
         run.clock(True)
         actor = run.actor = self._calls.actor(run)
 

@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from agentos.events.hearing import Wanted
 from agentos.events.sending import Sender
 from agentos.home.history import Pinned, RunBegan, RunContinued
+from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.refusal import Refusal
 from agentos.kernel.actor import Actor
 from agentos.kernel.cells.pool import Cell, CellLimits
@@ -21,21 +23,28 @@ from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
+Durable = Callable[[int], Awaitable[None]]
+
 
 class Feed:
-    """What happens to a run, in order, for one follower. Text that waits for a slow one is put together."""
+    """What happens to a run, in order, for one follower. Text that waits for a slow one is put together.
 
-    def __init__(self) -> None:
-        self._waiting: deque[pb.RunResponse] = deque()
+    Each event waits until the record that it rests on is on disk: what was told cannot be lost, nor be otherwise later.
+    """
+
+    def __init__(self, durable: Durable) -> None:
+        self.durable = durable
+        self._waiting: deque[tuple[int, pb.RunResponse]] = deque()
         self._news = asyncio.Event()
         self._over = False
 
-    def put(self, event: pb.RunResponse) -> None:
-        last = self._waiting[-1] if self._waiting else None
+    def put(self, event: pb.RunResponse, rests_on: int = 0) -> None:
+        last = self._waiting[-1][1] if self._waiting else None
         if last and last.HasField("output") and event.HasField("output") and last.output.stream == event.output.stream:
             last.output.text += event.output.text
+            self._waiting[-1] = rests_on, last
         else:
-            self._waiting.append(event)
+            self._waiting.append((rests_on, event))
         self._news.set()
 
     def end(self) -> None:
@@ -47,24 +56,33 @@ class Feed:
         while not self._waiting and not self._over:
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        rests_on, event = self._waiting.popleft()
+        with suppress(JournalFull, JournalBroken):  # that ends the run, and is told with its end
+            await self.durable(rests_on)
+        return event
 
 
 class Run:
     """One run. `stopped` is why we ended it: cancelled, wall, calls, journal; empty if we did not."""
 
-    def __init__(self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing) -> None:
+    def __init__(
+        self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing, durable: Durable
+    ) -> None:
         self.id = began.run
         self.began = began
         self.request = request
         self.manifest = manifest
         self.who = who
-        self.feed = Feed()
+        self.feed = Feed(durable)
         self.typed: asyncio.Queue[str | None] = asyncio.Queue()
         self.cell: Cell | None = None
         self.stopped = ""
         self.pinned = Pinned(began.run, "")
         self.began_with: Pinned | None = None
+        # The number of the record with which it began, or began to be played this time.
+        self.began_at = 0
         self.cell_us = 0
         # Whether it is played again, even if it had done nothing; what it did; how much it printed was told already.
         self.again = False
@@ -97,7 +115,8 @@ class Run:
         self._wall_from = 0.0
 
     def tell(self, **event: object) -> None:
-        self.feed.put(pb.RunResponse(**event))  # type: ignore[arg-type]  # one field of the oneof
+        rests_on = max(self.began_at, self.actor.heard_at if self.actor else 0)
+        self.feed.put(pb.RunResponse(**event), rests_on)  # type: ignore[arg-type]  # one field of the oneof
 
     def printed(self, stream: int, text: str) -> None:
         """Keep and pass on what the program printed, up to its limit."""
@@ -131,7 +150,7 @@ class Run:
     def follow(self) -> Feed:
         """A feed of what happens from now on, after all that was printed. Whoever followed before hears no more."""
         self.feed.end()
-        self.feed, self.followed = Feed(), True
+        self.feed, self.followed = Feed(self.feed.durable), True
         self.told = len(self.output)  # while it is played again that is less than was told before
         if self.told:
             self.tell(output=pb.Output(stream=1, text=self.output.decode(errors="ignore")))

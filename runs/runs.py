@@ -91,11 +91,11 @@ class Runs:
             tuple(request.arguments), request.input, time.time_ns() // 1000, int(request.ask),
             request.source.manifest_path, terminal,
         )  # fmt: skip
-        run = self.active[run_id] = Run(began, request, manifest, who)
+        run = self.active[run_id] = Run(began, request, manifest, who, self._ledger.durable)
         run.followed = True
         self._play.load_ahead(run)
         try:
-            self._ledger.record(*self.intake.unseen(request.source, who), began)
+            run.began_at = self._ledger.record(*self.intake.unseen(request.source, who), began)
         except BaseException:
             run.put_back()
             del self.active[run_id]

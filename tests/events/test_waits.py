@@ -40,7 +40,9 @@ class World:
         self.waits = Waits(self.ledger, self.woken.append, lambda: NOW)
         began = RunBegan("r1", "prog", WHO.path, WHO.digest, "/", "/", (), "", NOW * 1000)
         self.ledger.record(began)
-        self.run = Run(began, pb.RunRequest(), Manifest("prog", (), Limits(), True, "prog.py"), WHO)
+        self.run = Run(
+            began, pb.RunRequest(), Manifest("prog", (), Limits(), True, "prog.py"), WHO, self.ledger.durable
+        )
         self.actor = Actor(WHO, self.run.manifest, "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no others
 
     def happens(self, event: str, data: object = None, name: str = "event.paid") -> int:

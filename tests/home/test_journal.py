@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.home import chain, schema
+from agentos.home import journal as of_journal
 from agentos.home.commits import CACHE_ROWS
 from agentos.home.journal import MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
 
@@ -63,6 +64,21 @@ async def test_a_record_reaches_the_disk_soon_though_nobody_waits(tmp_path: Path
     async with asyncio.timeout(5):
         while journal.statistics()["durable"] < seq:  # noqa: ASYNC110 (the point is that nobody waits for it)
             await asyncio.sleep(0.01)
+    await journal.close()
+
+
+async def test_what_is_to_be_on_disk_soon_is_there_though_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_journal, "LINGER_S", 600)
+    journal = await written(tmp_path / "j", 1)
+    for number in range(2, 4):
+        journal.soon()
+        seq = journal.append(("call", "", b"alone"))
+        async with asyncio.timeout(5):
+            while journal.statistics()["durable"] < seq:  # noqa: ASYNC110 (the point is that nobody waits for it)
+                await asyncio.sleep(0.01)
+        assert journal.statistics()["batches"] == number
     await journal.close()
 
 

@@ -75,6 +75,9 @@ class Paper:
     async def durable(self, seq: int) -> None:
         assert seq <= len(self.records)
 
+    def soon(self) -> None:
+        pass
+
     def next_id(self, letter: str) -> str:
         self._ids[letter] = self._ids.get(letter, 0) + 1
         return f"{letter}{self._ids[letter]}"

@@ -184,7 +184,7 @@ result = [before, run.left().calls]
 def test_a_generation_ends_at_as_many_calls_as_are_kept_on_record(made: int, stopped: str, warned: bool) -> None:
     began = RunBegan("r1", "p", "/p.py", "0" * 64, "/", "/", (), "", 0)
     manifest = Manifest("p", (), Limits(), True, "p.py")
-    run = Run(began, pb.RunRequest(), manifest, None)  # type: ignore[arg-type]  # who it is matters to no count
+    run = Run(began, pb.RunRequest(), manifest, None, None)  # type: ignore[arg-type]  # who it is matters to no count
     run.continued = RunContinued("r1", 1, 5_000_000, "1", 0)
     actor = Actor(None, manifest, "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes none
     actor.seq = 5_000_000 + made

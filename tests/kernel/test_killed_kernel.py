@@ -51,6 +51,28 @@ def ended(person: Person, run: str) -> pb.Run:
     return person.control.ShowRun(pb.ShowRunRequest(run=run), metadata=person.metadata).run
 
 
+WRITE = '"files.write" = { path = ["**"] }'
+CHANGES = "open('b.txt', 'w').write('x')\nprint('written')\ninput()"
+
+
+@pytest.mark.parametrize(("kind", "content", "grants"), [("accepted", "input()", ""), ("output", CHANGES, WRITE)])
+def test_what_was_told_of_a_run_survives(home: Path, tmp_path: Path, kind: str, content: str, grants: str) -> None:
+    """That it was taken in; and what its program printed, with the reply that this rests on."""
+    told = Told()
+    with doomed(home, tmp_path) as (person, pid):
+        for event in person.start(
+            person.source(content, grants), grant_manifest=True, ask=pb.ASK_DENY, interactive=True
+        ):
+            if told.hear(event) == kind:
+                kill(pid)
+                break
+    with doomed(home, tmp_path) as (person, _):
+        assert person.record(told.id).program == "program"
+        if kind == "output":
+            [write] = person.calls(told.id, "files.write")
+            assert write.duration_us > 0, "its own reply is there, not what a look afterwards found"
+
+
 def test_what_was_acknowledged_survives(home: Path, tmp_path: Path) -> None:
     """In turn: the grants of `--grant manifest`, a run's end, a revoked grant, the grant of an answer."""
     (tmp_path / "a.txt").write_text("a")

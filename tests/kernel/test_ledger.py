@@ -120,8 +120,8 @@ async def test_what_is_unknown_of_a_run_is_so_until_it_is_settled_or_the_run_ove
     assert Ledger(journal).unknown == {"r1": {2}}
 
 
-async def test_text_that_waits_for_a_slow_follower_is_put_together() -> None:
-    feed = Feed()
+async def test_text_that_waits_for_a_slow_follower_is_put_together(journal: Journal) -> None:
+    feed = Feed(journal.durable)
     for number in range(10_000):
         feed.put(pb.RunResponse(output=pb.Output(stream=1 + number // 9_000, text="x")))
     feed.put(pb.RunResponse(settled="p1"))
@@ -131,6 +131,16 @@ async def test_text_that_waits_for_a_slow_follower_is_put_together() -> None:
     while event := await feed.next():
         heard.append((event.output.stream, len(event.output.text), event.settled))
     assert heard == [(1, 9_000, ""), (2, 1_000, ""), (0, 0, "p1"), (2, 1, "")]
+
+
+async def test_what_is_told_of_a_run_is_on_disk_before(journal: Journal) -> None:
+    ledger, feed = Ledger(journal), Feed(journal.durable)
+    for number in (1, 2):
+        feed.put(pb.RunResponse(output=pb.Output(stream=1, text="x")), ledger.record(settled(number)))
+        await journal.durable(1)
+    assert journal.statistics()["durable"] == 1
+    assert await feed.next() == pb.RunResponse(output=pb.Output(stream=1, text="xx"))
+    assert journal.statistics()["durable"] == 2
 
 
 async def test_what_many_want_at_once_is_done_once() -> None:

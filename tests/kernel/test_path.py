@@ -1,4 +1,4 @@
-"""The order of things on the path of a call: what is on disk before what is done, and before what is said."""
+"""The order of things on the path of a call: what is on disk before what is done, and before the person is asked."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ class Witness(Paper):
         self.table = Table()
         self.table.fold(granted)
         self.order: list[str] = []
+        self.waited_for: list[int] = []
+        # Of each refusal that was told: up to which record it is told when that is on disk.
+        self.refusals: list[int] = []
         self.fails: Failed | None = None
 
     def record(self, *records: Record) -> int:
@@ -43,6 +46,10 @@ class Witness(Paper):
     async def durable(self, seq: int) -> None:
         await super().durable(seq)
         self.order.append("durable")
+        self.waited_for.append(seq)
+
+    def soon(self) -> None:
+        self.order.append("soon")
 
     async def call(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> bytes:
         self.order.append("effect")
@@ -77,12 +84,15 @@ def acting(catalog: Catalog, on: Witness) -> tuple[Path, Actor]:
     """The path of a call, and a run without a manifest that comes along it."""
 
     async def ask(asking: object) -> None:
-        return None
+        on.order.append("ask")
+
+    def refused(call: Call, fault: Fault) -> None:
+        on.refusals.append(actor.heard_at)
 
     path = Path(catalog, on.table, on, on, Powers().unix_ms, (VAULT,))
     actor = Actor(
         WHO, manifest(present=False), START, HOME, own_call, ask, nobody_settles, lambda stream, text: None,
-        lambda call, fault: None, lambda why: None,
+        refused, lambda why: None,
     )  # fmt: skip
     return path, actor
 
@@ -101,11 +111,32 @@ async def request(path: Path, actor: Actor, *calls: Claimed) -> list[dict[str, o
     return results
 
 
-async def test_a_change_is_on_disk_before_it_is_made_and_before_it_is_told(catalog: Catalog) -> None:
+async def test_a_change_is_on_disk_before_it_is_made_and_its_reply_soon_after(catalog: Catalog) -> None:
     on = Witness(*ALLOWED)
     [said] = await invoke(catalog, on, ("files.write", {"path": "notes/a", "text": "x"}))
     assert "value" in said
-    assert on.order == ["CallMade", "durable", "effect", "CallSettled", "durable"]
+    assert on.order == ["CallMade", "durable", "effect", "soon", "CallSettled"]
+
+
+async def test_a_change_is_made_when_all_that_the_program_had_heard_is_on_disk(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    path, actor = acting(catalog, on)
+    await request(path, actor, ("files.read", {"path": "notes/a"}))
+    await request(path, actor, ("files.write", {"path": "notes/a", "text": "x"}))
+    heard = actor.heard_at
+    await request(path, actor, ("files.write", {"path": "notes/a", "text": "y"}))
+    assert on.order[-4:] == ["durable", "effect", "soon", "CallSettled"]
+    assert isinstance(on.records[heard - 1], CallSettled)
+    assert on.waited_for == [3, heard + 1], "records 1 and 2 are the read, 3 and 4 the change, 5 the next one"
+
+
+async def test_the_person_is_asked_when_all_that_the_program_had_heard_is_on_disk(catalog: Catalog) -> None:
+    on = Witness(*ALLOWED)
+    path, actor = acting(catalog, on)
+    await request(path, actor, ("files.read", {"path": "notes/a"}))
+    await request(path, actor, ("files.read", {"path": "other/a"}))
+    assert on.order[:5] == ["CallMade", "effect", "CallSettled", "durable", "ask"]
+    assert on.waited_for == [2]
 
 
 async def test_a_read_is_recorded_in_order_and_waits_for_no_disk(catalog: Catalog) -> None:
@@ -136,7 +167,8 @@ async def test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect(cat
     ]  # fmt: skip
     said = await invoke(catalog, on, *bad)
     assert all("error" in each for each in said)
-    assert on.order == [*["CallMade"] * 4, "durable"]
+    assert on.order == [*["CallMade"] * 3, "durable", "ask", "CallMade"]
+    assert on.refusals == [3, 4], "each is told as resting on its own record; 1 and 2 are no calls"
     for record in on.records:
         assert isinstance(record, CallMade)
         assert record.fault is not None

@@ -96,7 +96,7 @@ async def test_what_happened_is_not_done_again_and_its_reply_is_what_was_found(c
     entry = files.FileEntry(name="found", size=1)
     on.fate_ = (int(capability_pb2.FATE_HAPPENED), files.FilesWriteResponse(entry=entry).SerializeToString())
     [said] = await request(path, actor, WRITE)
-    assert on.order == ["fate", "CallSettled", "durable"]
+    assert on.order == ["fate", "soon", "CallSettled"]
     assert "found" in str(said["value"])
 
 
@@ -127,7 +127,7 @@ async def test_what_the_person_says_did_not_happen_is_done_once(catalog: Catalog
     path, actor = await cut_off(catalog, on, WRITE)
     actor.past = {1: Recorded(actor.past[1].made, cleared=True)}
     assert "value" in (await request(path, actor, WRITE))[0]
-    assert on.order == ["durable", "effect", "CallSettled", "durable"]
+    assert on.order == ["durable", "effect", "soon", "CallSettled"]
 
 
 async def test_what_was_revoked_meanwhile_is_not_made_again(catalog: Catalog) -> None:

@@ -77,7 +77,7 @@ async def test_a_child_that_is_over_is_counted_no_more(ledger: Ledger, catalog: 
 
 async def test_a_call_that_is_made_again_finds_the_child_that_is_there(ledger: Ledger, catalog: Catalog) -> None:
     ledger.record(began("r1"), child("r1.4"))
-    run = Run(began("r1"), control_pb2.RunRequest(), manifest(), WHO)
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(), WHO, ledger.durable)
     actor = Actor(WHO, manifest(), "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no call
     for _ in range(2):
         assert room(ledger, catalog).spawn(run, actor, 4, own_pb2.ChildrenSpawnRequest(program="p.py")) == "r1.4"
@@ -98,9 +98,9 @@ HOME = at("/home/me/**")
     ],
 )
 def test_a_child_gets_what_its_parent_holds_within_its_manifest_and_unasked(
-    catalog: Catalog, own: ManifestLine, granted: Bounds, asked: Bounds, given: bool
+    ledger: Ledger, catalog: Catalog, own: ManifestLine, granted: Bounds, asked: Bounds, given: bool
 ) -> None:
-    run = Run(began("r1"), control_pb2.RunRequest(), manifest(own), WHO)
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(own), WHO, ledger.durable)
     held = [Held(grant("g1", "files.read", granted), spent={})]
     wanted = line("files.read", asked)
     if given:
@@ -111,8 +111,8 @@ def test_a_child_gets_what_its_parent_holds_within_its_manifest_and_unasked(
         assert refused.value.fault.detail == "parent"
 
 
-def test_what_is_good_for_one_call_cannot_be_given(catalog: Catalog) -> None:
-    run = Run(began("r1"), control_pb2.RunRequest(), manifest(line("files.read", HOME)), WHO)
+def test_what_is_good_for_one_call_cannot_be_given(ledger: Ledger, catalog: Catalog) -> None:
+    run = Run(began("r1"), control_pb2.RunRequest(), manifest(line("files.read", HOME)), WHO, ledger.durable)
     once = Held(grant("g1", "files.read", HOME, control_pb2.CHOICE_ONCE, uses=1), spent={})
     with pytest.raises(Failed):
         lending.lend(run, line("files.read", HOME), [once], catalog)

@@ -32,7 +32,7 @@ def began() -> RunBegan:
 
 async def test_a_run_is_woken_before_it_can_be_recorded_as_away(ledger: Ledger) -> None:
     runs = Runs(None, ledger, None, None, None, None, Powers())  # type: ignore[arg-type]  # nothing is played
-    run = runs.active["r1"] = Run(began(), pb.RunRequest(), manifest(), WHO)
+    run = runs.active["r1"] = Run(began(), pb.RunRequest(), manifest(), WHO, ledger.durable)
     ledger.record(began(), made(1, "g1", "r1"), CallUnknown("r1", 1, 1))
     settling = asyncio.create_task(runs.settle(pb.SettleCallRequest(run="r1", seq=1)))
     await asyncio.sleep(0)

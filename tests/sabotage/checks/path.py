@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.mutation import never, out
 
 DECIDE, PATH, KILLED = "kernel/test_decide.py", "kernel/test_path.py", "kernel/test_killed_kernel.py"
+LEDGER = "kernel/test_ledger.py"
 AUTHORITY, HOSTILE = "kernel/test_authority.py", "kernel/test_hostile.py"
 
 CHECKS = (
@@ -15,13 +16,34 @@ CHECKS = (
     # ---- 3: durable
     out(3, "a change is on disk before it is made", "kernel",
         "await self._ledger.durable(authorized.seq)", "pass",
-        f"{PATH}::test_a_change_is_on_disk_before_it_is_made_and_before_it_is_told"),
-    out(3, "a change is settled on disk before it is told", "kernel",
-        "            await self._ledger.durable(seq)\n", "            pass\n",
-        f"{PATH}::test_a_change_is_on_disk_before_it_is_made_and_before_it_is_told"),
-    out(3, "a refusal is on disk before it is told", "kernel",
-        "await self._ledger.durable(actor.refused_at)", "pass",
+        f"{PATH}::test_a_change_is_on_disk_before_it_is_made_and_its_reply_soon_after"),
+    out(3, "what a change came to is on disk soon", "kernel",
+        "            self._ledger.soon()", "            pass",
+        f"{PATH}::test_a_change_is_on_disk_before_it_is_made_and_its_reply_soon_after"),
+    out(3, "what is to be on disk soon does not linger", "home",
+        "min(due, self._soon or due)", "due",
+        "home/test_journal.py::test_what_is_to_be_on_disk_soon_is_there_though_nobody_waits"),
+    out(3, "what a run says rests on the reply that it heard", "kernel",
+        "actor.heard_at = settle(", "settle(",
+        f"{PATH}::test_the_person_is_asked_when_all_that_the_program_had_heard_is_on_disk"),
+    out(3, "a refusal is told as resting on its record", "kernel",
+        "actor.heard_at = refuse(", "refuse(",
         f"{PATH}::test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect"),
+    out(3, "the person is asked when what the program had heard is on disk", "kernel",
+        "        await self._ledger.durable(actor.heard_at)\n", "",
+        f"{PATH}::test_the_person_is_asked_when_all_that_the_program_had_heard_is_on_disk"),
+    out(3, "what is told of a run is on disk before", "runs",
+        "            await self.durable(rests_on)\n", "            pass\n",
+        f"{LEDGER}::test_what_is_told_of_a_run_is_on_disk_before"),
+    out(3, "text that is put together rests on the newest record", "runs",
+        "            self._waiting[-1] = rests_on, last\n", "",
+        f"{LEDGER}::test_what_is_told_of_a_run_is_on_disk_before"),
+    out(3, "a run is on disk before its number is told", "runs",
+        "run.began_at = self._ledger.record(*self.intake", "self._ledger.record(*self.intake",
+        f"{KILLED}::test_what_was_told_of_a_run_survives"),
+    out(3, "what a program prints rests on what it had heard", "runs",
+        "max(self.began_at, self.actor.heard_at if self.actor else 0)", "self.began_at",
+        f"{KILLED}::test_what_was_told_of_a_run_survives"),
     out(3, "a grant is on disk before the answer is acknowledged", "runs",
         "await self._ledger.durable(self._ledger.record(told, *records))", "self._ledger.record(told, *records)",
         f"{KILLED}::test_what_was_acknowledged_survives"),
@@ -45,7 +67,7 @@ CHECKS = (
         'refuse(call, verdict, type("Nowhere", (), {"record": lambda *made: 0})(), self._now_ms())',
         f"{PATH}::test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect"),
     out(13, "a claim that is no call is recorded", "kernel",
-        "actor.refused_at = self._ledger.record(\n", "actor.refused_at = len(\n",
+        "actor.heard_at = self._ledger.record(\n", "actor.heard_at = len(\n",
         f"{PATH}::test_what_is_refused_is_recorded_with_its_reason_and_has_no_effect"),
     out(13, "what is refused is not looked at", "kernel",
         "        if isinstance(verdict, Deny):\n            return self._refuse(actor, slot, verdict)\n"
