@@ -1,7 +1,11 @@
-"""How long properties are tried. `make fuzz` takes the profile `long`, and says the seed it began with."""
+"""How long properties are tried. `make fuzz` takes the profile `long`, and says the seed it began with.
+
+And that nobody looks for garbage in what stays.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -23,6 +27,11 @@ settings.register_profile(
 settings.register_profile(
     "sabotage", derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate)
 )
+
+
+def pytest_collection_finish() -> None:
+    """Some thousand tests stay to the end: a test that has garbage collected need not look through them."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
