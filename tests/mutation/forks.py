@@ -31,6 +31,7 @@ def main() -> None:
     loaded = [name for name in sys.modules if name.split(".")[0] == "agentos"]
     assert not loaded, f"a fork would have these as they were: {loaded}"
     sys.dont_write_bytecode = "--fresh" not in sys.argv
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # for else the tests' conftest.py has it written
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps(forked(asked["tests"], asked["within_s"])), flush=True)
