@@ -41,7 +41,7 @@ from agentos.v1 import control_pb2 as pb
 from bench.coming import Coming
 from bench.outside import Counting, Task, World, flat, grants, program
 from bench.processes import cells, servers, zygotes
-from tests.kernel.person import NO, ONCE, Person, Stream, Told, make_home
+from tests.kernel.person import NO, ONCE, Person, Stream, Told, warm_home
 
 KILLS = 2_000
 # How often each is killed, and how long it is between two.
@@ -69,7 +69,7 @@ class Storm:
         self._place = place
         self._folder = place / "work"
         self._folder.mkdir()
-        self._home = make_home(place)
+        self._home = warm_home(place)
         self.world = World(self._folder, place / "share" / "Trash", self.server, self.chance)
         self._open: dict[str, Task] = {}
         self._unknown: dict[tuple[str, int], float] = {}

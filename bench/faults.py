@@ -30,7 +30,7 @@ from rich.table import Table
 from bench import machine
 from bench.figures import percentile
 from bench.processes import descriptors, servers, weight
-from tests.kernel.person import Person, Up, eventually, kernel_on, make_home
+from tests.kernel.person import Person, Up, eventually, kernel_on, warm_home
 from tests.net.internet import Internet, internet
 from tests.net.kinds import KINDS, LEFT_OPEN
 from tests.net.storm import Storm, Tally
@@ -128,7 +128,7 @@ def _place() -> Iterator[tuple[Up, Person, Names, trustme.CA]]:
         authority.cert_pem.write_to_path(str(place / "ca.pem"))
         settings = {"AGENTOS_NET_RESOLVER": names.where, "AGENTOS_NET_CA": str(place / "ca.pem")}
         (place / "programs").mkdir()
-        with kernel_on(make_home(place), place / "log", **settings) as up:
+        with kernel_on(warm_home(place), place / "log", **settings) as up:
             person = Person(up.socket, up.credential, place / "programs")
             yield up, person, names, authority
             person.close()

@@ -27,7 +27,7 @@ from agentos.kernel.ledger import FOLD, Ledger
 from agentos.manifest.trigger import Trigger, trigger
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import events_pb2, events_pb2_grpc
-from tests.kernel.person import Person, Told, eventually, kernel_on, make_home
+from tests.kernel.person import Person, Told, eventually, kernel_on, warm_home
 
 # Shorter than a day: a guest sleeps for no longer in one go.
 SLEEP_S, DAY_MS = 80_000, 86_400_000
@@ -77,7 +77,7 @@ def program(seconds: int) -> str:
 
 def template(place: Path) -> None:
     """Make a home, and have a kernel play and arm the program in it."""
-    at = make_home(place)
+    at = warm_home(place)
     folder = place / "programs"
     folder.mkdir()
     with kernel_on(at, place / "log") as up:

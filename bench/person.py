@@ -20,6 +20,7 @@ import grpc
 
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc
+from tests import compiled
 
 SECONDS = 600.0
 STILL_WITHIN_S = 60.0
@@ -67,6 +68,7 @@ def kernel(ready: int, module: str = "agentos.kernel") -> Iterator[Up]:
     home, log = place / "home", place / "log"
     wrap = ["--wrap", "key-file", "--key-file", str(place / "key")]
     _home("init", home, wrap)
+    compiled.keep_in(home)
     told, tell = os.pipe()
     command = [sys.executable, "-m", module, "serve", "--home", str(home)]
     command += ["--ready-fd", str(tell), "--ready-cells", str(ready)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import compiled
 from tests.repository.source import ROOMS, ROOT, modules
 
 pytestmark = pytest.mark.slow
@@ -135,6 +136,7 @@ def test_a_program_runs_where_the_source_is_not(installed: Path, tmp_path: Path)
     (tmp_path / "first.py").write_text(PROGRAM)
     made = run(installed, "-c", COMMAND, "init", "--key-file", str(tmp_path / "key"), home=tmp_path / "home")
     assert made.returncode == 0, made.stderr
+    compiled.keep_in(tmp_path / "home")  # that it compiles its guest there is seen on the tour, below
     ran = run(installed, "-c", COMMAND, "run", "first.py", "--grant", "manifest", "--json", home=tmp_path / "home")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     told = json.loads(ran.stdout)

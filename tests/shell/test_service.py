@@ -18,6 +18,7 @@ import pytest
 
 from agentos.shell import supervisor, unit
 from agentos.shell.failure import Failure
+from tests import compiled
 from tests.shell.conftest import SECONDS, Shell, environment, until
 
 # A private /run, in which systemd finds a machine that it believes to have been started by it.
@@ -189,6 +190,7 @@ def test_a_home_that_only_a_passphrase_opens_is_served_locked(tidy: Shell) -> No
 def test_what_a_service_of_a_passphrase_runs_waits_for_its_key_and_serves(homeless: Shell) -> None:
     secret = replace(homeless, environment=homeless.environment | {"AGENTOS_PASSPHRASE": "correct horse"})
     assert secret("init", "--passphrase").code == 0
+    compiled.keep_in(Path(homeless.environment["AGENTOS_HOME"]), "correct horse")
     command = supervisor.wanted(homeless.environment["AGENTOS_HOME"], 1, locked=True).command
     with subprocess.Popen(command, cwd=homeless.folder, env=homeless.environment) as waiting:
         try:
