@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_pictures_are_what_one_sees() -> None:
     made = [sys.executable, "docs/shown/pictures.py", "--check"]
     done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_demo_shows_three_programs_and_leaves_nothing_running() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTOS_")}
     done = subprocess.run(

@@ -82,6 +82,7 @@ def serving(shell: Shell, unit_file: Path, but: str = "") -> str:
     return state(shell)["MainPID"]
 
 
+@pytest.mark.slow
 def test_a_kernel_is_kept_on_by_a_real_systemd(kept: Shell) -> None:
     unit_file = _installed_path(kept)
     # As installed, but quicker where a test waits for it.
