@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 from google.protobuf import json_format
-from google.protobuf.message import Message
+from google.protobuf.message import EncodeError, Message
 
 from agentos.home.records import Fault
 from agentos.manifest.actions import ActionRule, Catalog, nearest
@@ -108,7 +108,7 @@ def _fits(args: Arguments, request: Message) -> bool:
         if not filled(request, args):
             json_format.ParseDict(args, request)
         request.SerializeToString()
-    except (json_format.ParseError, ValueError, TypeError, RecursionError, OverflowError):
+    except (json_format.ParseError, EncodeError, ValueError, TypeError, RecursionError, OverflowError):
         return False
     # Characters that are not base64 would be left out of it in silence.
     return all(

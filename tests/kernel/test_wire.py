@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
+import msgspec
 import pytest
-from google.protobuf import json_format
+from google.protobuf import descriptor_pb2, json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentos.home.records import Fault
 from agentos.kernel import canonical, wire
 from agentos.kernel.call import redacted
 from agentos.manifest.rules import Catalog
+from agentos.v1 import control_pb2, error_pb2
 from agentos.v1.plain import filled
 from tests.kernel.cases import call
 
+INVALID = error_pb2.CODE_INVALID
 HOSTILE = {
     "nothing": "",
     "not JSON": "{",
@@ -40,13 +44,31 @@ HOSTILE = {
     "much output": json.dumps({"out": [[1, "x"]] * 257}),
 }
 
+TWICE, DEEP, MANY = (
+    "the request names a key twice", "the request is nested too deep", "more than 64 calls in one request"
+)  # fmt: skip
+WORDS = {
+    "a key twice": TWICE, "a key twice within": TWICE, "a key twice by escapes": TWICE, "NaN": "NaN is not JSON",
+    "infinity": "-Infinity is not JSON", "nested deep": DEEP, "nested deep and closed": DEEP, "many calls": MANY,
+    "much output": MANY,
+}  # fmt: skip
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_request_is_refused(text: str) -> None:
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_request_is_refused(what: str) -> None:
     with pytest.raises(wire.BadRequest) as refused:
-        wire.read(text)
-    assert refused.value.fault.reason
-    assert "Traceback" not in refused.value.fault.reason
+        wire.read(HOSTILE[what])
+    assert refused.value.fault == Fault(
+        INVALID,
+        WORDS.get(what, "the request is not of the form that guests send"),
+        "make them in several requests" if WORDS.get(what) == MANY else "",
+    )
+
+
+def test_a_request_may_make_64_calls_and_print_256_times() -> None:
+    asked = {"calls": [{"action": "clock.now", "args": {}}] * 64, "out": [[1, "x"]] * 256}
+    assert wire.read(json.dumps(asked)) == wire.Batch(((1, "x"),) * 256, (wire.Claim("clock.now", {}, 0),) * 64)
+    assert wire.read("{}") == wire.Batch((), ())
 
 
 @given(st.text())
@@ -115,10 +137,60 @@ def test_a_64_bit_number_is_one_as_text_too(catalog: Catalog) -> None:
     assert as_text.digest == as_number.digest
 
 
+def refused(catalog: Catalog, action: str, args: dict[str, object]) -> Fault:
+    with pytest.raises(wire.BadRequest) as said:
+        call(catalog, action, **args)
+    assert str(said.value) == said.value.fault.reason
+    return said.value.fault
+
+
 def test_an_unknown_action_is_answered_with_the_nearest(catalog: Catalog) -> None:
-    with pytest.raises(wire.BadRequest) as refused:
-        call(catalog, "files.reed", path="/a")
-    assert refused.value.fault.hint == "did you mean files.read?"
+    assert refused(catalog, "files.reed", {"path": "/a"}).hint == "did you mean files.read?"
+
+
+def test_what_does_not_fit_is_named(catalog: Catalog) -> None:
+    fields = ", ".join(catalog.actions["files.read"].request.DESCRIPTOR.fields_by_name)
+    wrong: list[tuple[dict[str, object], Fault]] = [
+        ({"path": "/a", "x": 1}, Fault(INVALID, "files.read has no field of that name", f"it has: {fields}")),
+        ({"path": "/a", "offset": "x"}, Fault(INVALID, "files.read: offset cannot be that", "")),
+        ({"path": 1, "offset": "x"}, Fault(INVALID, "files.read: path, offset cannot be that", "")),
+    ]
+    for args, fault in wrong:
+        assert refused(catalog, "files.read", args) == fault
+    assert refused(catalog, "x", {}) == Fault(INVALID, "there is no such action", "see: agentos capabilities")
+
+
+def test_what_fits_one_by_one_and_not_together_is_refused_too(catalog: Catalog) -> None:
+    one_of = msgspec.structs.replace(catalog.actions["files.read"], request=control_pb2.RunResponse)
+    with pytest.raises(wire.BadRequest) as said:
+        wire.message(wire.Claim("files.read", {"settled": "p1", "accepted": {}}), one_of)
+    assert said.value.fault.reason == "files.read: the arguments cannot be that"
+
+
+def test_what_lacks_a_part_that_its_schema_requires_is_refused_too(catalog: Catalog) -> None:
+    requiring = msgspec.structs.replace(catalog.actions["files.read"], request=descriptor_pb2.UninterpretedOption)
+    with pytest.raises(wire.BadRequest) as said:
+        wire.message(wire.Claim("files.read", {"name": [{"namePart": "half"}]}), requiring)
+    assert said.value.fault.reason == "files.read: name cannot be that"
+
+
+# ---- what a guest is told
+
+
+def test_each_code_is_told_by_its_name() -> None:
+    codes = {number: name.removeprefix("CODE_").lower() for name, number in error_pb2.Code.items() if number}
+    assert codes == wire.CODES
+
+
+def test_a_reply_has_a_value_or_an_error_for_each_call() -> None:
+    fault = Fault(error_pb2.CODE_LIMIT, "too much", "less", "quota")
+    told = {"code": "limit", "reason": "too much", "hint": "less", "detail": "quota"}
+    assert json.loads(wire.reply(['{"a":1}', fault])) == {"results": [{"value": {"a": 1}}, {"error": told}]}
+
+
+def test_what_has_a_form_of_its_own_is_written_by_the_library_on_one_line() -> None:
+    raw = descriptor_pb2.FileDescriptorProto(message_type=[descriptor_pb2.DescriptorProto(name="A")])
+    assert wire.value(raw) == '{"message_type": [{"name": "A"}]}'
 
 
 # ---- digests
