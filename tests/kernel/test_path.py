@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 from google.protobuf.message import Message
 
 from agentos.home.history import Record
 from agentos.home.records import Bounds, CallMade, CallSettled, Fault, Grant, Targets
 from agentos.kernel import own
-from agentos.kernel.actor import Actor
+from agentos.kernel.actor import CALLS_BEYOND_LIMIT, Actor
 from agentos.kernel.call import Call, Failed
 from agentos.kernel.grants import Table
 from agentos.kernel.own import Powers
-from agentos.kernel.path import Path
+from agentos.kernel.path import MAX_QUESTIONS, Path
 from agentos.kernel.replay import Recorded
+from agentos.manifest.lines import Limits
 from agentos.manifest.rules import Catalog
 from agentos.v1 import capability_pb2, error_pb2
 from tests.kernel.cases import HOME, START, VAULT, WHO, Paper, at, grant, manifest
@@ -194,6 +197,74 @@ async def test_an_answer_that_is_no_message_is_a_failure_that_keeps_the_use(cata
 
     on = Nonsense(grant("g1", "files.read", at(NOTES), uses=1))
     [said] = await invoke(catalog, on, ("files.read", {"path": "notes/a"}))
-    assert "error" in said
+    assert said["error"] == told("unavailable", "files answered nonsense")
     assert isinstance(on.records[-1], CallSettled)
     assert on.table.held["g1"].uses_left == 0
+
+
+# ---- by which code and word a program learns that a call was refused, or cut off
+
+
+def told(code: str, reason: str, hint: str = "", detail: str = "") -> dict[str, str]:
+    return {"code": code, "reason": reason, "hint": hint, "detail": detail}
+
+
+async def refused(path: Path, actor: Actor, file: str) -> object:
+    [said] = await request(path, actor, ("files.read", {"path": file}))
+    return said["error"]
+
+
+async def test_where_nobody_is_there_to_ask_approval_is_needed_and_the_hint_says_where_it_can_be_had(
+    catalog: Catalog,
+) -> None:
+    hint = "run it where you can answer, or with --ask wait and answer with: agentos inbox"
+    error = await refused(*acting(catalog, Witness()), "notes/a")
+    assert error == told("needs_approval", "nobody was there to ask", hint)
+
+
+async def test_who_asks_too_often_is_told_so_and_not_that_the_person_said_no(catalog: Catalog) -> None:
+    async def no(asking: object) -> set[str]:
+        return set()
+
+    path, actor = acting(catalog, Witness())
+    actor.ask = no
+    for number in range(MAX_QUESTIONS):
+        error = await refused(path, actor, f"notes/{number}")
+        assert error == told("denied", "the person said no", "it is not asked again in this run")
+    often = told(
+        "denied", "it asked more than 20 times in one run", "allow a folder or a whole line instead of single calls"
+    )
+    assert await refused(path, actor, "notes/another") == often
+
+
+async def test_a_call_beyond_the_limit_is_one_of_too_many_and_who_goes_on_is_ended(catalog: Catalog) -> None:
+    ended = list[str]()
+    path, actor = acting(catalog, Witness(*ALLOWED))
+    actor.stop = ended.append
+    actor.manifest = msgspec.structs.replace(actor.manifest, limits=Limits(calls=2))
+    over = told("limit", "more than 2 calls in one run", "raise limits = { calls = … } in the manifest")
+    for _ in range(2):
+        [said] = await request(path, actor, ("files.read", {"path": "notes/a"}))
+        assert "value" in said
+    for _ in range(CALLS_BEYOND_LIMIT):
+        assert await refused(path, actor, "notes/a") == over
+    assert ended == []
+    assert await refused(path, actor, "notes/a") == over
+    assert ended == ["calls"]
+
+
+async def test_a_call_that_the_end_of_its_run_cuts_off_is_on_record_as_interrupted(catalog: Catalog) -> None:
+    class Waiting(Witness):
+        async def call(self, call: Call, bounds: Bounds, lineage: str, since_ms: int) -> bytes:
+            asyncio.get_running_loop().call_soon(under_way.cancel)
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    on = Waiting(*ALLOWED)
+    under_way = asyncio.ensure_future(request(*acting(catalog, on), ("files.read", {"path": "notes/a"})))
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+    cut = Fault(error_pb2.CODE_UNAVAILABLE, "the run ended while this was under way", "", "interrupted")
+    last = on.records[-1]
+    assert isinstance(last, CallSettled)
+    assert (last.fault, last.released) == (cut, False)

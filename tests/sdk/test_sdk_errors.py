@@ -60,6 +60,17 @@ def test_a_bad_request_is_a_value_error() -> None:
         raise Invalid("reason")
 
 
+@pytest.mark.parametrize("code", FAMILY)
+def test_a_record_of_an_error_becomes_it_with_all_its_words(code: str) -> None:
+    error = from_record({"code": code, "reason": "reason", "hint": "hint", "detail": "quota"})
+    assert type(error) is FAMILY[code]
+    assert (error.code, *error.args) == (code, "reason", "hint", "quota")
+
+
+def test_a_record_without_words_is_an_error_that_says_so() -> None:
+    assert from_record({}).args == ("the call failed", "", "")
+
+
 def test_a_record_with_a_code_from_the_future_is_still_an_error() -> None:
     error = from_record({"code": "melted", "reason": "it melted"})
     assert isinstance(error, Unavailable)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from google.protobuf.message import DecodeError
 
 from agentos.kernel.cells import lane as ours
 from agentos.kernel.cells.lane import Cut, Lane, Unsent, open_lane
@@ -17,7 +18,7 @@ from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import capability_pb2, error_pb2, files_pb2, lane, seal
 from tests.servers.test_life import until
 from tests.servers.test_seal import READ, TAMPERED, Metadata, Tamper, request_of, sealed
-from tests.servers.world import World, world
+from tests.servers.world import World, context, world
 
 LYING = Path(__file__).parent / "lying"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -174,6 +175,20 @@ async def test_a_server_that_lies_is_ended_and_the_next_call_has_another(lying: 
 async def test_an_error_that_is_none_is_nonsense_and_may_have_happened(lying: World) -> None:
     error = await lying.refused("files.read", path="nonsense")
     assert (error.reason, error.detail) == ("files answered nonsense", "interrupted")
+
+
+async def test_what_is_no_message_is_nonsense_in_whatever_the_kernel_asks(lying: World) -> None:
+    with pytest.raises(DecodeError):
+        await lying.call("files.read", path="torn")
+    nonsense = error_pb2.Error(code=error_pb2.CODE_UNAVAILABLE, reason="files answered nonsense")
+    for asked in (
+        lying.servers.prepare("files", "files.read", b"", context({})),
+        lying.servers.look_up("files", capability_pb2.LookUpRequest(), context({})),
+    ):
+        with pytest.raises(CallFailed) as told:
+            await asked
+        assert told.value.error == nonsense
+    assert (await lying.call("files.read", path="a")).text == "honestly"
 
 
 async def test_what_nobody_waits_for_any_more_is_not_gone_on_with(lying: World) -> None:

@@ -18,6 +18,7 @@ LIES: dict[str, Callable[[int, int, bytes], bytes]] = {
     "long": lambda number, kind, body: (lane.ANSWERS[1] + 1).to_bytes(4, "big"),
     "short": lambda number, kind, body: bytes(4),
     "nonsense": lambda number, kind, body: honest(number, lane.ERROR, b"\xff\xff"),
+    "torn": lambda number, kind, body: honest(number, lane.REPLY, b"\xff\xff"),
     "silence": lambda number, kind, body: b"",
 }
 
