@@ -18,7 +18,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from tests.mutation.mutants import Mutant, mutants
-from tests.mutation.targets import TARGETS
+from tests.mutation.targets import LABELS_ALONE, TARGETS
 from tests.sabotage.copies import Copy
 from tests.sabotage.mutation import ROOT
 
@@ -134,16 +134,19 @@ def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int
                 said = worker.tested(TARGETS[mutant.module], max(PATIENCE * takes_s[mutant.module], LEAST_S))
         finally:
             workers.put(worker)
-        return Verdict(mutant, _verdict(said["status"]), str(said["failed"] or said["text"][-300:]))
+        verdict = _verdict(said["status"])
+        if verdict == SURVIVED and mutant.key not in listed:
+            _show(mutant)
+        return Verdict(mutant, verdict, str(said["failed"] or said["text"][-300:]))
 
     verdicts: list[Verdict] = []
     with ThreadPoolExecutor(jobs) as pool:
         for module in modules:
-            found = list(pool.map(one, mutants(ROOT, module)))
+            began = time.monotonic()
+            found = list(pool.map(one, mutants(ROOT, module, module in LABELS_ALONE)))
             verdicts += found
-            count = Counter(each.verdict for each in found)
-            print(f"{module:<30} {', '.join(f'{number} {name}' for name, number in count.items())}", flush=True)
-            _show(each.mutant for each in found if each.verdict == SURVIVED and each.mutant.key not in listed)
+            counted = ", ".join(f"{number} {name}" for name, number in Counter(each.verdict for each in found).items())
+            print(f"{module:<30} {counted}, in {time.monotonic() - began:.0f} s", flush=True)
     for worker in made:
         worker.close()
     return verdicts
@@ -154,10 +157,9 @@ def _verdict(status: int) -> str:
     return {0: SURVIVED, -1: TIMEOUT}.get(status, KILLED)
 
 
-def _show(survived: Iterable[Mutant]) -> None:
-    for mutant in survived:
-        turn = f"  (turn {mutant.turn})" if mutant.turn > 1 else ""
-        print(f"  {mutant.module}:{mutant.line} survives{turn}\n    - {mutant.was}\n    + {mutant.becomes}", flush=True)
+def _show(mutant: Mutant) -> None:
+    turn = f"  (turn {mutant.turn})" if mutant.turn > 1 else ""
+    print(f"  {mutant.module}:{mutant.line} survives{turn}\n    - {mutant.was}\n    + {mutant.becomes}", flush=True)
 
 
 def _sum_up(verdicts: Sequence[Verdict], listed: dict[Key, str]) -> bool:

@@ -41,7 +41,7 @@ PLAIN = (
     "ZeroIterationForLoop", "ReplaceUnaryOperator_Delete_USub",
 )  # fmt: skip
 # The size of a memo changes no answer; that nothing is assigned to what is frozen, mypy sees.
-NO_MUTANT = re.compile(r"^@lru_cache|\bfrozen=True")
+NO_MUTANT = re.compile(r"^@lru_cache|^MOST_KNOWN\b|\bfrozen=True")
 _Operator: Any = Operator  # its methods have no types, and are read as if they returned nothing
 LABEL = re.compile(r"""(["'])[a-z_]{2,20}\1""")
 
@@ -85,7 +85,10 @@ class LabelReplaced(_Operator):  # type: ignore[misc]
         return ()
 
 
-def operators() -> Iterator[Operator]:
+def operators(labels_alone: bool) -> Iterator[Operator]:
+    if labels_alone:
+        yield LabelReplaced()
+        return
     names = [f"ReplaceComparisonOperator_{name}" for name in COMPARISONS]
     names += [f"ReplaceBinaryOperator_{name}" for name in BINARY]
     for name in (*names, *PLAIN):
@@ -109,12 +112,12 @@ class Mutant:
         return self.module, self.was, self.becomes, self.turn
 
 
-def mutants(root: Path, module: str) -> list[Mutant]:
-    """All mutants of a module of this tree, in the order of their lines."""
+def mutants(root: Path, module: str, labels_alone: bool = False) -> list[Mutant]:
+    """All mutants of a module of this tree, in the order of their lines; or those of its errors' labels."""
     source = (root / module).read_text(encoding="utf-8")
     texts = {_same(source)}
     found: list[tuple[int, str, str, str]] = []
-    for operator in operators():
+    for operator in operators(labels_alone):
         for occurrence in range(10_000):
             try:
                 text = mutate_code(source, operator, occurrence)
@@ -127,7 +130,7 @@ def mutants(root: Path, module: str) -> list[Mutant]:
                 continue
             texts.add(same)
             line, was, becomes = _difference(source, text)
-            if not NO_MUTANT.search(was):
+            if not NO_MUTANT.search(was) and (not labels_alone or "CODE_" in was):
                 found.append((line, was, becomes, text))
     seen: Counter[tuple[str, str]] = Counter()
     made = []
