@@ -113,11 +113,12 @@ def test_there_are_enough_golden_cases_and_none_is_left_over() -> None:
 # ---- the file
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"x = 1\n\n# \x80\n", "# ä".encode("latin-1"), b"\xed\xa0\x80"])
-def test_a_script_that_is_not_utf8_is_refused_with_its_line(catalog: Catalog, content: bytes) -> None:
+@pytest.mark.parametrize(("content", "line"), [
+    (b"\xff", 1), (b"x = 1\n\n# \x80\n", 3), (b"\n\xff\n\n", 2), ("# ä".encode("latin-1"), 1), (b"\xed\xa0\x80", 1),
+])  # fmt: skip
+def test_a_script_that_is_not_utf8_is_refused_with_its_line(catalog: Catalog, content: bytes, line: int) -> None:
     error = wrong(catalog, content)
-    assert error.reason == "not UTF-8"
-    assert error.line == content.count(b"\n", 0, content.find(b"\x80")) + 1 if b"\x80" in content else 1
+    assert (error.reason, error.line) == ("not UTF-8", line)
 
 
 def test_a_manifest_that_is_not_utf8_is_refused(catalog: Catalog) -> None:
@@ -323,7 +324,8 @@ def test_a_manifest_has_so_many_grants_and_values_and_no_more(catalog: Catalog) 
 
 def test_a_script_may_have_a_mebibyte_and_not_a_byte_more(catalog: Catalog) -> None:
     assert not parsed(catalog, b"#" * (1 << 20)).present
-    assert wrong(catalog, b"#" * ((1 << 20) + 1)).reason == "a script of more than 1 MiB"
+    error = wrong(catalog, b"#" * ((1 << 20) + 1))
+    assert (error.line, error.reason) == (0, "a script of more than 1 MiB"), "it has no line to look at"
 
 
 def test_a_name_that_is_taken_from_a_file_is_one_that_could_be_written(catalog: Catalog) -> None:
@@ -535,3 +537,9 @@ def test_a_program_is_named_by_source_and_manifest_apart() -> None:
     assert program_digest(b"a", b"b") != program_digest(b"a", b"c")
     assert program_digest(b"a", b"b") == program_digest(b"a", b"b")
     assert re.fullmatch(r"[0-9a-f]{64}", program_digest(b"", b""))
+
+
+def test_a_program_keeps_its_digest_from_release_to_release_since_grants_are_kept_under_it() -> None:
+    assert program_digest(b"print(1)\n", b"[grants]\n") == (
+        "cf39ba28a6dfb829cfc0945ef8ec6217237b0c7df57d1910385e8118a97a6c45"
+    )

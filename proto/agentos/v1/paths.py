@@ -50,7 +50,7 @@ def segments(path: str, most: int = MOST_BYTES) -> list[str]:
 def fitting(names: list[str]) -> list[str]:
     """The same names, if the file system could hold them."""
     sizes = [len(name.encode()) for name in names]
-    if max(sizes, default=0) > _NAME_BYTES:
+    if any(size > _NAME_BYTES for size in sizes):
         raise BadName(f"a name in the path is longer than {_NAME_BYTES} bytes")
     if sum(sizes) + len(sizes) > MOST_BYTES:
         raise BadName(f"the path is longer than {MOST_BYTES} bytes")
