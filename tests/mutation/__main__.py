@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +70,8 @@ class Worker:
     def mutated(self, mutant: Mutant) -> Iterator[None]:
         path = self._copy.tree / mutant.module
         kept = path.read_text(encoding="utf-8")
-        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
         path.write_text(mutant.text, encoding="utf-8")
         try:
             yield

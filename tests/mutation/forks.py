@@ -64,6 +64,7 @@ def _tested(tests: list[str], out: int) -> int:
             "no:cacheprovider",
             "-p",
             "no:xdist",
+            "--timeout=15",
             "--hypothesis-profile=mutants",
             "-W",
             "ignore::pytest.PytestAssertRewriteWarning",
