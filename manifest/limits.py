@@ -58,10 +58,8 @@ def read(document: Document, table: dict[str, object], place: tuple[str, ...]) -
 def _count(value: object, limit: _Range) -> int | None:
     if limit.unit == "time":
         return _time_ms(value) if isinstance(value, str) else None
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
     try:
-        return amount(str(value))
+        return amount(str(value))  # of nothing but a number or a text does this make an amount
     except BadName:
         return None
 

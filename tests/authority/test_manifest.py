@@ -305,7 +305,7 @@ def test_a_time_has_one_of_four_units(catalog: Catalog) -> None:
         assert parsed(catalog, "", f'[limits]\nwall = "{text}"\n').limits.wall_ms == count
     for bad in ('"1d"', '"1.5s"', '"-1s"', '"5"', "60", "true", '"1s "', '"1234567890ms"'):
         assert wrong(catalog, "", f"[limits]\nwall = {bad}\n").reason == "wall cannot be that"
-    for bad in ("true", "1.5", "0", '"many"', "[1]"):
+    for bad in ("true", "1.5", "1e3", "0", '"many"', "[1]", '["1"]', "{ a = 1 }", "2026-01-02"):
         assert wrong(catalog, "", f"[limits]\ncalls = {bad}\n").reason == "calls cannot be that"
 
 
