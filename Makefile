@@ -75,8 +75,9 @@ powercut: $(DONE)/installed
 sabotage: $(DONE)/installed $(GUEST)
 	@$(BIN)/python -m tests.sabotage
 
+# ONLY=TEXT is for the modules with this text in their path.
 mutate: $(DONE)/installed
-	@$(BIN)/python -m tests.mutation
+	@$(BIN)/python -m tests.mutation $(if $(ONLY),--only $(ONLY))
 
 # KILLS=N and SEED=N are for a run of another length, and for the same choices again.
 crash: $(DONE)/installed $(GUEST)

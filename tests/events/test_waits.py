@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from agentos.events.hearing import MOST_BYTES
+from agentos.events.hearing import MOST_BYTES, MOST_NAMES
 from agentos.home.happenings import Happened, Listens
 from agentos.home.history import RunBegan, RunParked
 from agentos.home.journal import Journal
-from agentos.home.records import CallSettled
+from agentos.home.records import CallSettled, Fault
 from agentos.kernel import own
 from agentos.kernel.actor import Actor
 from agentos.kernel.call import Call, Failed
@@ -159,5 +159,16 @@ async def test_an_event_that_was_erased_before_its_answer_was_on_record_is_said_
 
 
 async def test_the_fields_of_a_wait_are_counted_in_bytes(world: World) -> None:
-    with pytest.raises(Failed):
+    with pytest.raises(Failed) as told:
         await world.wait(where=json.dumps({"a": "é" * 2500}, ensure_ascii=False))
+    reason = "what an event must have is an object of at most 16 fields and 4096 bytes"
+    hint = 'event.wait_for("report.ready", where={"id": 7}, timeout=60)'
+    assert told.value.fault == Fault(error_pb2.CODE_INVALID, reason, hint)
+
+
+async def test_a_run_hears_so_many_names_and_is_told_how_to_do_with_fewer(world: World) -> None:
+    world.ledger.record(Listens("r1", tuple(f"event.{number}" for number in range(MOST_NAMES))))
+    with pytest.raises(Failed) as told:
+        await world.wait()
+    reason = f"a run waits for at most {MOST_NAMES} names of events"
+    assert told.value.fault == Fault(error_pb2.CODE_LIMIT, reason, "tell them apart by a field: where={…}", "names")

@@ -12,7 +12,7 @@ import pytest
 from agentos.home import chain, history
 from agentos.home.history import SecretSet
 from agentos.home.journal import Journal
-from agentos.home.records import Bounds
+from agentos.home.records import Bounds, Fault
 from agentos.home.refusal import Refusal
 from agentos.home.vault import Vault
 from agentos.kernel import bounds
@@ -20,7 +20,7 @@ from agentos.kernel.call import Call, Failed
 from agentos.kernel.decide import Allow, decide
 from agentos.kernel.grants import Held
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.secrets import Secrets
+from agentos.kernel.secrets import MOST, Secrets
 from agentos.manifest.rules import Catalog
 from agentos.runs import prompts
 from agentos.v1 import annotations_pb2 as notes
@@ -127,8 +127,9 @@ async def test_a_removed_secret_is_gone_at_once_and_for_good(office: Office) -> 
     assert office.vault.get(record.key) is None
     with pytest.raises(Failed):
         office.secrets.of(office.send(), LENT)
-    with pytest.raises(Refusal, match="no such secret"):
+    with pytest.raises(Refusal, match="no such secret") as refused:
         await office.secrets.remove("stamp")
+    assert refused.value.fault.code == error_pb2.CODE_NOT_FOUND
 
 
 async def test_setting_one_again_replaces_it_whole(office: Office) -> None:
@@ -173,6 +174,18 @@ async def test_what_cannot_be_kept_is_refused_and_leaves_nothing(office: Office,
     assert "short" not in refused.value.fault.reason
     assert office.secrets.all() == []
     assert office.bodies() == b""
+
+
+async def test_there_are_so_many_secrets_and_one_more_only_in_place_of_another(office: Office) -> None:
+    for number in range(MOST - 1):
+        office.ledger.record(SecretSet(f"s{number}", f"k{number}", (), "", "", 0))
+    await office.secrets.set(stamp())
+    with pytest.raises(Refusal) as refused:
+        await office.secrets.set(stamp(name="another"))
+    assert refused.value.fault == Fault(
+        error_pb2.CODE_LIMIT, "there are 1000 secrets already", "agentos secrets remove NAME"
+    )
+    assert await office.secrets.set(stamp(value="another-value-99")) is True
 
 
 async def test_two_that_are_set_at_once_leave_one_whole(office: Office) -> None:
