@@ -14,6 +14,7 @@ from agentos.events.sending import BURST, HOPS, RATE, Sender, Sending
 from agentos.home.happenings import Delivered, Happened
 from agentos.home.history import RunBegan, decode
 from agentos.home.refusal import Refusal
+from agentos.v1 import error_pb2
 from tests.events.test_queue import World, on
 
 SENDER = Sender("r7", 3, "/p/sender.py", 0, ())
@@ -42,6 +43,7 @@ class Sent(World):
         with pytest.raises(Refusal) as refused:
             await self.tells(name, data, **sender)
         assert refused.value.fault.hint
+        assert (refused.value.fault.code == error_pb2.CODE_LIMIT) == bool(refused.value.fault.detail)
         return refused.value.fault.reason, refused.value.fault.detail
 
     def happened(self) -> list[Happened]:

@@ -9,7 +9,7 @@ import pytest
 
 from agentos.home.history import RunBegan
 from agentos.home.journal import Journal
-from agentos.home.records import Bounds, Grant
+from agentos.home.records import Bounds, Fault, Grant
 from agentos.kernel.actor import Actor
 from agentos.kernel.call import Failed
 from agentos.kernel.grants import Held
@@ -19,7 +19,7 @@ from agentos.manifest.rules import Catalog
 from agentos.runs import lending
 from agentos.runs.children import BURST, TREE, WIDTH, Children
 from agentos.runs.run import Run
-from agentos.v1 import control_pb2, own_pb2
+from agentos.v1 import control_pb2, error_pb2, own_pb2
 from tests.kernel.cases import WHO, at, grant, line, manifest
 from tests.kernel.test_ledger import began, ended
 
@@ -49,7 +49,7 @@ def refusal(children: Children, run: str) -> str:
     try:
         children.check_room(run)
     except Failed as failed:
-        return failed.fault.detail
+        return failed.fault.detail if failed.fault.code == error_pb2.CODE_LIMIT else str(failed.fault)
     return ""
 
 
@@ -84,6 +84,22 @@ async def test_a_call_that_is_made_again_finds_the_child_that_is_there(ledger: L
         ledger.record(ended("r1.4"))
 
 
+async def test_a_program_that_nobody_allowed_and_a_run_of_another_are_no_children(
+    ledger: Ledger, catalog: Catalog
+) -> None:
+    ledger.record(began("r1"))
+    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO)
+    actor = Actor(WHO, manifest(), "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no call
+    with pytest.raises(Failed) as unapproved:
+        room(ledger, catalog).spawn(run, actor, 1, own_pb2.ChildrenSpawnRequest(program="p.py"))
+    reason, hint = "no version of that program was allowed to run", "run it once yourself: agentos run PROGRAM"
+    assert unapproved.value.fault == Fault(error_pb2.CODE_DENIED, reason, hint, "unapproved")
+    with pytest.raises(Failed) as another:
+        await room(ledger, catalog).join(run, actor, own_pb2.ChildrenJoinRequest(run="r9"))
+    reason, hint = "this run has no such child", "children.spawn returns what is joined"
+    assert another.value.fault == Fault(error_pb2.CODE_NOT_FOUND, reason, hint)
+
+
 HOME = at("/home/me/**")
 
 
@@ -108,7 +124,23 @@ def test_a_child_gets_what_its_parent_holds_within_its_manifest_and_unasked(
     else:
         with pytest.raises(Failed) as refused:
             lending.lend(run, wanted, held, catalog)
-        assert refused.value.fault.detail == "parent"
+        assert (refused.value.fault.code, refused.value.fault.detail) == (error_pb2.CODE_DENIED, "parent")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "hint"),
+    [
+        ("[]", "grants: the grants are no table of actions", '{"files.read": {"path": ["notes/**"]}}'),
+        ('{"files.read": {"path": "/a", "ask": "always"}}', "grants: a child cannot ask", 'leave ask = "always" out'),
+    ],
+)
+def test_what_cannot_be_given_is_told_as_a_mistake_in_a_manifest(
+    catalog: Catalog, text: str, reason: str, hint: str
+) -> None:
+    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO)
+    with pytest.raises(Failed) as refused:
+        lending.wanted(text, run, catalog)
+    assert refused.value.fault == Fault(error_pb2.CODE_INVALID, reason, hint, "manifest")
 
 
 def test_what_is_good_for_one_call_cannot_be_given(ledger: Ledger, catalog: Catalog) -> None:
