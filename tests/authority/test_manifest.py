@@ -145,6 +145,43 @@ def test_any_ends_of_lines_and_a_byte_order_mark_are_read(catalog: Catalog, end:
     assert manifest.lines[0].where == "links.py:4"
 
 
+@pytest.mark.parametrize(("line", "reason", "hint"), [
+    ("tool = 3", "tool is not a table", "write [tool.agentos]"),
+    ("tool.agentos = 3", "it must be a table", "write [tool.agentos]"),
+    ('dependencies = "requests"', "dependencies is a list", "take it out"),
+    ("requires-python = 3", "requires-python is a text such as >=3.11", ""),
+    ('requires-python = ""', "requires-python is a text such as >=3.11", ""),
+    ("requires-python = []", "requires-python is a text such as >=3.11", ""),
+])  # fmt: skip
+def test_what_stands_in_a_block_and_is_of_another_kind_is_an_error_with_its_line(
+    catalog: Catalog, line: str, reason: str, hint: str
+) -> None:
+    error = wrong(catalog, script_with("# first", line))
+    assert (error.line, error.reason, error.hint) == (3, reason, hint)
+
+
+def watching(path: str, grants: str) -> str:
+    return f'on = [{{ event = "files.changed", path = ["{path}"] }}]\n[grants]\n{grants}\n'
+
+
+def test_a_program_is_told_of_changes_of_what_it_may_look_at(catalog: Catalog) -> None:
+    made = parsed(catalog, "", watching("notes/*.md", '"files.read" = [{ path = "a" }, { path = "notes/**" }]'))
+    assert [trigger(each).paths for each in made.on] == [(f"{START}/notes/*.md",)]
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        '"files.read" = { path = "notes/a" }', '"files.read" = { path = "notes/**", ask = "always" }',
+        '"files.append" = { path = "notes/**" }',
+    ],
+)  # fmt: skip
+def test_and_of_nothing_else(catalog: Catalog, grants: str) -> None:
+    error = wrong(catalog, "", watching("notes/*.md", grants))
+    assert (error.line, error.reason) == (1, "no line of grants lets it look at notes/*.md")
+    assert error.hint == 'write "files.read" = { path = ["notes/*.md"] } below grants'
+
+
 def test_a_name_is_taken_from_the_file_where_none_is_given(catalog: Catalog) -> None:
     assert parsed(catalog, "").name == "links"
     assert read(b"", "/x/.\u202e\n.py", b"", "", catalog, START, HOME).name == "program"
