@@ -193,6 +193,18 @@ def test_an_error_never_carries_a_character_that_cannot_be_seen(catalog: Catalog
         assert (error.reason + error.hint).isprintable()
 
 
+@pytest.mark.parametrize("value", ["{}", "3", "[]"])
+def test_a_capability_without_an_action_is_an_error_that_names_its_actions(catalog: Catalog, value: str) -> None:
+    error = wrong(catalog, "", f"[grants]\nfiles = {value}\n")
+    assert (error.line, error.reason) == (2, "files names no action")
+    assert error.hint.startswith("actions are files.list, ")
+
+
+def test_a_bound_that_is_like_no_other_is_an_error_that_names_those_there_are(catalog: Catalog) -> None:
+    error = wrong(catalog, "", '[grants]\n"files.read" = { path = "a", zzz = 1 }\n')
+    assert (error.reason, error.hint) == ("files.read has no bound zzz", "bounds are path")
+
+
 # ---- the block, against the expression of the specification
 
 REFERENCE = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
