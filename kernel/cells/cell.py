@@ -19,13 +19,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from agentos.kernel.cells import frames, landlock, walls
+from agentos.kernel.cells import frames, walls
+from agentos.kernel.cells.landlock import Ruleset
 from agentos.kernel.cells.runtime import Image, Instance, Trapped
 from agentos.kernel.cells.seccomp import Program
 
 PORTION: Final = 1 << 16
 HOST_MEMORY: Final = 256 << 20
 """What the host side of a cell may hold beside the guest's memory: three copies of the largest frame, and Python."""
+
+LIMITS: Final = walls.Limits(processes=0, files=64)
 
 TOO_LARGE: Final = (
     '{"error":{"code":"limit","reason":"the request is larger than 8 MiB","hint":"send it in parts",'
@@ -34,6 +37,29 @@ TOO_LARGE: Final = (
 NOT_YET: Final = (
     '{"error":{"code":"denied","reason":"the program has not begun","hint":"call from run","detail":"not_begun"}}'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What a cell gives up beyond what its zygote already has, made ready by it. None where the machine lacks it.
+
+    A page that a cell writes to costs as much as a hundred system calls, and whatever Python looks at it writes to.
+    """
+
+    zygote: int
+    ruleset: Ruleset | None
+    filter: Program | None
+
+    def put_on(self, keep: Iterable[int]) -> None:
+        """Confine this process; the ruleset is closed with all else that is not kept."""
+        signal.set_wakeup_fd(-1)
+        walls.put_on("parent", lambda: walls.die_with(self.zygote))
+        walls.put_on("limits", lambda: walls.limit(LIMITS))
+        if self.ruleset is not None:
+            walls.put_on("landlock", self.ruleset.put_on)
+        walls.close_descriptors([0, 1, 2, *keep])
+        if self.filter is not None:
+            walls.put_on("seccomp", self.filter.put_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +72,8 @@ class Nest:
 
     image: Image
     guest: Instance | None
-    zygote: int
-    filter: Program | None
     keep: tuple[int, ...]
+    walls: Walls
     make_ready: Callable[[], None] = lambda: None
 
 
@@ -56,22 +81,10 @@ def main(line: int, nest: Nest) -> NoReturn:
     """Serve one run on this line, then exit. Nothing is flushed, run at exit, or raised into the zygote's code."""
     try:
         nest.make_ready()
-        confine(nest.zygote, nest.filter, [line, *nest.keep])
+        nest.walls.put_on([line, *nest.keep])
         serve(Line(line), nest)
     finally:
         os._exit(0)
-
-
-def confine(zygote: int, filter_: Program | None, keep: Iterable[int]) -> None:
-    """What a cell gives up beyond what the zygote already has."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    walls.close_descriptors([0, 1, 2, *keep])
-    walls.put_on("parent", lambda: walls.die_with(zygote))
-    walls.put_on("limits", lambda: walls.limit(walls.Limits(processes=0, files=64)))
-    walls.put_on("landlock", landlock.put_on)
-    if filter_ is not None:
-        walls.put_on("seccomp", filter_.put_on)
 
 
 class Line:
@@ -163,7 +176,7 @@ def serve(line: Line, nest: Nest) -> None:
             instance.limit(memory)
         reply = instance.run(request)
         line.wait_for_go()
-        line.send(b"E", json.dumps({"began_ns": line.began_ns}).encode() + b"\n" + reply)
+        line.send(b"E", b'{"began_ns":%d}\n' % line.began_ns + reply)
     except Trapped as trapped:
         line.wait_for_go()
         line.send(b"T", json.dumps({"reached": trapped.reached, "began_ns": line.began_ns}).encode())

@@ -75,19 +75,37 @@ def _add(ruleset: int, rule: Rule, known: int) -> None:
         os.close(place)
 
 
-def put_on(rules: Iterable[Rule] = (), *, connect: bool = False) -> int:
-    """Confine this thread for good; needs no_new_privs. Returns the ABI in force. OSError where there is none."""
-    version = syscall("landlock_create_ruleset", None, 0, _ASK_VERSION)
-    attribute = _handled(version, connect)
-    ruleset = syscall(
-        "landlock_create_ruleset", ctypes.create_string_buffer(attribute, len(attribute)), len(attribute), 0
-    )
-    try:
+class Ruleset:
+    """What is handled and what is given back, made ahead, so that each of many forks is confined by one call.
+
+    Who has its descriptor can give more back: close it before anything runs that is not ours. OSError where there is no
+    Landlock.
+    """
+
+    def __init__(self, rules: Iterable[Rule] = (), *, connect: bool = False) -> None:
+        self.abi = syscall("landlock_create_ruleset", None, 0, _ASK_VERSION)
+        attribute = _handled(self.abi, connect)
+        self._descriptor = syscall(
+            "landlock_create_ruleset", ctypes.create_string_buffer(attribute, len(attribute)), len(attribute), 0
+        )
         known = int.from_bytes(attribute[:8], "little")
         for rule in rules:
-            _add(ruleset, rule, known)
-        syscall("landlock_restrict_self", ruleset, 0)
-    finally:
+            _add(self._descriptor, rule, known)
+
+    def put_on(self) -> None:
+        """Confine this thread for good, in a scope of its own; needs no_new_privs."""
+        syscall("landlock_restrict_self", self._descriptor, 0)
+
+    def close(self) -> None:
         with suppress(OSError):
-            os.close(ruleset)
-    return version
+            os.close(self._descriptor)
+
+
+def put_on(rules: Iterable[Rule] = (), *, connect: bool = False) -> int:
+    """Confine this thread for good; needs no_new_privs. Returns the ABI in force. OSError where there is none."""
+    ruleset = Ruleset(rules, connect=connect)
+    try:
+        ruleset.put_on()
+    finally:
+        ruleset.close()
+    return ruleset.abi

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from agentos.kernel.cells import cell, landlock, walls, zygote
+from agentos.kernel.cells import landlock, walls, zygote
 
 WITHIN_S: Final = 10.0
 SUCCEEDED, REFUSED, NOT_TRIED = 0, 7, 8
@@ -143,9 +143,9 @@ def _try(attempt: Try) -> NoReturn:
 
 
 def _as_cell() -> None:
-    filter_ = zygote.cell_filter()
+    walls_of_cells = zygote.cell_walls(os.getppid())
     zygote.shut_in(os.getppid())
-    cell.confine(os.getppid(), filter_, [])
+    walls_of_cells.put_on([])
 
 
 def _verdict(name: str, about: str, status: int) -> Found:

@@ -136,7 +136,7 @@ def _play(nest: Nest, request: str) -> tuple[dict[str, str], Pages]:
 def _act(line: int, nest: Nest) -> NoReturn:
     """Be a cell in all respects, but that the watcher is told when the program begins, and waited for."""
     try:
-        cell.confine(nest.zygote, nest.filter, [line, *nest.keep])
+        nest.walls.put_on([line, *nest.keep])
         cell.serve(_Watched(line), nest)
     finally:
         os._exit(0)

@@ -2,16 +2,16 @@
 
 What is known to go wrong, and what is done about it here:
 
-* An exception that leaves a host callback kills the process or ends up in another guest: `_answer` lets none out.
+* An exception that leaves a host callback has nowhere to go: `_answer` lets none out.
 * A trap leaves a store unusable: an instance is never entered again after one.
 * A precompiled image is native code: `Image` takes only what the kernel authenticated, as a sealed descriptor.
 * `list<u8>` costs microseconds a byte: everything crosses as strings.
 * CPython in Wasm asks for far more stack than wasmtime gives by default, and a deep `repr` or `json.loads` would trap
   where CPython means to raise RecursionError. So the guest has 32 MiB, for which wasmtime wants its (unused) async
   stack to be as large; that setting has no Python name, hence the first reach into the bindings.
-* The call of a component's function asks for its type each time and makes a ctypes class for each string's length; that
-  was a fifth of the time to a program's first line. The type was checked when the image was opened, so `run` hands the
-  string over by itself: the second reach.
+* Each call, of the guest and by it, asks for its type again and makes a ctypes class for each string's length: a fifth
+  of the time to a program's first line, and two hundred pages written to. The types were checked when the image was
+  opened, so `run` and `_answer` hand strings over by themselves: the second reach.
 
 There is neither fuel nor epoch here: RLIMIT_CPU ends a loop, and both would cost a fifth of the speed. What might
 differ from machine to machine (the bits of a NaN, relaxed SIMD) is fixed, since a run must replay.
@@ -19,15 +19,17 @@ differ from machine to machine (the bits of a NaN, relaxed SIMD) is fixed, since
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import re
 import resource
-from collections.abc import Callable, Generator, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import wasmtime
 from wasmtime import _ffi, component
+
+if TYPE_CHECKING:
+    _Values = ctypes._Pointer[_ffi.wasmtime_component_val_t]  # noqa: SLF001 (ctypes has no other name for it)
 
 IMPORT: Final = "agentos:guest/kernel"
 MAGIC: Final = b"\0asm\x0d\0\x01\0"
@@ -36,6 +38,13 @@ _STACK: Final = 32 << 20
 _STACK_OF_HOST: Final = 64 << 20
 _MODEST_STACK: Final = 2 << 20
 _TABLE_ELEMENTS, _INSTANCES, _TABLES, _MEMORIES = 1 << 20, 128, 128, 8
+
+LOST: Final = b'{"error":{"code":"unavailable","reason":"the call was lost","hint":"","detail":""}}'
+
+_NOTHING: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)()
+_call: Final = _ffi.dll.wasmtime_component_func_call
+_post_return: Final = _ffi.dll.wasmtime_component_func_post_return
+_delete: Final = _ffi.dll.wasmtime_component_val_delete
 
 _FRAME: Final = re.compile(r"^ +\d+: +(?:0x[0-9a-f]+ - )?(\S+?)!(.+)$", re.MULTILINE)
 _UNNAMED: Final = re.compile(r"<wasm function \d+>")
@@ -165,26 +174,35 @@ class Instance:
 
     def __init__(self, image: Image, memory_bytes: int, invoke: Callable[[str], str]) -> None:
         self.invoke = invoke
-
-        def _answer(store: object, request: str) -> str:
-            try:
-                return self.invoke(request)
-            except BaseException:  # noqa: BLE001 (one that leaves a callback kills the process)
-                return '{"error":{"code":"unavailable","reason":"the call was lost","hint":"","detail":""}}'
-
+        self._import = _ffi.wasmtime_component_func_callback_t(self._answer)  # wasmtime calls it; it must stay
         linker = component.Linker(image.engine)
         with linker.root() as root, root.add_instance(image.kernel_name) as kernel:
-            kernel.add_func("invoke", _answer)
+            _ffi.wasmtime_component_linker_instance_add_func(
+                kernel.ptr(), ctypes.create_string_buffer(b"invoke"), len(b"invoke"), self._import, None, _NOTHING
+            )
         self._store = wasmtime.Store(image.engine)
         self.limit(memory_bytes)
-        with _trapping():
+        try:
             made = linker.instantiate(self._store, image.component)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as trap:
+            raise Trapped(reached_by(str(trap))) from None
         found = made.get_func(self._store, "run")
         if found is None:
             raise NotAGuest("it does not export run")
-        self._run = found
+        self._run, self._context = found._func, self._store._context()  # noqa: SLF001 (the second reach)
         self._given = (_ffi.wasmtime_component_val_t * 1)()
         self._got = _ffi.wasmtime_component_val_t()
+
+    def _answer(
+        self, data: None, store: object, kind: object, given: _Values, _given: int, got: _Values, _got: int
+    ) -> int:  # fmt: skip
+        """What wasmtime calls for the import, with one text, for one; 0 says that there is no error."""
+        try:
+            reply = self.invoke(_text(given[0]).decode()).encode()
+        except BaseException:  # noqa: BLE001 (there is nobody above to raise it to)
+            reply = LOST
+        _set(got[0], reply)
+        return 0
 
     def limit(self, memory_bytes: int) -> None:
         """From here on the guest's memory grows to this much and no further."""
@@ -193,27 +211,29 @@ class Instance:
     def run(self, request: bytes) -> bytes:
         """Call the guest's export with a text, and return its own, both as UTF-8. Raises Trapped: it is dead then."""
         given, got = self._given[0], self._got
-        given.kind = _ffi.WASMTIME_COMPONENT_STRING
-        letters = ctypes.cast(ctypes.c_char_p(request), ctypes.POINTER(_ffi.wasm_byte_t))
-        _ffi.wasm_byte_vec_new(ctypes.byref(given.of.string), len(request), letters)
-        function, store = ctypes.byref(self._run._func), self._store._context()  # noqa: SLF001 (the second reach)
-        with _trapping():
-            failed = _ffi.wasmtime_component_func_call(function, store, self._given, 1, ctypes.byref(got), 1)
-            _ffi.wasmtime_component_val_delete(ctypes.byref(given))
-            if bool(failed):  # a pointer is true unless it is null
-                raise wasmtime.WasmtimeError._from_ptr(failed)  # noqa: SLF001 (the second reach)
-            self._run.post_return(self._store)
-        reply = ctypes.string_at(got.of.string.data, got.of.string.size)
-        _ffi.wasmtime_component_val_delete(ctypes.byref(got))
+        _set(given, request)
+        run = ctypes.byref(self._run)
+        failed = _call(run, self._context, self._given, 1, ctypes.byref(got), 1)
+        _delete(ctypes.byref(given))
+        failed = failed or _post_return(run, self._context)
+        if failed:
+            raise Trapped(reached_by(str(wasmtime.WasmtimeError._from_ptr(failed))))  # noqa: SLF001 (the second reach)
+        reply = _text(got)
+        _delete(ctypes.byref(got))
         return reply
 
 
-@contextlib.contextmanager
-def _trapping() -> Generator[None]:
-    try:
-        yield
-    except (wasmtime.Trap, wasmtime.WasmtimeError) as trap:
-        raise Trapped(reached_by(str(trap))) from None
+def _text(value: _ffi.wasmtime_component_val_t) -> bytes:
+    """A text, as UTF-8: wasmtime hands over no other."""
+    return ctypes.string_at(value.of.string.data, value.of.string.size)
+
+
+def _set(value: _ffi.wasmtime_component_val_t, text: bytes) -> None:
+    """Make it a copy of this text, which is wasmtime's from then on."""
+    value.kind = _ffi.WASMTIME_COMPONENT_STRING
+    string = value.of.string
+    _ffi.wasm_byte_vec_new_uninitialized(ctypes.byref(string), len(text))
+    ctypes.memmove(string.data, text, len(text))
 
 
 def reached_by(trap: str) -> str:

@@ -77,17 +77,19 @@ def number(name: str, on: str) -> int | None:
     return NUMBERS[name][_COLUMN[on]]
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_HERE: Final = machine()
+_MOST: Final = 6
+_syscall: Final = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long, *[ctypes.c_void_p] * _MOST, use_errno=True)(
+    ("syscall", ctypes.CDLL(None))
+)
 
 
 def syscall(name: str, *args: int | ctypes.Array[ctypes.c_char] | None) -> int:
     """Make one system call; raises OSError with the kernel's errno, or NoSuchCall."""
-    here = machine()
-    found = None if here is None else number(name, here)
+    found = None if _HERE is None else number(name, _HERE)
     if found is None:
         raise NoSuchCall(f"no system call {name} here")
-    passed = [ctypes.c_ulong(arg & (2**64 - 1)) if isinstance(arg, int) else arg for arg in args]
-    result = int(_libc.syscall(ctypes.c_long(found), *passed))
+    result = int(_syscall(found, *args, *[0] * (_MOST - len(args))))
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)

@@ -26,16 +26,18 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from agentos.kernel.cells import cell, profiles, rehearsal, walls
-from agentos.kernel.cells.cell import Nest
+from agentos.kernel.cells.cell import Nest, Walls
 from agentos.kernel.cells.frames import EXITED
+from agentos.kernel.cells.landlock import Ruleset
 from agentos.kernel.cells.runtime import Image, Instance, NotAGuest, Trapped
 from agentos.kernel.cells.seccomp import Program
-from agentos.kernel.cells.syscalls import NoSuchCall
 
+T = TypeVar("T")
 CONTROL, IMAGE = 3, 4
 FIRST: Final = b'{"first":{}}'
 FIRST_MEMORY: Final = 512 << 20
@@ -54,7 +56,7 @@ def main() -> None:
     except (NotAGuest, Trapped):
         control.sendmsg([b"eimage"])
         return
-    nest = Nest(image, guest, os.getpid(), cell_filter(), tuple(_descriptors()))
+    nest = Nest(image, guest, tuple(_descriptors()), cell_walls(os.getpid()))
     _settle()
     if own:
         pages = rehearsal.rehearse(nest)
@@ -104,11 +106,16 @@ def shut_in(parent: int) -> list[str]:
     return [wall.name for wall in raised if not wall.held]
 
 
-def cell_filter() -> Program | None:
-    """The cells' filter, assembled once; None where there are no filters."""
+def cell_walls(zygote: int) -> Walls:
+    """What each cell puts on, made once."""
+    return Walls(zygote, _made(Ruleset), _made(lambda: Program(profiles.CELL)))
+
+
+def _made(wall: Callable[[], T]) -> T | None:
+    """None where this machine has no such wall; `shut_in` says so, of the zygote's own."""
     try:
-        return Program(profiles.CELL)
-    except NoSuchCall:
+        return wall()
+    except OSError:
         return None
 
 

@@ -54,7 +54,7 @@ def test_whose_parent_is_gone_already_ends_at_once() -> None:
 
 def test_a_cell_may_have_no_process_and_few_files() -> None:
     def confined() -> None:
-        cell.confine(os.getppid(), None, [])
+        cell.Walls(os.getppid(), None, None).put_on([])
         if resource.getrlimit(resource.RLIMIT_NPROC) != (0, 0) or resource.getrlimit(resource.RLIMIT_NOFILE)[1] > 64:
             os._exit(9)
 

@@ -203,7 +203,7 @@ def test_a_missing_wall_is_reported_and_the_others_still_stand(monkeypatch: pyte
 
 def test_where_there_is_no_seccomp_it_is_said_and_nothing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seccomp, "machine", lambda: None)
-    assert zygote.cell_filter() is None
+    assert zygote.cell_walls(os.getpid()).filter is None
     wall = walls.put_on("seccomp", lambda: seccomp.Program(profiles.CELL).put_on())
     assert (wall.held, wall.note) == (False, "this platform does not have it")
 
