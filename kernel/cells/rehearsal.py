@@ -4,7 +4,9 @@ Theory of operation. A cell is forked, so its memory is at first that of the zyg
 it, and the first look at a page of code has to find it. Each such fault costs some microseconds, and a program met four
 hundred of them before its first line. Which pages those are hardly depends on the program. So a zygote that is about to
 begin forks a cell that compiles a program and another that runs it, and reads from the page map of that one what was
-copied and what was found when the program began. Every cell then asks for the same pages before it offers itself.
+copied and what was found when it was over. Every cell then asks for the same pages before it offers itself. What few
+programs touch is not worth asking for, since it is copied for all of them: the program defines some dozens of names,
+reads a file, prints and has a result.
 
 The rehearsal comes before the zygote's walls, since a page map has to be opened; the two cells stand behind their own.
 Only our own guest is rehearsed, with a program that is written here. Where there is no page map, or nothing comes of
@@ -26,8 +28,15 @@ from agentos.kernel.cells import cell, frames, guest
 from agentos.kernel.cells.cell import Nest
 
 NAME: Final = "rehearsal.py"
-PROGRAM: Final = "".join(f"def name_{n}(given_{n}):\n    return given_{n}, 'text {n}'\n" for n in range(150))
-"""As many new names as a large program has: each goes into the guest's table of them, wherever its hash says."""
+PROGRAM: Final = (
+    "".join(f"def name_{n}(given_{n}):\n    return given_{n}, 'text {n}'\n" for n in range(30))
+    + """
+with open("some.txt") as some:
+    print(len(some.read()))
+result = [1, "text"]
+"""
+)
+"""Each new name goes into the guest's table of them, wherever its hash says. Then comes what most programs do."""
 
 TOLD: Final[dict[str, str | list[str]]] = {
     "input": "",
@@ -35,7 +44,7 @@ TOLD: Final[dict[str, str | list[str]]] = {
     "home_folder": "/home/me",
 }
 LIMITS: Final = frames.LIMITS.pack(256 << 20, 10)
-NO: Final = b'{"error":{"code":"denied","reason":"this is a rehearsal","hint":"","detail":""}}'
+READ: Final = json.dumps({"results": [{"value": {"text": "text\n" * 200, "size": "1000", "version": "1"}}]}).encode()
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 LARGEST: Final = 1 << 30
@@ -109,7 +118,7 @@ def _make_room() -> None:
 
 
 def _play(nest: Nest, request: str) -> tuple[dict[str, str], Pages]:
-    """One run in a cell of its own: its reply, and what it had touched when the program began.
+    """One run in a cell of its own: its reply, and what it had touched at its end.
 
     A third process is the kernel to that cell: what this one wrote meanwhile would look like written by the cell.
     """
@@ -134,7 +143,7 @@ def _play(nest: Nest, request: str) -> tuple[dict[str, str], Pages]:
 
 
 def _act(line: int, nest: Nest) -> NoReturn:
-    """Be a cell in all respects, but that the watcher is told when the program begins, and waited for."""
+    """Be a cell in all respects, but that the watcher is told before its end, and waited for."""
     try:
         nest.walls.put_on([line, *nest.keep])
         cell.serve(_Watched(line), nest)
@@ -143,14 +152,15 @@ def _act(line: int, nest: Nest) -> NoReturn:
 
 
 class _Watched(cell.Line):
-    def wait_for_go(self) -> None:
-        if not self.may_begin:
-            self.send(b"P", b"")
-        super().wait_for_go()
+    def send(self, kind: bytes, body: bytes) -> None:
+        if kind in b"ET":
+            super().send(b"P", b"")
+            self.receive(b"R")
+        super().send(kind, body)
 
 
 def _watch(line: socket.socket, told: int, request: str, acting: int) -> NoReturn:
-    """Say what the kernel would say to a cell, but that no call is allowed; look at its pages when it begins."""
+    """Say what the kernel would say to a cell, with the same answer to each call; look at its pages before it ends."""
     touched, reply = Pages(), b""
     try:
         places = tuple(_places())
@@ -159,12 +169,13 @@ def _watch(line: socket.socket, told: int, request: str, acting: int) -> NoRetur
             kind, body = head[4:], _exactly(line, frames.header(head, b"WIETP"))
             if kind == b"W":
                 given = guest.to_tell(TOLD).encode()
-                line.sendall(frames.pack(b"S", LIMITS + request.encode()) + frames.pack(b"K", given))
+                start = frames.pack(b"S", LIMITS + request.encode())
+                line.sendall(start + frames.pack(b"K", given) + frames.pack(b"G", b""))
             elif kind == b"P":
                 touched = _touched(acting, places)
-                line.sendall(frames.pack(b"G", b""))
+                line.sendall(frames.pack(b"R", b""))
             elif kind == b"I":
-                line.sendall(frames.pack(b"R", NO))
+                line.sendall(frames.pack(b"R", READ))
             else:
                 reply = body.partition(b"\n")[2]
         with open(told, "wb") as end:
