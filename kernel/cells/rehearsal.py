@@ -20,7 +20,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
@@ -72,6 +72,12 @@ class Pages(NamedTuple):
     seen: tuple[Range, ...] = ()
     code: tuple[Range, ...] = ()
 
+    def without(self, others: Pages) -> Pages:
+        """Those that are not among the others."""
+        return Pages(
+            *(tuple(_ranges(sorted(_pages(mine) - _pages(theirs)))) for mine, theirs in zip(self, others, strict=True))
+        )
+
     def find(self) -> None:
         """In the zygote: have in place what a fork passes on."""
         _populate(self.seen, _POPULATE_READ)
@@ -103,7 +109,8 @@ def rehearse(nest: Nest) -> Pages:
         _make_room()
         compiled, _ = _play(nest, guest.to_compile(PROGRAM, NAME))
         code = guest.letters(compiled["code"])
-        return _play(nest, guest.to_load(code, PROGRAM.encode()))[1]
+        touched = _play(nest, guest.to_load(code, PROGRAM.encode()))[1]
+        return touched.without(_play(nest, "")[1])
     return Pages()
 
 
@@ -118,15 +125,16 @@ def _make_room() -> None:
 
 
 def _play(nest: Nest, request: str) -> tuple[dict[str, str], Pages]:
-    """One run in a cell of its own: its reply, and what it had touched at its end.
+    """One run in a cell of its own: its reply, and what it had touched at its end. With no request nothing is run.
 
-    A third process is the kernel to that cell: what this one wrote meanwhile would look like written by the cell.
+    A page that this process writes to after the fork is left to the cell alone, and looks as if the cell had copied it.
+    So a third process is the kernel to that cell, and what is found where nothing was run does not count.
     """
     ours, theirs = socket.socketpair()
     heard, told = os.pipe()
     acting = os.fork()
     if acting == 0:
-        _act(theirs.fileno(), nest)
+        _act(theirs.fileno(), nest, bool(request))
     watching = os.fork()
     if watching == 0:
         theirs.close()
@@ -142,11 +150,14 @@ def _play(nest: Nest, request: str) -> tuple[dict[str, str], Pages]:
     return reply, Pages(*(tuple(Range(*each) for each in ranges) for ranges in touched))
 
 
-def _act(line: int, nest: Nest) -> NoReturn:
+def _act(line: int, nest: Nest, run: bool) -> NoReturn:
     """Be a cell in all respects, but that the watcher is told before its end, and waited for."""
     try:
-        nest.walls.put_on([line, *nest.keep])
-        cell.serve(_Watched(line), nest)
+        if run:
+            nest.walls.put_on([line, *nest.keep])
+            cell.serve(_Watched(line), nest)
+        else:
+            _Watched(line).send(b"E", b"\n{}")
     finally:
         os._exit(0)
 
@@ -219,6 +230,10 @@ def _touched(pid: int, places: Sequence[_Place]) -> Pages:
                 elif entry & _PRESENT and entry & _NOBODY_ELSES:
                     written.append(page)
     return Pages(*(tuple(_ranges(pages)) for pages in (written, seen, code)))
+
+
+def _pages(ranges: Iterable[Range]) -> set[int]:
+    return {page for each in ranges for page in range(each.at // PAGE, (each.at + each.size) // PAGE)}
 
 
 def _ranges(pages: list[int]) -> Iterator[Range]:
