@@ -29,6 +29,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_DGRAM, _SOCK_KIND = 1, 2, 0xF
 _TCP, _UDP = 6, 17
+PIDFD_SELF: Final = -10000
 _TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5450, 0x5451
 
 _COMPUTE: Final = always(
@@ -78,7 +79,8 @@ ZYGOTE: Final = Filter(
         **_NO_EXEC,
         **_OWN_LIMITS,
         **_BEYOND_A_CELL,
-        **always("recvmsg sendmsg wait4 pidfd_open close_range landlock_create_ruleset landlock_restrict_self"),
+        **always("recvmsg sendmsg wait4 pidfd_open close_range landlock_restrict_self"),
+        "process_madvise": one_of(0, [PIDFD_SELF & 0xFFFFFFFF]),
         "clone": one_of(0, [_SIGCHLD, _SIGCHLD | _CLONE_PARENT_SETS_TID]),
         "seccomp": one_of(0, [1]),
         "prctl": one_of(0, [_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS]),

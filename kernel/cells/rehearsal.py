@@ -20,12 +20,14 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
 from agentos.kernel.cells import cell, frames, guest
 from agentos.kernel.cells.cell import Nest
+from agentos.kernel.cells.profiles import PIDFD_SELF
+from agentos.kernel.cells.syscalls import syscall
 
 NAME: Final = "rehearsal.py"
 PROGRAM: Final = (
@@ -78,20 +80,33 @@ class Pages(NamedTuple):
             *(tuple(_ranges(sorted(_pages(mine) - _pages(theirs)))) for mine, theirs in zip(self, others, strict=True))
         )
 
-    def find(self) -> None:
-        """In the zygote: have in place what a fork passes on."""
-        _populate(self.seen, _POPULATE_READ)
 
-    def make_ready(self) -> None:
-        """In a cell: have its own copies, and code in place."""
-        _populate(self.written, _POPULATE_WRITE)
-        _populate(self.code, _POPULATE_READ)
+def prepared(pages: Pages) -> Callable[[], None]:
+    """In the zygote: have in place what a fork passes on. Returns what gives a cell its own copies, and its code."""
+    written, code = _Asked(pages.written, _POPULATE_WRITE), _Asked(pages.code, _POPULATE_READ)
+    _Asked(pages.seen, _POPULATE_READ).ask()
+
+    def make_ready() -> None:
+        written.ask()
+        code.ask()
+
+    return make_ready
 
 
-def _populate(ranges: Sequence[Range], how: int) -> None:
-    for each in ranges:
-        if _libc.madvise(*each, how):  # this kernel cannot, or memory is short: then it is done when it is needed
-            return
+class _Asked:
+    """Ranges as one system call takes them: the hundreds of calls for one each took longer than all the copying."""
+
+    def __init__(self, ranges: Sequence[Range], how: int) -> None:
+        self._ranges, self._how = ranges, how
+        packed = struct.pack(f"={2 * len(ranges)}Q", *(number for each in ranges for number in each))
+        self._vector = ctypes.create_string_buffer(packed, len(packed))
+
+    def ask(self) -> None:
+        """Where memory is short it is done when it is needed; older systems take one range at a time, or none."""
+        try:
+            syscall("process_madvise", PIDFD_SELF, self._vector, len(self._ranges), self._how, 0)
+        except OSError:
+            all(_libc.madvise(*each, self._how) == 0 for each in self._ranges)
 
 
 class _Place(NamedTuple):

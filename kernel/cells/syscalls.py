@@ -45,8 +45,8 @@ setns 308 268, process_vm_readv 310 270, process_vm_writev 311 271, renameat2 31
 getrandom 318 278, memfd_create 319 279, bpf 321 280, execveat 322 281, userfaultfd 323 282, membarrier 324 283,
 copy_file_range 326 285, statx 332 291, rseq 334 293, pidfd_send_signal 424 424, io_uring_setup 425 425,
 io_uring_enter 426 426, io_uring_register 427 427, pidfd_open 434 434, clone3 435 435, close_range 436 436,
-openat2 437 437, pidfd_getfd 438 438, faccessat2 439 439, epoll_pwait2 441 441, landlock_create_ruleset 444 444,
-landlock_add_rule 445 445, landlock_restrict_self 446 446
+openat2 437 437, pidfd_getfd 438 438, faccessat2 439 439, process_madvise 440 440, epoll_pwait2 441 441,
+landlock_create_ruleset 444 444, landlock_add_rule 445 445, landlock_restrict_self 446 446
 """
 
 _COLUMN: Final = {"x86_64": 0, "amd64": 0, "aarch64": 1, "arm64": 1}

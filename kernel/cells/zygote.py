@@ -59,9 +59,7 @@ def main() -> None:
     nest = Nest(image, guest, tuple(_descriptors()), cell_walls(os.getpid()))
     _settle()
     if own:
-        pages = rehearsal.rehearse(nest)
-        pages.find()
-        nest = replace(nest, make_ready=pages.make_ready)
+        nest = replace(nest, make_ready=rehearsal.prepared(rehearsal.rehearse(nest)))
     _give_way()
     wake = _bell()
     missing = shut_in(parent)

@@ -61,6 +61,20 @@ def test_a_cell_may_have_no_process_and_few_files() -> None:
     assert os.waitstatus_to_exitcode(in_child(confined)) == 0
 
 
+def test_a_zygote_asks_for_no_memory_but_its_own() -> None:
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(profiles.ZYGOTE).put_on()
+        try:
+            syscalls.syscall("process_madvise", 0, None, 0, 22, 0)
+        except PermissionError:
+            os._exit(0)
+        except OSError:
+            os._exit(9)
+
+    assert os.waitstatus_to_exitcode(in_child(confined)) == 0
+
+
 def test_a_call_of_another_architecture_kills() -> None:
     """int 0x80 enters the kernel as i386, whose numbers mean other calls: 20 is getpid there and writev here."""
     if syscalls.machine() != "x86_64":
