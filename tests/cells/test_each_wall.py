@@ -14,7 +14,7 @@ import psutil
 import pytest
 import wasmtime
 
-from agentos.kernel.cells import cell, profiles, runtime, seccomp, syscalls, walls
+from agentos.kernel.cells import cell, landlock, profiles, runtime, seccomp, syscalls, walls
 from tests.cells.components import TEMPLATE
 from tests.cells.conftest import Open
 from tests.cells.test_walls import in_child
@@ -59,6 +59,25 @@ def test_a_cell_may_have_no_process_and_few_files() -> None:
             os._exit(9)
 
     assert os.waitstatus_to_exitcode(in_child(confined)) == 0
+
+
+def test_a_cell_opens_nothing_even_where_no_filter_stands() -> None:
+    """Behind a ruleset that was made before the fork, as all cells of a zygote are."""
+    ruleset = landlock.Ruleset()
+
+    def confined() -> None:
+        walls.no_new_privileges()
+        cell.Walls(os.getppid(), ruleset, None).put_on([])
+        try:
+            os.open("/etc/passwd", os.O_RDONLY)
+        except PermissionError:
+            os._exit(0)
+        os._exit(9)
+
+    try:
+        assert [os.waitstatus_to_exitcode(in_child(confined)) for _ in range(2)] == [0, 0]
+    finally:
+        ruleset.close()
 
 
 def test_a_zygote_asks_for_no_memory_but_its_own() -> None:
