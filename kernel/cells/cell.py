@@ -43,7 +43,7 @@ NOT_YET: Final = (
 class Walls:
     """What a cell gives up beyond what its zygote already has, made ready by it. None where the machine lacks it.
 
-    A page that a cell writes to costs as much as a hundred system calls, and whatever Python looks at it writes to.
+    A page that a cell writes to costs as much as a dozen system calls, and whatever Python looks at it writes to.
     """
 
     zygote: int
