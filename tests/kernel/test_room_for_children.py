@@ -20,7 +20,7 @@ from agentos.runs import lending
 from agentos.runs.children import BURST, TREE, WIDTH, Children
 from agentos.runs.run import Run
 from agentos.v1 import control_pb2, error_pb2, own_pb2
-from tests.kernel.cases import WHO, at, grant, line, manifest
+from tests.kernel.cases import WHO, Paper, at, grant, line, manifest
 from tests.kernel.test_ledger import began, ended
 
 
@@ -88,7 +88,7 @@ async def test_a_program_that_nobody_allowed_and_a_run_of_another_are_no_childre
     ledger: Ledger, catalog: Catalog
 ) -> None:
     ledger.record(began("r1"))
-    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO)
+    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO, ledger.durable)
     actor = Actor(WHO, manifest(), "/", "/", *[None] * 6)  # type: ignore[arg-type]  # it makes no call
     with pytest.raises(Failed) as unapproved:
         room(ledger, catalog).spawn(run, actor, 1, own_pb2.ChildrenSpawnRequest(program="p.py"))
@@ -137,7 +137,7 @@ def test_a_child_gets_what_its_parent_holds_within_its_manifest_and_unasked(
 def test_what_cannot_be_given_is_told_as_a_mistake_in_a_manifest(
     catalog: Catalog, text: str, reason: str, hint: str
 ) -> None:
-    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO)
+    run = Run(began("r1"), control_pb2.RunRequest(start_folder="/home/me"), manifest(), WHO, Paper().durable)
     with pytest.raises(Failed) as refused:
         lending.wanted(text, run, catalog)
     assert refused.value.fault == Fault(error_pb2.CODE_INVALID, reason, hint, "manifest")
