@@ -20,7 +20,6 @@ import grpc
 
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import control_pb2_grpc
-from tests import compiled
 
 SECONDS = 600.0
 STILL_WITHIN_S = 60.0
@@ -62,13 +61,18 @@ class Ran:
 
 
 @contextmanager
-def kernel(ready: int, module: str = "agentos.kernel") -> Iterator[Up]:
-    """A kernel in the temporary folder. Its first start compiles the guest's image; at the end all is removed."""
+def kernel(
+    ready: int, module: str = "agentos.kernel", made: Callable[[Path], None] = lambda home: None
+) -> Iterator[Up]:
+    """A kernel in the temporary folder. Its first start compiles the guest's image; at the end all is removed.
+
+    `made` is told of the new home before that.
+    """
     place = Path(tempfile.mkdtemp(prefix="agentos-bench-")).resolve()
     home, log = place / "home", place / "log"
     wrap = ["--wrap", "key-file", "--key-file", str(place / "key")]
     _home("init", home, wrap)
-    compiled.keep_in(home)
+    made(home)
     told, tell = os.pipe()
     command = [sys.executable, "-m", module, "serve", "--home", str(home)]
     command += ["--ready-fd", str(tell), "--ready-cells", str(ready)]

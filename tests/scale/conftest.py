@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from bench.person import Up, kernel
+from tests import compiled
 
 READY = 8
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    with kernel(READY) as served:
+    with kernel(READY, made=compiled.keep_in) as served:
         yield served
