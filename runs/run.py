@@ -23,6 +23,7 @@ from agentos.manifest.lines import Manifest
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
 
+TOGETHER_S = 0.01
 Durable = Callable[[int], Awaitable[None]]
 
 
@@ -59,9 +60,18 @@ class Feed:
         if not self._waiting:
             return None
         rests_on, event = self._waiting.popleft()
+        if event.HasField("accepted"):
+            await self._news_within(TOGETHER_S)
         with suppress(JournalFull, JournalBroken):  # that ends the run, and is told with its end
             await self.durable(rests_on)
         return event
+
+    async def _news_within(self, seconds: float) -> None:
+        """A run that is over soon is written with its end, and not on its own before."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._waiting or self._over else seconds):
+                await self._news.wait()
 
 
 class Run:
