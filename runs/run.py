@@ -55,22 +55,20 @@ class Feed:
     async def next(self) -> pb.RunResponse | None:
         """The next event; None after the last."""
         while not self._waiting and not self._over:
-            self._news.clear()
-            await self._news.wait()
+            await self._news_within(None)
         if not self._waiting:
             return None
         rests_on, event = self._waiting.popleft()
-        if event.HasField("accepted"):
-            await self._news_within(TOGETHER_S)
+        if event.HasField("accepted") and not self._waiting and not self._over:
+            await self._news_within(TOGETHER_S)  # a run that is over soon is written with its end, and not before
         with suppress(JournalFull, JournalBroken):  # that ends the run, and is told with its end
             await self.durable(rests_on)
         return event
 
-    async def _news_within(self, seconds: float) -> None:
-        """A run that is over soon is written with its end, and not on its own before."""
+    async def _news_within(self, seconds: float | None) -> None:
         self._news.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self._waiting or self._over else seconds):
+            async with asyncio.timeout(seconds):
                 await self._news.wait()
 
 
