@@ -61,7 +61,7 @@ proto: $(DONE)/installed
 	$(BIN)/python -m agentos.sdk.generate --check
 
 pytest: $(DONE)/installed $(GUEST)
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 # Each says its seed, and how to have a case again that was found. A case that was found stays as an @example.
 SEED ?= $(shell date +%Y%m%d)
