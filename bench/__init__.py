@@ -18,7 +18,7 @@ our figures has a **peer**, something that everyone knows the price of, doing th
     many runs at once         as many python3 -c 1 at once
     memory of a process       an idle python3
     what a program computes   the same work in CPython itself
-    an effect on record       the same kernel, waiting for no disk, and one commit of a bare journal beside it
+    an effect on record       the same kernel, waiting for no disk, and one commit of a bare journal of as many bytes
     a durable workflow        DBOS on SQLite: a function of its process, its own database and queue
     the whole of it           pydantic-monty, pyeryx, Pyodide in Node, bubblewrap + python3: each as its makers mean it
 

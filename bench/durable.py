@@ -21,10 +21,11 @@ from bench.sending import Sender, sender
 
 PROGRAMS = Path(__file__).parent / "programs"
 EFFECTS, HEARD = PROGRAMS / "effects.py", PROGRAMS / "heard.py"
-KINDS = ("echo.note", "files.append", "files.write")
+# With the bytes of the two records that it leaves: the call, and its answer.
+KINDS = {"echo.note": (300, 1100), "files.append": (450, 200), "files.write": (450, 200)}
 ASKERS, TOGETHER, QUEUED = 16, 32, 100
 LOOSE = "bench.peers.loose"
-BESIDE = "the same, waiting for no disk, and one commit"
+BESIDE = "the same, waiting for no disk, and one commit of as much"
 ABOUT = "everything is answered when it is on disk; DBOS as it comes, a function in a process that stays"
 ACCEPTED = Goal(2_000, of_ratio=False, at_least=True)
 SOON, EFFECT = Goal(25, of_ratio=False), Goal(1.3)
@@ -143,9 +144,9 @@ async def _effects(who: Person, bare: Commits, rounds: int, count: int) -> list[
                 for kind in KINDS:
                     await _each_us(each, kind, 10)
             for _ in range(rounds):
-                for kind in KINDS:
+                for kind, sizes in KINDS.items():
                     ours[kind].append(await _each_us(who, kind, count))
-                    commit.append(await bare.each_us(count))
+                    commit.append(await bare.each_us(count, *sizes))
                     theirs[kind].append(await _each_us(loose, kind, count) + commit[-1])
     single = Figure("one commit of a bare journal", statistics.median(commit), "µs", len(commit))
     return [

@@ -1,7 +1,8 @@
-"""The peer of what is durable: one record in a journal of its own, and the wait until it is on disk. Nothing else."""
+"""The peer of what is durable: records in a journal of its own, and the wait until they are on disk. Nothing else."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -11,18 +12,19 @@ from pathlib import Path
 
 from agentos.home.journal import Journal
 
-BODY = bytes(200)
+BODY = os.urandom(1 << 14)
 
 
 class Commits:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    async def each_us(self, count: int) -> float:
-        """The mean of so many, one after the other: a transaction and a sync for each."""
+    async def each_us(self, count: int, *sizes: int) -> float:
+        """The mean of so many, one after the other: a transaction and a sync for records of these sizes in bytes."""
+        made = [("bench", "r1", BODY[:size]) for size in sizes or (200,)]
         began = time.perf_counter_ns()
         for _ in range(count):
-            await self._journal.durable(self._journal.append(("bench", "", BODY)))
+            await self._journal.durable(self._journal.append(*made))
         return (time.perf_counter_ns() - began) / count / 1e3
 
 
