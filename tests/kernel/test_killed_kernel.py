@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import FOR_VERSION, Person, Told, warm_home
+from tests.kernel.person import FOR_VERSION, Person, Told, eventually, warm_home
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +71,26 @@ def test_what_was_told_of_a_run_survives(home: Path, tmp_path: Path, kind: str, 
         if kind == "output":
             [write] = person.calls(told.id, "files.write")
             assert write.duration_us > 0, "its own reply is there, not what a look afterwards found"
+
+
+def test_what_was_shown_of_a_run_survives(home: Path, tmp_path: Path) -> None:
+    """A read waits for no disk; whoever looks at it does."""
+    (tmp_path / "a.txt").write_text("a")
+    shown: list[pb.Call] = []
+    with doomed(home, tmp_path) as (person, pid):
+        source = person.source("open('a.txt').read()\nwhile True: pass", READ)
+        run = next(person.start(source, grant_manifest=True, ask=pb.ASK_WAIT)).accepted.run
+
+        def is_shown() -> bool:
+            shown[:] = person.calls(run, "files.read")
+            return bool(shown)
+
+        assert eventually(is_shown)
+        kill(pid)
+    with doomed(home, tmp_path) as (person, _):
+        [call] = person.calls(run, "files.read")
+        assert call.started_ms == shown[0].started_ms, "the same call, not one that was made anew"
+        person.cancel(run)
 
 
 def test_what_was_acknowledged_survives(home: Path, tmp_path: Path) -> None:
