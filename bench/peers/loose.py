@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import sys
 
-from agentos.home.journal import Journal
+from agentos.home.writer import Writer
 from agentos.kernel.__main__ import main
 
 
-async def _at_once(self: Journal, seq: int) -> None:
+async def _at_once(self: Writer, seq: int) -> None:
     self.check()
 
 
-def _some_time(self: Journal) -> None:
+def _some_time(self: Writer) -> None:
     """Nobody hurries it."""
 
 
 if __name__ == "__main__":
-    Journal.durable = _at_once  # type: ignore[method-assign]
-    Journal.soon = _some_time  # type: ignore[method-assign]
+    Writer.durable = _at_once  # type: ignore[method-assign]
+    Writer.soon = _some_time  # type: ignore[method-assign]
     sys.exit(main())

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.home import chain, schema
-from agentos.home import journal as of_journal
+from agentos.home import writer as of_writer
 from agentos.home.commits import CACHE_ROWS
-from agentos.home.journal import MAX_QUEUED, MAX_RECORD, Journal, JournalBroken, JournalFull
+from agentos.home.journal import Journal, JournalBroken, JournalFull
+from agentos.home.writer import MAX_QUEUED, MAX_RECORD
 
 KEY = b"k" * 32
 MARKER = b"the-plain-marker"
@@ -70,7 +71,7 @@ async def test_a_record_reaches_the_disk_soon_though_nobody_waits(tmp_path: Path
 async def test_what_is_to_be_on_disk_soon_is_there_though_nobody_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_journal, "LINGER_S", 600)
+    monkeypatch.setattr(of_writer, "LINGER_S", 600)
     journal = await written(tmp_path / "j", 1)
     for number in range(2, 4):
         journal.soon()

@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from agentos.home import history
-from agentos.home.journal import MAX_RECORD
 from agentos.home.records import Bounds, CallMade, Fault
+from agentos.home.writer import MAX_RECORD
 from agentos.kernel.call import Call, Failed, redacted
 from agentos.kernel.cells.frames import MAX_BODY
 from agentos.kernel.cells.servers import Servers

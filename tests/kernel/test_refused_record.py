@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos.home import home, journal
+from agentos.home import home, writer
 from agentos.home.journal import Journal, JournalFull
 from agentos.home.vault import Vault
 from agentos.kernel.cells.images import Images
@@ -49,7 +49,7 @@ async def test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_an
     assert await gone(lambda: cells.ready == 1 and cells.busy == 0)
     before = kernel.ledger.journal.head
     with monkeypatch.context() as full:
-        full.setattr(journal, "MAX_QUEUED", 0)
+        full.setattr(writer, "MAX_QUEUED", 0)
         with pytest.raises(JournalFull):
             kernel.runs.accept(request)
     assert not kernel.runs.active
