@@ -71,11 +71,15 @@ def connect(path: Path, key: bytes, vfs: str = "") -> apsw.Connection:
     if len(key) != 32:
         raise ValueError("the key of a journal is 32 bytes")
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs or None)
-    # The cipher and its key come first: until then SQLite would take the file for a plain one.
-    if db.pragma("cipher", "chacha20") != "chacha20":
-        raise JournalBroken("this build of SQLite has no ChaCha20", "install apsw-sqlite3mc, and not apsw")
-    db.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
-    configure(db)
+    try:
+        # The cipher and its key come first: until then SQLite would take the file for a plain one.
+        if db.pragma("cipher", "chacha20") != "chacha20":
+            raise JournalBroken("this build of SQLite has no ChaCha20", "install apsw-sqlite3mc, and not apsw")
+        db.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        configure(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -62,16 +62,24 @@ class Journal(Writer):
         Without a witness nothing is signed, and the whole chain is checked. With one, and a snapshot of each of these
         folds, the chain is checked from the oldest of them on; the rest of it while it is already open.
         """
-        try:
-            if not path.exists() or path.stat().st_size == 0:
-                schema.create(path, key, vfs)
-            writer = connect(path, key, vfs)
-            found = opened(writer, witness, folds)
-            reader, checker = connect(path, key, vfs), connect(path, key, vfs)
-            for each in (reader, checker):
-                each.pragma("query_only", "ON")
-        except (apsw.Error, OSError) as wrong:
-            raise unopened(wrong) from None
+        with contextlib.ExitStack() as opening:  # where it does not succeed, nothing stays open
+
+            def connected() -> apsw.Connection:
+                db = connect(path, key, vfs)
+                opening.callback(db.close)
+                return db
+
+            try:
+                if not path.exists() or path.stat().st_size == 0:
+                    schema.create(path, key, vfs)
+                writer = connected()
+                found = opened(writer, witness, folds)
+                reader, checker = connected(), connected()
+                for each in (reader, checker):
+                    each.pragma("query_only", "ON")
+            except (apsw.Error, OSError) as wrong:
+                raise unopened(wrong) from None
+            opening.pop_all()
         journal = cls(path, writer, reader, found, witness)
         if witness and found.since != START:
             journal._recheck = Recheck(checker, witness.signer, found.since, journal._failed)
@@ -159,12 +167,15 @@ class Journal(Writer):
         at = after
         # By pages: one long read would hold up the checkpoints.
         sql, of = (READ_RUN, (run,)) if run else (READ_KINDS, (json.dumps([*kinds]),)) if kinds else (READ_ALL, ())
-        while rows := self._rows(sql, (*of, at, last, PAGE_ROWS)):
+        while at < last:
+            rows = self._rows(sql, (*of, at, last, PAGE_ROWS))
             for row in rows:
                 entry = Entry(*cast(tuple[int, str, str, int, bytes], row))
                 at = entry.seq
                 if _asked(entry, kinds):
                     yield entry
+            if len(rows) < PAGE_ROWS:
+                break
         for entry in tail:
             if entry.seq > after and (not run or entry.run == run) and _asked(entry, kinds):
                 yield entry

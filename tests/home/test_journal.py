@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from agentos.home import chain, schema
 from agentos.home import writer as of_writer
 from agentos.home.commits import CACHE_ROWS
-from agentos.home.journal import Journal, JournalBroken, JournalFull
+from agentos.home.journal import PAGE_ROWS, Journal, JournalBroken, JournalFull
 from agentos.home.writer import MAX_QUEUED, MAX_RECORD
 
 KEY = b"k" * 32
@@ -237,6 +238,43 @@ async def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(JournalBroken, match="newer") as told:
         Journal.open(tmp_path / "j", KEY)
     assert told.value.code == "newer"
+
+
+def held_open(path: Path) -> list[str]:
+    links = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return [each for each in links if each.startswith(str(path))]
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        (b"w" * 32, "SELECT 1"),
+        (KEY, "PRAGMA user_version = 1000"),
+        (KEY, "UPDATE journal SET body = x'78' WHERE seq = 3"),
+    ],
+)
+async def test_what_could_not_be_opened_leaves_no_file_open(tmp_path: Path, key: bytes, change: str) -> None:
+    await (await written(tmp_path / "j")).close()
+    meddle(change)(tmp_path / "j")
+    with pytest.raises(JournalBroken) as told:  # and is held on to, with all that its frames hold
+        Journal.open(tmp_path / "j", key)
+    assert told.value.reason
+    assert held_open(tmp_path) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1])
+async def test_each_page_is_read_once_and_none_beyond_the_last(
+    tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await written(tmp_path / "j", count)
+    asked, rows = list[str](), journal._rows
+    monkeypatch.setattr(journal, "_rows", lambda sql, values: [asked.append(sql), rows(sql, values)][1])
+    assert [entry.seq for entry in journal.entries()] == [*range(1, count + 1)]
+    assert len(asked) == -(-count // PAGE_ROWS)
+    del asked[:]
+    assert len([*journal.entries(run="r1")]) == (count + 1) // 3
+    assert len(asked) == min(count, 1)
+    await journal.close()
 
 
 async def test_no_file_has_a_word_in_the_clear(tmp_path: Path) -> None:
