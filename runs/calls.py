@@ -62,7 +62,9 @@ class Calls:
             return await own.serve(call.request, self._powers, began_ms, read_line, asked_ms, actor.alone)
 
         async def settled(call: Call) -> Recorded:
-            return await self._unknown(run, call, actor.alone)
+            found = await self._unknown(run, call, actor.alone)
+            actor.heard_at = self._ledger.journal.head[0]  # what the person said is recorded, and not yet on disk
+            return found
 
         def refused(call: Call, fault: Fault) -> None:
             run.tell(refused=views.refused(call, fault))

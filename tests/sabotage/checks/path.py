@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.sabotage.mutation import never, out
 
 DECIDE, PATH, KILLED = "kernel/test_decide.py", "kernel/test_path.py", "kernel/test_killed_kernel.py"
-LEDGER = "kernel/test_ledger.py"
+LEDGER, HELD = "kernel/test_ledger.py", "kernel/test_kept_from_disk.py"
 AUTHORITY, HOSTILE = "kernel/test_authority.py", "kernel/test_hostile.py"
 
 CHECKS = (
@@ -41,6 +41,12 @@ CHECKS = (
     out(3, "a run is on disk before its number is told", "runs",
         "run.began_at = self._ledger.record(*self.intake", "self._ledger.record(*self.intake",
         f"{KILLED}::test_what_was_told_of_a_run_survives"),
+    out(3, "what a run says rests on what the person said of its call", "runs",
+        "            actor.heard_at = self._ledger.journal.head[0]", "            pass",
+        f"{HELD}::test_what_rests_on_what_the_person_said_of_a_call_is_shown_when_that_is_on_disk"),
+    out(3, "what a run says rests on all it was when it began to be played", "runs",
+        "run.began_at = self._ledger.record(run.pinned)", "self._ledger.record(run.pinned)",
+        f"{HELD}::test_what_is_said_from_another_cell_rests_on_all_that_was_heard_in_the_one_before"),
     out(3, "what is shown of a run is on disk", "kernel",
         "            await self._kernel.ledger.durable(self._kernel.ledger.journal.head[0])", "            pass",
         f"{KILLED}::test_what_was_shown_of_a_run_survives"),

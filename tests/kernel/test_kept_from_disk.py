@@ -1,0 +1,129 @@
+"""What a person sees of a run rests on what is on disk. Another program holds the database meanwhile, so that nothing
+gets there: what the run says in that time is shown when it is let go, and not before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agentos.home import chain
+from agentos.home import home as opening
+from tests.kernel.gates import Gates, gates
+from tests.kernel.person import Person, Told, eventually, warm_home
+from tests.kernel.test_cut import begin, settle, unknown
+from tests.kernel.test_replay import Place, follow, kill
+
+pytestmark = pytest.mark.slow
+
+# What is printed rests on what became of the calls before it alone.
+POSTS = """
+from agentos.sdk import clock, gather, net
+net.get("HOST/go")
+gather(POST, clock.now.call())  # with another call beside it, it waits in memory
+print("it went on", flush=True)
+net.get("HOST/end")
+"""
+COUNTS = """
+from agentos.sdk import net
+net.get("HOST/go")
+for _ in range(10_000_000):
+    pass
+print("it went on", flush=True)
+net.get("HOST/end")
+"""
+POST = 'net.fetch.call("POST", "http", "127.0.0.1", port="HOST".rpartition(":")[2], path="/post")'
+# Less than a kernel waits for who holds its database.
+HELD_S = 1.5
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return warm_home(tmp_path_factory.mktemp("home").resolve())
+
+
+@pytest.fixture(scope="module")
+def key(home: Path) -> bytes:
+    held = opening.unlock(home)
+    try:
+        return bytes(held.keys.database)
+    finally:
+        held.close()
+
+
+@pytest.fixture
+def place(home: Path, tmp_path: Path) -> Place:
+    return Place(home, tmp_path.resolve())
+
+
+@pytest.fixture
+def outside() -> Iterator[Gates]:
+    with gates() as made:
+        yield made
+
+
+@contextmanager
+def kept_from_disk(home: Path, key: bytes) -> Iterator[None]:
+    db = chain.connect(home / "agentos.db", key)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+    finally:
+        db.close()
+
+
+def listen(person: Person, run: str) -> Told:
+    """What it tells from now on, as far as it was told by then."""
+    told, stream = Told(), follow(person, run)
+
+    def heard() -> None:
+        for each in stream:
+            told.hear(each.event)
+
+    threading.Thread(target=heard, daemon=True).start()
+    return told
+
+
+def test_what_rests_on_what_the_person_said_of_a_call_is_shown_when_that_is_on_disk(
+    home: Path, key: bytes, place: Place, outside: Gates
+) -> None:
+    with place.up() as person:
+        run = begin(person, outside, POSTS.replace("POST", POST))
+        outside.let("/go")
+        assert eventually(lambda: outside.came["/post"] == 1)
+        kill(person)
+    with place.up() as person:
+        assert eventually(lambda: len(unknown(person)) == 1)
+        at, told = unknown(person)[0], listen(person, run)
+        settling = threading.Thread(target=settle, args=(person, at, True))
+        with kept_from_disk(home, key):
+            settling.start()
+            assert not eventually(lambda: told.output != "", HELD_S)
+        assert eventually(lambda: told.output == "it went on\n")
+        settling.join()
+        outside.let("/end")
+        assert eventually(lambda: told.status == "done")
+
+
+def test_what_is_said_from_another_cell_rests_on_all_that_was_heard_in_the_one_before(
+    home: Path, key: bytes, place: Place, outside: Gates
+) -> None:
+    with place.up() as person:
+        run = begin(person, outside, COUNTS)
+        told = listen(person, run)
+        with kept_from_disk(home, key):
+            outside.let("/go")
+            assert not eventually(lambda: told.output != "", 0.2)
+            for zygote in psutil.Process(person.status().pid).children():
+                for cell in zygote.children():
+                    cell.kill()
+            assert not eventually(lambda: told.output != "", HELD_S - 0.2)
+        assert eventually(lambda: told.output == "it went on\n")
+        outside.let("/end")
+        assert eventually(lambda: told.status == "done")
