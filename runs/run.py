@@ -39,7 +39,7 @@ class Feed:
         self._news = asyncio.Event()
         self._over = False
 
-    def put(self, event: pb.RunResponse, rests_on: int = 0) -> None:
+    def put(self, event: pb.RunResponse, rests_on: int) -> None:
         last = self._waiting[-1][1] if self._waiting else None
         if last and last.HasField("output") and event.HasField("output") and last.output.stream == event.output.stream:
             last.output.text += event.output.text

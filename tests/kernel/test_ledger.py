@@ -123,9 +123,9 @@ async def test_what_is_unknown_of_a_run_is_so_until_it_is_settled_or_the_run_ove
 async def test_text_that_waits_for_a_slow_follower_is_put_together(journal: Journal) -> None:
     feed = Feed(journal.durable)
     for number in range(10_000):
-        feed.put(pb.RunResponse(output=pb.Output(stream=1 + number // 9_000, text="x")))
-    feed.put(pb.RunResponse(settled="p1"))
-    feed.put(pb.RunResponse(output=pb.Output(stream=2, text="y")))
+        feed.put(pb.RunResponse(output=pb.Output(stream=1 + number // 9_000, text="x")), 0)
+    feed.put(pb.RunResponse(settled="p1"), 0)
+    feed.put(pb.RunResponse(output=pb.Output(stream=2, text="y")), 0)
     feed.end()
     heard = []
     while event := await feed.next():
