@@ -268,7 +268,12 @@ async def test_each_page_is_read_once_and_none_beyond_the_last(
 ) -> None:
     journal = await written(tmp_path / "j", count)
     asked, rows = list[str](), journal._rows
-    monkeypatch.setattr(journal, "_rows", lambda sql, values: [asked.append(sql), rows(sql, values)][1])
+
+    def counted(sql: str, values: tuple[int | str, ...]) -> object:
+        asked.append(sql)
+        return rows(sql, values)
+
+    monkeypatch.setattr(journal, "_rows", counted)
     assert [entry.seq for entry in journal.entries()] == [*range(1, count + 1)]
     assert len(asked) == -(-count // PAGE_ROWS)
     del asked[:]
