@@ -183,20 +183,9 @@ async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) ->
 
 async def serve(home: Home, options: Options) -> bool:
     """Serve a home that is unlocked and locked for us, until told to stop; whether the key is to be forgotten then."""
-    keeper = options.keeper
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    journal = Journal.open(home.database, home.keys.database, home.witness(), (FOLD,))
-    journal.watch(lambda broken: loop.call_soon_threadsafe(stop.set))
-    vault = Vault.open(home.database, home.keys.database)
-    kernel = Kernel(home, journal, vault, Images(home.images, home.keys.images), options.ready_cells)
-    lines = log.Log(log.beside(places.place(home.path, home.name).path), _status, CODES.__getitem__)
-    kernel.ledger.listeners.append(lines.note)
-    lines.hear()
-    kernel.servers.told = lambda event, name, pid, restarts: lines.say(
-        event, capability="added" if name in kernel.ledger.folders else name, pid=pid, restarts=restarts
-    )
+    keeper, stop = options.keeper, asyncio.Event()
+    kernel = _kernel(home, options.ready_cells, stop)
+    lines = _log(kernel, home)
     token = options.token or secrets.token_urlsafe(32)
     server = _server(kernel, stop, token, lines.statistics)
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
@@ -210,7 +199,7 @@ async def serve(home: Home, options: Options) -> bool:
         gc.freeze()  # what is there now stays: looking through it for garbage held up a call for 8 ms
         kernel.runs.resume()
         kernel.dispatch.resume()
-        sealed = Handover(home, journal, kernel.dispatch.send)
+        sealed = Handover(home, kernel.ledger.journal, kernel.dispatch.send)
         if not await sealed.all():  # before anybody can send one that overtakes them
             waiting.append(asyncio.create_task(sealed.go_on()))
         await server.start()
@@ -218,7 +207,7 @@ async def serve(home: Home, options: Options) -> bool:
         lines.say("kernel.started", pid=os.getpid(), missing=missing)
         keeper.ready(kernel.said)
         await stop.wait()
-        journal.check()
+        kernel.ledger.journal.check()
         return kernel.locking
     except Exception as wrong:
         lines.fault(wrong)
@@ -233,6 +222,28 @@ async def serve(home: Home, options: Options) -> bool:
         await kernel.close()
         lines.say("kernel.stopped", pid=os.getpid())
         lines.close()
+
+
+def _kernel(home: Home, ready_cells: int, stop: asyncio.Event) -> Kernel:
+    """The kernel of a home, its journal checked. It is to stop at a signal, and when the journal breaks."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    journal = Journal.open(home.database, home.keys.database, home.witness(), (FOLD,))
+    journal.watch(lambda broken: loop.call_soon_threadsafe(stop.set))
+    vault = Vault.open(home.database, home.keys.database)
+    return Kernel(home, journal, vault, Images(home.images, home.keys.images), ready_cells)
+
+
+def _log(kernel: Kernel, home: Home) -> log.Log:
+    """The log beside the home, which hears of all that is recorded, of servers, and of what libraries say."""
+    lines = log.Log(log.beside(places.place(home.path, home.name).path), _status, CODES.__getitem__)
+    kernel.ledger.listeners.append(lines.note)
+    lines.hear()
+    kernel.servers.told = lambda event, name, pid, restarts: lines.say(
+        event, capability="added" if name in kernel.ledger.folders else name, pid=pid, restarts=restarts
+    )
+    return lines
 
 
 def _server(kernel: Kernel, stop: asyncio.Event, token: str, lines: Callable[[], dict[str, int]]) -> grpc.aio.Server:

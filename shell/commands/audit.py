@@ -69,9 +69,12 @@ def audit(
     if verb == "accept":
         return _accept(common, yes)
     if verb == "verify":
-        options = [f"--head={line.strip()}" for line in head or ()]
-    else:
-        options = [f"--since={since}", f"--program={program}", *(f"--kind={each}" for each in kind or ())]
+        return _read(common, verb, [f"--head={line.strip()}" for line in head or ()])
+    return _read(common, verb, [f"--since={since}", f"--program={program}", *(f"--kind={each}" for each in kind or ())])
+
+
+def _read(common: Common, verb: str, options: list[str]) -> int:
+    """Have the auditor read the whole record, and say what it says."""
     arguments = [verb, *options, *(["--json"] if common.json else [])]
     said = _unlocked(common, "audit", f"--arguments={json.dumps(arguments)}")
     emit(printable(str(said["output"]).rstrip("\n")))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from agentos.shell import export as exports
 from agentos.shell import values
+from agentos.shell.connect import Kernel
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import say
 from agentos.shell.progress import bar
@@ -73,14 +74,7 @@ def prune(
     yes
         Without the question.
     """
-    if not older_than and not keep:
-        raise Failure("prune needs to know what is old", "say --older-than 90d, or --keep 100, or both")
-    if keep < 0:
-        raise Failure("--keep is a number of runs, 0 or more")
-    before_us = time.time_ns() // 1000 - (_span_us(older_than) if older_than else 0)
-    if os.sep in program or os.path.exists(program):
-        program = os.path.abspath(os.path.expanduser(program))
-    asked = pb.PruneRunsRequest(before_us=before_us, program=program, keep=keep, only_say=True)
+    asked = _old(older_than, program, keep)
     with common.kernel() as kernel:
         found = list(kernel.stream(kernel.stub.PruneRuns, asked, AT_MOST_S))[-1]
         if not (found.chosen or found.events) or dry_run:
@@ -91,14 +85,32 @@ def prune(
             say(_chosen(found))
         if not (yes or typed("Forget them for good? type yes > ", "yes")):
             raise Failure("nothing was forgotten", "", Exit.REFUSED, "denied")
-        asked.only_say = False
-        with bar("forgetting") as progress:
-            for found in kernel.stream(kernel.stub.PruneRuns, asked, AT_MOST_S):
-                progress(found.forgotten, found.chosen)
+        found = _forgotten(kernel, asked)
     if not common.answer(_pruned(found)):
         before, now = size(found.size_before), size(found.size)
         say(f"forgot {_counted(found.forgotten, found.events)}; the home's database has {now} now, and had {before}")
     return 0
+
+
+def _old(older_than: str, program: str, keep: int) -> pb.PruneRunsRequest:
+    """What is old enough, as the kernel is asked for it; it only says, and forgets nothing yet."""
+    if not older_than and not keep:
+        raise Failure("prune needs to know what is old", "say --older-than 90d, or --keep 100, or both")
+    if keep < 0:
+        raise Failure("--keep is a number of runs, 0 or more")
+    before_us = time.time_ns() // 1000 - (_span_us(older_than) if older_than else 0)
+    if os.sep in program or os.path.exists(program):
+        program = os.path.abspath(os.path.expanduser(program))
+    return pb.PruneRunsRequest(before_us=before_us, program=program, keep=keep, only_say=True)
+
+
+def _forgotten(kernel: Kernel, asked: pb.PruneRunsRequest) -> pb.PruneRunsResponse:
+    """Have it forgotten for good, and show how far that is; what it came to."""
+    asked.only_say, found = False, pb.PruneRunsResponse()
+    with bar("forgetting") as progress:
+        for found in kernel.stream(kernel.stub.PruneRuns, asked, AT_MOST_S):
+            progress(found.forgotten, found.chosen)
+    return found
 
 
 def _chosen(found: pb.PruneRunsResponse) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,15 +66,8 @@ def run(
     try:
         if dev:
             common.here("--dev")
-        request = pb.RunRequest(
-            source=source.read(program),
-            arguments=arguments,
-            input=source.given(input_),
-            grant_manifest=grant == "manifest",
-            terminal=_terminal() if dev else None,
-            interactive=input_ != "-" and _typed(),
-            **source.folders(),
-        )
+        request = _request(program, arguments, input_, dev)
+        request.grant_manifest = grant == "manifest"
         with common.kernel(make_home=True) as kernel:
             ended = _follow(kernel, request, ask, common.json)
     except Failure as failed:
@@ -83,6 +77,17 @@ def run(
     common.answer(values.run(ended))
     code = EXITS.get(ended.status, Exit.FAILED)
     return Exit.REFUSED if strict and ended.refused and code in (Exit.DONE, Exit.FAILED) else code
+
+
+def _request(program: str, arguments: Sequence[str], given: str | None, dev: bool) -> pb.RunRequest:
+    return pb.RunRequest(
+        source=source.read(program),
+        arguments=arguments,
+        input=source.given(given),
+        terminal=_terminal() if dev else None,
+        interactive=given != "-" and _typed(),
+        **source.folders(),
+    )
 
 
 def follow(run: str = "last", /, *, common: Common = DEFAULTS) -> int:
