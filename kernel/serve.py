@@ -47,15 +47,14 @@ from agentos.kernel.secrets import Secrets
 from agentos.kernel.statistics import Statistics
 from agentos.kernel.wire import CODES
 from agentos.manifest import listed
-from agentos.manifest.catalog import folder_digest, load, read_capability
-from agentos.manifest.rules import Catalog, CatalogError
+from agentos.manifest.catalog import folder_digest, installed, read_capability
+from agentos.manifest.rules import CatalogError
 from agentos.runs.covered import Covered
 from agentos.runs.desk import Desk
 from agentos.runs.runs import Runs
 from agentos.v1 import control_pb2, control_pb2_grpc, error_pb2, events_pb2_grpc, statistics_pb2_grpc
 
-ROOMS = FilePath(__file__).parent.parent
-GUEST = ROOMS / "guests" / "python" / "guest.wasm"
+GUEST = FilePath(__file__).parents[1] / "guests" / "python" / "guest.wasm"
 MAX_MESSAGE = 80 << 20
 
 
@@ -67,9 +66,7 @@ class Kernel:
         self.guest = GUEST
         self.started_ms = time.time_ns() // 1_000_000
         self.ledger = Ledger(journal)
-        built_in = sorted(path.parent for path in (ROOMS / "capabilities").glob("*/capability.toml"))
-        added = [FilePath(each.folder) for each in self.ledger.folders.values() if _unchanged(each)]
-        self.catalog: Catalog = load([*built_in, *added])
+        self.catalog = installed({each.folder: each.digest for each in self.ledger.folders.values()})
         self.vault = vault
         self.secrets = Secrets(self.ledger, vault, self.catalog, _now_ms)
         self.servers = Servers(self.catalog, home.runtime, (os.path.realpath(home.path),))
@@ -140,11 +137,6 @@ class Kernel:
         self.catalog.remove(name)
         await self.servers.stop(name)
         await self.ledger.durable(self.ledger.record(CapabilityRemoved(name)))
-
-
-def _unchanged(added: CapabilityAdded) -> bool:
-    folder = FilePath(added.folder)
-    return folder.is_dir() and folder_digest(folder) == added.digest
 
 
 def _status(number: int) -> str:

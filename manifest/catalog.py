@@ -11,7 +11,7 @@ import hashlib
 import importlib
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,7 @@ from agentos.v1 import matchers, own_pb2
 from agentos.v1.names import BadName
 from agentos.v1.patterns import amount, canonical_pattern
 
+SHIPPED = Path(__file__).parents[1] / "capabilities"
 MAX_DESCRIPTORS = 4 << 20
 MAX_TOML = 64 << 10
 # Less than the least, and no server of Python starts.
@@ -39,6 +40,14 @@ _MODULE = re.compile(r"agentos\.v1\.[a-z][a-z0-9_]*_pb2\Z")
 _TEXT = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 _NUMBERS = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}
 _NUMBERS |= {FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64}
+
+
+def installed(added: Mapping[str, str]) -> Catalog:
+    """All that ships, and of the folders that were added, by path, those whose digest is what it was then."""
+    shipped = sorted(each.parent for each in SHIPPED.glob("*/capability.toml"))
+    folders = {Path(folder): digest for folder, digest in added.items()}
+    same = [folder for folder, digest in folders.items() if folder.is_dir() and folder_digest(folder) == digest]
+    return load([*shipped, *same])
 
 
 def load(folders: Sequence[Path]) -> Catalog:

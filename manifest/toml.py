@@ -25,6 +25,11 @@ class ManifestError(Exception):
         self.reason = reason
         self.hint = hint
 
+    @property
+    def placed(self) -> str:
+        """What is wrong, after where."""
+        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
+
 
 def shown(text: str) -> str:
     """Text of a program within one of our own lines: short, and each character visible."""

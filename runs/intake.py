@@ -44,8 +44,7 @@ class Intake:
                 source.content, source.path, source.manifest, source.manifest_path, self._catalog, start, home
             ))  # fmt: skip
         except ManifestError as wrong:
-            reason = f"{wrong.file}:{wrong.line}: {wrong.reason}" if wrong.line else f"{wrong.file}: {wrong.reason}"
-            raise Refusal(error_pb2.CODE_INVALID, reason, wrong.hint, "manifest") from None
+            raise Refusal(error_pb2.CODE_INVALID, wrong.placed, wrong.hint, "manifest") from None
         return manifest, Standing(run_id, manifest.name, source.path, digest, terminal)
 
     def unseen(self, source: pb.Source, who: Standing) -> list[ProgramSeen]:

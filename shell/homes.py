@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from agentos.shell import start
 from agentos.shell.failure import Exit, Failure, no_kernel
@@ -12,6 +13,7 @@ from agentos.shell.paint import say
 from agentos.shell.terminal import Terminal, Unanswered, open_terminal
 from agentos.shell.text import quoted
 
+T = TypeVar("T")
 VARIABLE = "AGENTOS_PASSPHRASE"
 TRIES = 3
 QUESTION = """\
@@ -114,6 +116,19 @@ def secrets(locks: tuple[str, ...]) -> Iterator[str]:
         if attempt:
             terminal.say("  that is not it")
         yield terminal.secret("passphrase of your Agent OS home > ")
+
+
+def first(secrets: Iterable[str], attempt: Callable[[str], T]) -> T:
+    """What comes of the first secret that opens a home. Raises the Failure of the last that was tried."""
+    wrong = no_kernel("the home is locked", "agentos doctor")
+    for secret in secrets:
+        try:
+            return attempt(secret)
+        except Failure as failed:
+            wrong = failed
+            if failed.code not in ("passphrase_needed", "wrong_passphrase"):
+                break
+    raise wrong
 
 
 def _line(terminal: Terminal, question: str) -> str:

@@ -31,7 +31,7 @@ SLOW_SECONDS = 1.0
 STOP_SECONDS = 20.0
 # A first start prepares the guest, and the machine may be busy.
 START_SECONDS = 120.0
-MODULES = {"serve": "agentos.kernel", "wait": "agentos.locked"}
+MODULES = {"serve": "agentos.kernel", "wait": "agentos.locked", "explain": "agentos.locked.explained"}
 Progress = Callable[[int, int], object]
 # Who keeps us running is not to be told of our kernel.
 KEEPERS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -102,15 +102,22 @@ def home_says(
     return said
 
 
-def explained(request: pb.ExplainRequest) -> tuple[pb.Program, Sequence[pb.CapabilityInfo]]:
-    """What a program may ask, and all there is, where there is no home. Raises Failure for what is no program."""
-    command = [sys.executable, "-m", "agentos.locked.explained"]
-    done = subprocess.run(command, input=request.SerializeToString(), capture_output=True, check=False)
-    said = json.loads(done.stdout or "{}")
-    if "told" not in said:
-        error = said.get("error", {"reason": "this program could not be looked at", "hint": "agentos doctor"})
-        raise Failure(error["reason"], error["hint"])
-    program, known = map(base64.b64decode, said["told"])
+def explained(found: Found, request: pb.ExplainRequest) -> tuple[pb.Program, Sequence[pb.CapabilityInfo]]:
+    """What a program may ask, and all there is, where no kernel serves. Raises Failure for what is no program."""
+    home = ["--home", found.home] if found.exists else []
+
+    def asked(secret: str) -> dict[str, object]:
+        with tempfile.TemporaryFile() as asking:
+            asking.write(request.SerializeToString())
+            asking.seek(0)
+            process, said = _start(["explain", f"--request-fd={asking.fileno()}", *home], secret, asking.fileno())
+        process.wait()
+        return said
+
+    said = homes.first(homes.secrets(found.locks) if found.exists else ("",), asked)
+    if isinstance(refused := said.get("refused"), dict):
+        raise Failure(str(refused["reason"]), str(refused["hint"]))
+    program, known = map(base64.b64decode, said["told"])  # type: ignore[call-overload]  # JSON of our own command
     return pb.ExplainResponse.FromString(program).program, pb.ListCapabilitiesResponse.FromString(known).capabilities
 
 
@@ -159,7 +166,7 @@ def _start(
         with contextlib.suppress(BrokenPipeError), open(given, "wb") as pipe:
             pipe.write(secret.encode())
         try:
-            line = _line(ready, progress, arguments[0] in MODULES)
+            line = _line(ready, progress, arguments[0] in ("serve", "wait"))
         except BaseException:
             process.terminate()
             raise
@@ -212,8 +219,12 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
     except Failure as failed:
         if failed.code != "locked_by_other":
             raise
-        with contextlib.closing(_other(home, failed).kernel()) as kernel:
-            yield kernel
+        if other := _other(home, failed):
+            with contextlib.closing(other.kernel()) as kernel:
+                yield kernel
+        else:
+            with local(home, make_home, start) as kernel:
+                yield kernel
         return
     with contextlib.closing(serving.found.kernel()) as kernel:
         try:
@@ -222,12 +233,14 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
             serving.leave(kernel)
 
 
-def _other(home: str, failed: Failure) -> Found:
-    """The kernel that another command started at the same moment, once it listens."""
+def _other(home: str, failed: Failure) -> Found | None:
+    """The kernel that another command started at the same moment, once it listens; None where it held it for less."""
     until = time.monotonic() + START_SECONDS
     while (found := serving_now(home)) is None:
         if time.monotonic() > until:
             raise failed
+        if looked_at(home).pid is None:
+            return serving_now(home)
         time.sleep(0.05)
     return found
 
@@ -276,19 +289,10 @@ def served(
     until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
     options += [f"--until-fd={descriptor}" for descriptor in until]
-    wrong = no_kernel("the home is locked", "agentos doctor")
-    for secret in secrets:
-        try:
-            process, said = _start([verb, *options], secret, *until)
-        except Failure as failed:
-            if failed.code not in ("passphrase_needed", "wrong_passphrase"):
-                raise
-            wrong = failed
-            continue
-        known = {name: said[name] for name in ("pid", "socket", "credential")}
-        for wall in said.get("missing", []):  # type: ignore[attr-defined]
-            say(f"missing wall: {wall}", "yellow")
-        for descriptor in until:
-            os.close(descriptor)
-        return Serving(process, Found(found.home, True, found.locks, **known), pipe)  # type: ignore[arg-type]
-    raise wrong
+    process, said = homes.first(secrets, lambda secret: _start([verb, *options], secret, *until))
+    known = {name: said[name] for name in ("pid", "socket", "credential")}
+    for wall in said.get("missing", []):  # type: ignore[attr-defined]
+        say(f"missing wall: {wall}", "yellow")
+    for descriptor in until:
+        os.close(descriptor)
+    return Serving(process, Found(found.home, True, found.locks, **known), pipe)  # type: ignore[arg-type]

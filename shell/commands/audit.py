@@ -128,12 +128,7 @@ def _unlocked(common: Common, verb: str, *options: str) -> dict[str, object]:
     found = start.where(common.home)
     if not found.exists:
         raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    wrong = Failure("the home is locked")
-    for secret in homes.secrets(found.locks):
-        try:
-            return start.home_says(verb, "--home", found.home, *options, secret=secret)
-        except Failure as failed:
-            wrong = failed
-            if failed.code not in ("passphrase_needed", "wrong_passphrase"):
-                break
-    raise wrong
+    return homes.first(
+        homes.secrets(found.locks),
+        lambda secret: start.home_says(verb, "--home", found.home, *options, secret=secret),
+    )

@@ -13,8 +13,6 @@ from agentos.shell.render import when
 from agentos.shell.session import DEFAULTS, Common
 from agentos.shell.text import size
 
-LOCKED = ("passphrase_needed", "wrong_passphrase")
-
 
 def backup(file: str, /, *, common: Common = DEFAULTS) -> int:
     """Write all of the home into one encrypted file, as it is at this moment; a kernel may be up.
@@ -62,19 +60,17 @@ def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
 
 def _unlocked(verb: str, home: str, file: str, locks: tuple[str, ...]) -> dict[str, object]:
     """What the home's own command says, with the first secret that opens the home, or the backup."""
-    wrong = Failure("it is locked")
-    for secret in homes.secrets(locks):
+
+    def opened(secret: str) -> dict[str, object]:
+        options = "--home", home, "--file", os.path.abspath(file)
         try:
             with bar(verb) as progress:
-                return start.home_says(
-                    verb, "--home", home, "--file", os.path.abspath(file), secret=secret, progress=progress
-                )
+                return start.home_says(verb, *options, secret=secret, progress=progress)
         except Failure as failed:
             # It was no kernel that was wanted: what is wrong is what was asked for.
-            wrong = Failure(failed.reason, failed.hint, Exit.USAGE, failed.code)
-            if failed.code not in LOCKED:
-                break
-    raise wrong
+            raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
+
+    return homes.first(homes.secrets(locks), opened)
 
 
 def _fields(said: dict[str, object]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from agentos.v1 import error_pb2
 def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
     """Say in plain words what a program may ask, before anything runs.
 
-    It works without a home: there, nothing is allowed yet.
+    It needs no kernel, and no home: where there is none, nothing is allowed yet.
 
     Parameters
     ----------
@@ -21,8 +21,9 @@ def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
         The script or component.
     """
     request = pb.ExplainRequest(source=source.read(program), **source.folders())
-    if not common.on and not start.where(common.home).exists:
-        told, known = start.explained(request)
+    found = None if common.on else start.where(common.home)
+    if found and not found.socket:
+        told, known = start.explained(found, request)
     else:
         with common.kernel() as kernel:
             told = kernel.call(kernel.stub.Explain, request).program

@@ -87,17 +87,18 @@ def _say(home: str, options: tuple[str, ...], wants_new: bool) -> dict[str, obje
     found = start.where(home)
     if not found.exists:
         raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    wrong, new = Failure("the home is locked"), ""
-    for secret in homes.secrets(found.locks):
+    new = ""
+
+    def opened(secret: str) -> dict[str, object]:
+        nonlocal new
         new = new or (homes.new_passphrase(open_terminal(), NEW) if wants_new else "")
         try:
             return start.home_says("keys", "--home", found.home, *options, secret=secret, new=new)
         except Failure as failed:
             # It was no kernel that was wanted: what is wrong is what was asked for.
-            wrong = Failure(failed.reason, failed.hint, Exit.USAGE, failed.code)
-            if failed.code not in ("passphrase_needed", "wrong_passphrase"):
-                break
-    raise wrong
+            raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
+
+    return homes.first(homes.secrets(found.locks), opened)
 
 
 def _recovery(said: dict[str, object]) -> dict[str, object]:

@@ -3,11 +3,13 @@ tests/golden, and what is said of each stands beside them in tests/golden/explai
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.repository.source import ROOT
 from tests.shell.conftest import Shell
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -51,6 +53,40 @@ def test_explain_says_the_same_where_there_is_no_home_and_makes_none(homeless: S
         said = homeless("explain", f"{name}.py")
         assert (said.code, said.out) == (0, shell("explain", f"{name}.py").out), said.err
     assert not Path(homeless.environment["AGENTOS_HOME"]).exists()
+
+
+@pytest.mark.slow
+def test_explain_says_the_same_where_nobody_serves_the_home_and_starts_no_kernel(homeless: Shell) -> None:
+    """How each line stands, which secrets are set, and what an added capability can do: all of that is in the home."""
+    home, program = Path(homeless.environment["AGENTOS_HOME"]), homeless.folder / "net_secrets.py"
+    shelf = homeless.write("today.py", "pass", grants='"shelf.get" = { name = ["today"] }')
+    program.write_bytes((GOLDEN / program.name).read_bytes())
+    homeless.made()
+    assert homeless("up", "--detach").code == 0
+    assert homeless("secrets", "set", "github", "-", "--for", "api.github.com", typed="ghp_0123456789\n").code == 0
+    assert homeless("capabilities", "add", str(ROOT / "docs" / "capability")).code == 0
+    assert homeless("run", program.name, "--grant", "manifest").code in (0, 1)
+    program.write_text(program.read_text() + "\n# another version\n")
+    served = [homeless(*said) for said in (("explain", program.name), ("explain", program.name, "--json"))]
+    served.append(homeless("explain", shelf))
+    assert homeless("down").code == 0
+    shutil.rmtree(home / "cache" / "images")
+    alone = [homeless(*said) for said in (("explain", program.name), ("explain", program.name, "--json"))]
+    alone.append(homeless("explain", shelf))
+    assert [(each.code, each.out) for each in alone] == [(0, each.out) for each in served], alone[-1].err
+    assert "as before" in served[0].out
+    assert not any((home / "cache" / "images").iterdir()), "what a kernel runs was not prepared"
+
+
+def test_what_keeps_a_home_from_being_read_is_said_by_explain(homeless: Shell) -> None:
+    program = homeless.write("program.py", "pass")
+    homeless.environment["AGENTOS_PASSPHRASE"] = "correct horse battery"
+    assert homeless("init", "--passphrase").code == 0
+    assert homeless("explain", program).code == 0
+    homeless.environment["AGENTOS_PASSPHRASE"] = "another one"
+    said = homeless("explain", program)
+    assert (said.code, said.out) == (5, "")
+    assert "passphrase" in said.err
 
 
 def test_what_is_no_program_is_refused_where_there_is_no_home(homeless: Shell) -> None:
