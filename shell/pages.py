@@ -59,7 +59,7 @@ def _lines(title: str, lines: Sequence[pb.Line], counts: bool) -> None:
     console().print(Text(f"\n{title}", "bold"))
     rows: list[list[Cell]] = []
     for line in lines:
-        first, *rest = sheet.objects(line.bounds, line.secrets)
+        first, *rest = sheet.objects(line.bounds, line.secrets, line.action)
         note = sheet.note(pb.Line(action=line.action, state=line.state), line.bounds, counts)
         rows.append([f"  {sheet.verb(line)}", first, note, (line.source, "dim")])
         rows.extend(["", each, "", ""] for each in rest)

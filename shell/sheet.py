@@ -34,6 +34,7 @@ STATES = {
     pb.LINE_STATE_GRANTED: "granted already",
     pb.LINE_STATE_DROPPED: "no longer asked",
 }
+EVENTS = {"event.send": "send an event", "event.wait_for": "wait for an event"}
 # How many places outside a question names; `agentos show` lists them all.
 NAMED = 5
 # How many URLs stand each in a row; of more, those of one host and scheme share one.
@@ -50,12 +51,14 @@ def name(program: pb.Program) -> str:
 
 
 def verb(line: pb.Line) -> str:
-    """'read' for a line about paths alone, else the whole capability.action."""
+    """'read' for a line about paths alone, words for one about events, else the whole capability.action."""
+    if line.action in EVENTS:
+        return EVENTS[line.action]
     return line.action.partition(".")[2] if line.action.startswith("files.") else quoted(line.action, 60)
 
 
-def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
-    """What bounds cover, one a row: paths as they are, URLs put together, anything else with its name.
+def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = (), action: str = "") -> list[str]:
+    """What bounds cover, one a row: paths and events as they are, URLs put together, anything else with its name.
 
     Of `secrets`, those that the bounds name are told with the places that they go to.
     """
@@ -65,7 +68,8 @@ def objects(bounds: Bounds, secrets: Iterable[pb.SecretInfo] = ()) -> list[str]:
     for name, values in sorted(held.items(), key=lambda each: each[0] != "path"):
         known = [secret.name for secret in lent] if name == "secret" else []
         other = [value for value in values if value not in known]
-        shown += other if name == "path" else [f"{name} {', '.join(other)}"] if other else []
+        itself = name == "path" or (name == "name" and action in EVENTS)
+        shown += other if itself else [f"{name} {', '.join(other)}"] if other else []
     return [quoted(value, 400) for value in [*shown, *map(lending, lent)]] or ["anything: it has no bound"]
 
 
@@ -114,13 +118,13 @@ def note(line: pb.Line, bounds: Bounds, counts: bool) -> str:
 
 def grant(line: pb.Line) -> list[list[str]]:
     """A line that was granted as cells; a second object goes below the first."""
-    first, *rest = objects(line.bounds, line.secrets)
+    first, *rest = objects(line.bounds, line.secrets, line.action)
     return [[verb(line), first], *(["", each] for each in rest)]
 
 
 def rows(line: pb.Line, bounds: Bounds, counts: bool) -> list[list[str]]:
     """A line of a review as cells; a second object goes below the first."""
-    first, *rest = objects(bounds, line.secrets)
+    first, *rest = objects(bounds, line.secrets, line.action)
     return [[str(line.number), verb(line), first, note(line, bounds, counts)], *(["", "", each, ""] for each in rest)]
 
 
