@@ -270,7 +270,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         kernel = self._kernel
         past = await self._known(request.run, context)
         began, calls = past.began, kernel.ledger.calls(past.began.run)
-        made = [(call.action, call.targets) for call, _ in calls]
+        under = kernel.ledger.table.bounds
+        made = [(call.action, call.targets, under(call.grant)) for call, _ in calls]
         block = suggest.block(began.path, made, began.start_folder, began.home_folder, kernel.catalog)
         return pb.SuggestManifestResponse(block=block)
 

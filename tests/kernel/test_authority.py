@@ -11,6 +11,7 @@ import pytest
 from agentos.runs.desk import MAX_OPEN
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
+from tests.kernel.gates import gates
 from tests.kernel.person import (
     FOR_RUN,
     FOR_VERSION,
@@ -187,6 +188,20 @@ def test_a_program_without_a_block_asks_for_each_thing_and_is_offered_nothing_la
     block = person.control.SuggestManifest(request, metadata=person.metadata).block
     assert "a.txt" in block
     assert "b.txt" in block
+
+
+def test_the_manifest_that_a_run_needed_names_the_network_that_it_used_and_no_other(person: Person) -> None:
+    with gates() as outside:
+        outside.let("/a")
+        source = f"import urllib.request\nresult = urllib.request.urlopen('http://127.0.0.1:{outside.port}/a').status"
+        line = f'host = ["127.0.0.1"], scheme = "http", port = {outside.port}, network = ["public", "loopback", "lan"]'
+        told = person.run(source, f'"net.fetch" = {{ {line} }}')
+        assert told.result == 204
+        request = pb.SuggestManifestRequest(run=told.id)
+        block = person.control.SuggestManifest(request, metadata=person.metadata).block
+        assert 'network = ["loopback"]' in block
+        told = person.run(f"{block}\n{source}", name="other.py")
+        assert told.result == 204
 
 
 def test_a_new_version_loses_what_it_was_not_granted(person: Person) -> None:

@@ -299,7 +299,7 @@ def test_a_suggested_manifest_is_narrow_and_leaves_out_what_is_never_reachable(c
     calls = [call(catalog, "files.read", path=f"notes/{name}.md") for name in "abcd"]
     calls += [call(catalog, "files.list", path="notes"), call(catalog, "files.write", path="report.md", text="x")]
     calls += [call(catalog, "files.read", path="/proc/self/environ"), call(catalog, "clock.now")]
-    made = [(each.rule.name, each.targets) for each in calls]
+    made = [(each.rule.name, each.targets, ()) for each in calls]
     block = suggest.block(WHO.path, made, START, HOME, catalog)
     assert "notes/*.md" in block
     assert "report.md" in block
