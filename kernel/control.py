@@ -231,7 +231,9 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             shown.generations.extend(views.generation(each, False) for each in listed)
         shown.generation.CopyFrom(views.generation(chosen, True))
         shown.calls.extend(views.call(made, settled, kernel.catalog) for made, settled in calls)
-        shown.run.outside.extend(dict.fromkeys((*past.began.outside, *provenance.outside(calls, kernel.catalog))))
+        carried = past.continued.outside if past.continued else ()
+        before = provenance.places((*past.began.outside, *carried), kernel.catalog)
+        shown.run.outside.extend(dict.fromkeys((*before, *provenance.outside(calls, kernel.catalog))))
         if request.with_source and (seen := kernel.ledger.program(past.began.digest)):
             shown.source.content, shown.source.manifest = seen.content, seen.manifest
         return shown

@@ -190,3 +190,20 @@ def test_a_generation_ends_at_as_many_calls_as_are_kept_on_record(made: int, sto
     actor.seq = 5_000_000 + made
     generations.watch(run, actor)
     assert (run.stopped, run.warned) == (stopped, warned)
+
+
+def test_what_earlier_generations_read_from_outside_is_shown_of_the_run(person: Person) -> None:
+    told = person.run(
+        """
+from agentos.sdk import Call, run
+
+def main(input, state):
+    if state:
+        return state
+    Call("pages.extract", {"html": b"<html><body><p>read it</p></body></html>"}, dict)()
+    run.continue_with("next")
+""",
+        input="null",
+    )
+    assert told.result == "next"
+    assert list(person.record(told.id).outside) == ["pages.extract"]
