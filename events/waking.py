@@ -24,17 +24,22 @@ class Waking:
         self._now_ms, self._wake, self._set_back = now_ms, wake, set_back
         self._latest_ms = 0
         self._due: list[tuple[int, str]] = []
+        self._there: set[tuple[int, str]] = set()  # each of them, so that none is there twice
         self._timer: asyncio.TimerHandle | None = None
 
     def at(self, until_ms: int, run: str) -> None:
         """Wake this run at that time."""
         new = (until_ms, run)
+        if new in self._there:
+            return
+        self._there.add(new)
         heapq.heappush(self._due, new)
         if self._due[0] is new:
             self._set()
 
     def close(self) -> None:
         self._due.clear()
+        self._there.clear()
         self._set()
 
     def _set(self) -> None:
@@ -51,7 +56,9 @@ class Waking:
             self._set_back()
         self._latest_ms = now
         while self._due and self._due[0][0] <= self._now_ms():
-            self._wake(heapq.heappop(self._due)[1])
+            due = heapq.heappop(self._due)
+            self._there.remove(due)
+            self._wake(due[1])
         self._set()
 
 

@@ -110,3 +110,14 @@ def test_a_clock_that_is_put_forward_wakes_within_a_minute_and_one_put_back_none
     world.park("r3", 20 * HOUR_MS)
     world.pass_(40 * HOUR_MS)
     assert [run for run, _ in world.woken] == ["r1", "r2", "r3"]
+
+
+def test_one_that_is_set_for_the_same_time_by_each_event_is_there_once(world: World) -> None:
+    for _ in range(1_000):
+        world.park("r1", HOUR_MS // 2)
+    assert world.set_now <= 2  # and the look at the next hour
+    world.pass_(HOUR_MS // 2)
+    assert [run for run, _ in world.woken] == ["r1"]
+    world.park("r1", 0)
+    world.pass_(1)
+    assert [run for run, _ in world.woken] == ["r1", "r1"]
