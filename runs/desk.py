@@ -8,6 +8,7 @@ offer, mint nothing. The grants are on disk before the answer is acknowledged.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -60,6 +61,7 @@ class Open(msgspec.Struct):
 class Desk:
     def __init__(self, ledger: Ledger, ids: Memory, catalog: Catalog, now_ms: Callable[[], int]) -> None:
         self.open: dict[str, Open] = {}
+        self.asked = Counter[str]()  # how many questions of a run wait, of those that have any
         self._ledger = ledger
         self._ids = ids
         self._catalog = catalog
@@ -71,11 +73,17 @@ class Desk:
             raise Refusal(error_pb2.CODE_LIMIT, "too many questions wait already", "see: agentos inbox")
         waiting = Open(prompt, who, tuple(calls), asyncio.get_running_loop().create_future())
         self.open[prompt.id] = waiting
+        self.asked[prompt.run] += 1
+        return waiting
+
+    def _off(self, prompt_id: str) -> Open | None:
+        waiting = self.open.pop(prompt_id, None)
+        self.asked -= Counter([waiting.prompt.run] if waiting else [])
         return waiting
 
     def void(self, prompt_id: str) -> None:
         """Take a prompt off the desk: everything not decided is a no."""
-        waiting = self.open.pop(prompt_id, None)
+        waiting = self._off(prompt_id)
         if waiting and not waiting.answer.done():
             waiting.answer.set_result({})
 
@@ -97,7 +105,7 @@ class Desk:
             waiting.who.run, request.prompt, request.digest, tuple(chosen.items()), waiting.calls,
             waiting.refused(chosen),
         )  # fmt: skip
-        del self.open[request.prompt]
+        self._off(request.prompt)
         decided: dict[int, int] = {}
         try:
             await self._ledger.durable(self._ledger.record(told, *records))

@@ -63,10 +63,8 @@ class Play:
 
     def load_ahead(self, run: Run) -> None:
         """Have a cell load the program while it is seen to that it may run."""
-        found = self._loader.ahead(run.request, run.limits)
-        if found:
-            loaded, cell = found
-            run.take(cell, loaded)
+        if found := self._loader.ahead(run.request, run.limits):
+            run.take(*found)
 
     async def drive(self, run: Run) -> None:
         fault: Fault | None
@@ -170,7 +168,7 @@ class Play:
                     cell = await loaded.cells.take(loaded.start)
             except TimeoutError:
                 raise NoCells("none was free") from None
-            run.take(cell, loaded)
+            run.take(loaded, cell)
             return await self._execute(run, cell)
 
     async def _execute(self, run: Run, cell: Cell) -> Ending:

@@ -169,7 +169,7 @@ class Run:
         limits = self.manifest.limits
         return CellLimits(limits.memory_bytes, -(-limits.cpu_ms // 1000))
 
-    def take(self, cell: Cell, loaded: Loaded) -> None:
+    def take(self, loaded: Loaded, cell: Cell) -> None:
         """It runs in this cell, which has the program."""
         self.cell, self.pinned = cell, Pinned(self.id, loaded.component, loaded.code)
         cell.tell(loaded.known)

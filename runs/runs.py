@@ -127,10 +127,8 @@ class Runs:
 
     def waits(self, run_id: str) -> bool:
         """Whether it waits for the person."""
-        if run_id in self.active:
-            return self.active[run_id].asking
-        asked = any(each.prompt.run == run_id for each in self.desk.open.values())
-        return asked or self._ledger.open.get(run_id) == own.FAR_MS
+        run, until_ms = self.active.get(run_id), self._ledger.open.get(run_id)
+        return run.asking if run else run_id in self.desk.asked or until_ms == own.FAR_MS
 
     def under_way(self) -> int:
         return sum(not run.asking for run in self.active.values())

@@ -57,6 +57,19 @@ async def test_an_answer_mints_what_was_shown(catalog: Catalog) -> None:
     assert minted.bounds == at("/home/me/work/notes/a.md")
 
 
+async def test_a_run_is_known_to_wait_until_each_of_its_questions_was_answered_or_taken_off(catalog: Catalog) -> None:
+    on, _ = desk(catalog)
+    first, *_ = [ask_for(on, catalog, number=f"p{number}") for number in (1, 2, 3)]
+    assert on.asked == {"r1": 3}
+    await on.answer(reply(first, pb.CHOICE_NO))
+    on.void("p2")
+    on.void("p2")
+    assert on.asked == {"r1": 1}
+    on.void_all("r1")
+    assert "r1" not in on.asked
+    assert on.open == {}
+
+
 async def test_an_answer_is_taken_once(catalog: Catalog) -> None:
     on, paper = desk(catalog)
     waiting = ask_for(on, catalog)

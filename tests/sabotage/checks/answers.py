@@ -11,7 +11,7 @@ CHECKS = (
     never(2, "an answer is to what was shown, by digest", "runs",
         "request.digest != waiting.prompt.digest", f"{DESK}::test_an_answer_is_bound_to_what_was_shown"),
     out(2, "an answer is taken once", "runs",
-        "del self.open[request.prompt]", "pass",
+        "        self._off(request.prompt)", "        pass",
         f"{DESK}::test_an_answer_is_taken_once"),
     out(2, "a prompt's digest is over all that it shows", "runs",
         "canonical.encode(prompt)).hexdigest()", "prompt.id.encode()).hexdigest()",
