@@ -69,7 +69,7 @@ class Cell:
     def __init__(self, line: socket.socket) -> None:
         self.killed = False
         self.start: Start | None = None
-        self._told = False
+        self._told = self._begun = False
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._line = line
         self._closed = False
@@ -96,6 +96,11 @@ class Cell:
         self.killed = True
         self._signal()
         self._hurry()
+
+    @property
+    def given_back(self) -> bool:
+        """A run took it, and did not begin in it."""
+        return self._told and not self._begun
 
     def close(self) -> None:
         """Make sure that it is dead, and give its descriptors back."""
@@ -140,6 +145,7 @@ class Cell:
         somebody else killed the cell the run goes on in another, and the call is waited for: it must not be made twice.
         """
         started_ns = time.monotonic_ns()
+        self._begun = True
         if not self._told:
             self.tell("")
         try:

@@ -51,6 +51,18 @@ async def test_its_next_run_gets_the_cell_that_holds_it(open_cells: Open) -> Non
     assert json.loads(ending.reply) == {"asked": "one!"}
 
 
+async def test_a_run_that_gave_its_cell_back_and_took_another_ran_once(open_cells: Open) -> None:
+    """Its program is to be reviewed first: no cell waits for a person."""
+    cells = await expecting(open_cells)
+    cells.expect(OTHER)
+    told(await cells.take(OTHER), "!").close()
+    assert await gone(lambda: OTHER not in cells._ran)
+    cells.expect(OTHER)
+    assert (await told(await cells.take(OTHER), "!").run(answer)).how == "returned"
+    assert await gone(lambda: cells.busy == 0)
+    assert list(cells._ran) == [ONE, OTHER]
+
+
 @pytest.mark.parametrize(
     "wanted",
     [OTHER, Start("one", CellLimits(memory_bytes=128 << 20, cpu_seconds=5))],
