@@ -4,11 +4,13 @@ tests/golden, and what is said of each stands beside them in tests/golden/explai
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agentos.home import home as opening
 from tests.repository.source import ROOT
 from tests.shell.conftest import Shell
 
@@ -76,6 +78,14 @@ def test_explain_says_the_same_where_nobody_serves_the_home_and_starts_no_kernel
     assert [(each.code, each.out) for each in alone] == [(0, each.out) for each in served], alone[-1].err
     assert "as before" in served[0].out
     assert not any((home / "cache" / "images").iterdir()), "what a kernel runs was not prepared"
+
+
+@pytest.mark.slow
+def test_who_comes_while_a_home_is_only_read_waits_and_starts_its_kernel_then(homeless: Shell) -> None:
+    homeless.made()
+    held = opening.hold(Path(homeless.environment["AGENTOS_HOME"]))
+    threading.Timer(3.0, held.close).start()
+    assert homeless("ps").code == 0
 
 
 def test_what_keeps_a_home_from_being_read_is_said_by_explain(homeless: Shell) -> None:
