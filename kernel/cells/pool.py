@@ -268,7 +268,7 @@ class Cells:
         if cell in self._ready:
             self._ready.remove(cell)
             cell.close()
-        if cell.given_back and cell.start in self._ran:
+        if cell.given_back and cell.start and cell.start in self._ran:
             self._ran.remove(cell.start)  # a run that waits for the person first is counted when it begins
         self._refill()
 
