@@ -9,6 +9,7 @@ Two hundred first runs of one program compile it once: the first does the work a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from agentos.home.refusal import Refusal
 from agentos.kernel.canonical import framed
 from agentos.kernel.cells import guest
 from agentos.kernel.cells.foreign import Flights, Foreign
-from agentos.kernel.cells.images import Images
+from agentos.kernel.cells.images import BadComponent, Images
 from agentos.kernel.cells.pool import Cell, CellLimits, Cells, Start
 from agentos.kernel.lately import Lately
 from agentos.v1 import control_pb2, error_pb2
@@ -45,8 +46,9 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A program as a cell loads it, and the digest of its code object."""
+    """A program as a cell loads it, the digest of its code object, and where it runs."""
 
+    cells: Cells
     request: str
     digest: str
 
@@ -65,19 +67,21 @@ class Loader:
         self._foreign = Foreign(images)
         self._flights: Flights[str] = Flights()
         self._codes: Lately[str, Code] = Lately(CODES)
+        self._opening = asyncio.Lock()
         self.python: Cells | None = None
         self.guest_digest = ""
 
-    async def open(self) -> None:
-        """Map the Python guest and keep cells of it ready. The first time, compiling it takes some seconds."""
-        image = await self._images.open(self._guest.read_bytes(), own=True)
-        self.guest_digest = image.digest
-        self.python = await Cells.start(image, ready=self._ready)
-
-    def _open(self) -> Cells:
-        if self.python is None:
-            raise Refusal(error_pb2.CODE_UNAVAILABLE, "the Python guest is not there yet", "try again in a moment")
-        return self.python
+    async def open(self) -> Cells:
+        """Map the Python guest and keep cells of it ready, once. In a new home, compiling it takes some seconds."""
+        async with self._opening:
+            if self.python is None:
+                try:
+                    image = await self._images.open(self._guest.read_bytes(), own=True)
+                except BadComponent as wrong:
+                    raise Refusal(error_pb2.CODE_UNAVAILABLE, f"no guest: {wrong.reason}", "agentos doctor") from None
+                self.guest_digest = image.digest
+                self.python = await Cells.start(image, ready=self._ready)
+            return self.python
 
     def statistics(self) -> dict[str, int]:
         return self.python.statistics() if self.python else {}
@@ -117,24 +121,25 @@ class Loader:
 
     def _script(self, request: control_pb2.RunRequest, code: Code, limits: CellLimits, state: str = "") -> Loaded:
         start = Start(code.request, limits)
-        return Loaded(self._open(), self.guest_digest, code.digest, start, guest.to_tell(_told(request, state)))
+        return Loaded(code.cells, self.guest_digest, code.digest, start, guest.to_tell(_told(request, state)))
 
     def _key(self, source: control_pb2.Source) -> str:
         made_of = framed(b"code", self.guest_digest.encode(), _name(source).encode(), source.content)
         return hashlib.sha256(made_of).hexdigest()
 
     async def _code(self, source: control_pb2.Source) -> Code:
+        cells = await self.open()
         key = self._key(source)
         if (known := self._codes.get(key)) is not None:
             return known
         kept = self._journal.get_cached(key)
-        code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(key, source))
+        code = kept.decode() if kept else await self._flights.do(key, lambda: self._compiled(cells, key, source))
         loading = guest.to_load(code, _text(source).encode())
-        return self._codes.put(key, Code(loading, hashlib.sha256(code.encode()).hexdigest()))
+        return self._codes.put(key, Code(cells, loading, hashlib.sha256(code.encode()).hexdigest()))
 
-    async def _compiled(self, key: str, source: control_pb2.Source) -> str:
+    async def _compiled(self, cells: Cells, key: str, source: control_pb2.Source) -> str:
         name = _name(source)
-        cell = await self._open().take(Start(guest.to_compile(_text(source), name), COMPILE))
+        cell = await cells.take(Start(guest.to_compile(_text(source), name), COMPILE))
         ending = await cell.run(_no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")

@@ -160,6 +160,7 @@ class Options(msgspec.Struct, frozen=True):
     until_fd: int | None = None
     token: str = ""  # of the credential; empty: a new one
     keeper: Keeper = msgspec.field(default_factory=Keeper)
+    at_need: bool = False  # who starts it runs nothing, and does not wait for the guest
 
 
 async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) -> None:
@@ -183,7 +184,7 @@ async def serve(home: Home, options: Options) -> bool:
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         keeper.status("preparing the guest")
-        missing = await _guest(kernel, options.require_walls)
+        missing = [] if options.at_need else await _guest(kernel, options.require_walls)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")

@@ -38,10 +38,11 @@ class Common:
     """The home folder; else AGENTOS_HOME, else this platform's place for such data."""
 
     @contextmanager
-    def kernel(self, make_home: bool = False, start: bool = True) -> Iterator[Kernel]:
+    def kernel(self, make_home: bool = False, start: bool = True, runs: bool = False) -> Iterator[Kernel]:
         """A kernel: the one that is up, or with `start` one for this command alone, stopped afterwards.
 
-        `make_home` asks how to keep the key where there is no home yet. Raises Failure with exit code 5.
+        `make_home` asks how to keep the key where there is no home yet. With `runs` there are cells from the start;
+        whoever only looks waits for none. Raises Failure with exit code 5.
         """
         if self.on:
             from agentos.shell.remote import reached
@@ -51,7 +52,7 @@ class Common:
             return
         from agentos.shell.start import local
 
-        with local(self.home, make_home, start) as kernel:
+        with local(self.home, make_home, start, runs) as kernel:
             yield kernel
 
     def here(self, what: str) -> None:

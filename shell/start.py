@@ -205,7 +205,7 @@ def _silent(process: subprocess.Popen[bytes], complaints: int) -> dict[str, str]
 
 
 @contextmanager
-def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
+def local(home: str, make_home: bool, start: bool, runs: bool) -> Iterator[Kernel]:
     """The kernel that is up, else (with `start`) one for this command alone."""
     found = where(home)
     if not found.socket and not start:
@@ -215,7 +215,7 @@ def local(home: str, make_home: bool, start: bool) -> Iterator[Kernel]:
             yield kernel
         return
     try:
-        serving = _served_or_made(home, found, make_home, 1)
+        serving = _served_or_made(home, found, make_home, 1, runs=runs)
     except Failure as failed:
         if failed.code != "locked_by_other":
             raise
@@ -266,29 +266,33 @@ def gone(home: str) -> None:
 
 
 def _served_or_made(
-    home: str, found: Found, make_home: bool, ready: int, require_walls: bool = False, detach: bool = False
-) -> Serving:
+    home: str, found: Found, make_home: bool, ready: int, require_walls: bool = False, detach: bool = False,
+    runs: bool = True,
+) -> Serving:  # fmt: skip
     """Start a kernel, on a new home if there is none; what was just chosen for that is not asked again."""
     if found.exists:
-        return served(found, homes.secrets(found.locks), ready, require_walls, detach)
+        return served(found, homes.secrets(found.locks), ready, require_walls, detach, runs=runs)
     if not make_home:
         raise no_kernel(
             f"there is no home yet: {found.home}", "agentos run PROGRAM makes one, and so does agentos init"
         )
     made = homes.make(home, homes.Way())
     homes.show(made)
-    return served(where(home), (made.secret,), ready, require_walls, detach)
+    return served(where(home), (made.secret,), ready, require_walls, detach, runs=runs)
 
 
 def served(
     found: Found, secrets: Iterable[str], ready: int, require_walls: bool = False, detach: bool = False,
-    verb: str = "serve",
+    verb: str = "serve", runs: bool = True,
 ) -> Serving:  # fmt: skip
-    """Start a kernel on a home that is there, with the first of these secrets that opens it."""
+    """Start a kernel on a home that is there, with the first of these secrets that opens it.
+
+    One that `runs` nothing is up before its guest is prepared.
+    """
     closed, pipe = (-1, -1) if detach else os.pipe()
     until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
-    options += [f"--until-fd={descriptor}" for descriptor in until]
+    options += [*([] if runs else ["--at-need"]), *(f"--until-fd={descriptor}" for descriptor in until)]
     process, said = homes.first(secrets, lambda secret: _start([verb, *options], secret, *until))
     known = {name: said[name] for name in ("pid", "socket", "credential")}
     for wall in said.get("missing", []):  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ def run(
             common.here("--dev")
         request = _request(program, arguments, input_, dev)
         request.grant_manifest = grant == "manifest"
-        with common.kernel(make_home=True) as kernel:
+        with common.kernel(make_home=True, runs=True) as kernel:
             ended = _follow(kernel, request, ask, common.json)
     except Failure as failed:
         if not common.answer(values.no_run(failed)):

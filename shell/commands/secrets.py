@@ -108,7 +108,7 @@ def _set(name: str, what: str | None, places: list[str], header: str, form: str,
         )  # fmt: skip
     except BadName as bad:
         raise Failure(str(bad), "see: agentos secrets --help") from None
-    with common.kernel(make_home=True) as kernel:
+    with common.kernel(make_home=True, runs=True) as kernel:
         if not places:
             _keep_places(kernel, secret)
         secret.value = _value(name, what == "-")

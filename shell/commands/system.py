@@ -92,7 +92,7 @@ def down(*, common: Common = DEFAULTS) -> int:
 
 def doctor(*, common: Common = DEFAULTS) -> int:
     """Say which walls this machine has, each tried, and which guest runs here."""
-    with common.kernel(make_home=True) as kernel:
+    with common.kernel(make_home=True, runs=True) as kernel:
         found = kernel.call(kernel.stub.Doctor, pb.DoctorRequest(), seconds=90)
         state = kernel.call(kernel.stub.Status, pb.StatusRequest())
     if not common.answer(values.doctor(found) | {"standing_still": values.error(state.standing_still)}):

@@ -133,8 +133,8 @@ async def test_a_run_counts_once_whether_a_cell_was_at_hand_for_it_or_not(
     journal = Journal.open(tmp_path / "db", KEY)
     loader = Loader(images, journal, tmp_path / "guest", 0)
     request = pb.RunRequest(source=pb.Source(path="/p/one.py", content=b"result = 1"))
-    loader._codes.put(loader._key(request.source), Code(ONE.request, "d"))
     loader.python = cells = await open_cells("echo", ready=1)
+    loader._codes.put(loader._key(request.source), Code(cells, ONE.request, "d"))
     assert await gone(lambda: cells.ready == 1)
     found = loader.ahead(request, LIMITS)
     assert found is not None

@@ -235,10 +235,10 @@ def warm_home(place: Path) -> Path:
 
 
 @contextmanager
-def kernel_on(home: Path, log: Path, **environment: str) -> Iterator[Up]:
+def kernel_on(home: Path, log: Path, *options: str, **environment: str) -> Iterator[Up]:
     """A real kernel process on this home; at the end it stops by itself, or the test fails."""
     told, tell = os.pipe()
-    command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home), "--ready-fd", str(tell)]
+    command = [sys.executable, "-m", "agentos.kernel", "serve", "--home", str(home), "--ready-fd", str(tell), *options]
     with log.open("ab") as out, open(told) as ready:
         process = subprocess.Popen(
             command, pass_fds=(tell,), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=os.environ | environment

@@ -236,6 +236,14 @@ def test_run_makes_a_home_and_a_kernel_of_its_own_and_stops_it(homeless: Shell) 
     assert homeless("ps").code == 5
 
 
+def test_who_only_looks_at_a_new_home_does_not_wait_for_the_guest(homeless: Shell) -> None:
+    assert homeless("init", "--key-file", "key").code == 0
+    assert homeless("ps", "--json").json == []
+    assert homeless("grants", "--json").json == []
+    images = Path(homeless.environment["AGENTOS_HOME"]) / "cache" / "images"
+    assert list(images.iterdir()) == [], "it is compiled when something runs"
+
+
 def test_a_second_kernel_on_a_home_is_refused(shell: Shell, served: Path) -> None:
     said = shell("up", "--detach")
     assert said.code == 5
