@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentos.home import home
+from agentos.home import home, unlocking
 
 HARDENED = """
 import ctypes, os, resource
@@ -58,6 +58,8 @@ def test_a_home_is_made_and_found_from_outside(tmp_path: Path) -> None:
     assert (found["exists"], found["locks"], found["pid"]) == (True, ["passphrase", "recovery"], None)
     with_secret = home.unlock(Path(path), "open sesame")
     with_secret.close()
+    [slot] = [each for each in unlocking.read(Path(path)).slots if each.kind == "passphrase"]
+    assert (slot.ops, slot.memory) == (3, 128 << 20), "what each guess costs"
 
 
 def test_the_passphrase_may_come_from_the_environment(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ OLD, NEW = "correct horse", "battery staple"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, str]:
-    """A home under a passphrase, as its two files, and its recovery key: making one costs a quarter of a second."""
+    """A home under a passphrase, as its two files, and its recovery key."""
     place = tmp_path_factory.mktemp("made") / "home"
     recovery = home.initialise(place, "passphrase", OLD)
     return (place / "unlock.json").read_bytes(), (place / "agentos.db").read_bytes(), recovery
