@@ -288,19 +288,21 @@ def test_a_second_kernel_on_the_home_is_refused(up: Up) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "filled", "reason"),
     [
-        (b"x" * (50 << 20), "50.0 MiB; a program is at most 1 MiB"),
-        (b"\xff\xfe", ""),
-        (b"\0asm" + b"x" * (65 << 20), "65.0 MiB"),
-        (b"# /// script\n# [tool.agentos\n# ///\n", ":2"),
-        (b'# /// script\n# [tool.agentos.grants]\n# "files.fly" = { path = ["x"] }\n# ///\n', "files.fly"),
+        (b"", 50, "50.0 MiB; a program is at most 1 MiB"),
+        (b"\xff\xfe", 0, ""),
+        (b"\0asm", 65, "65.0 MiB"),
+        (b"# /// script\n# [tool.agentos\n# ///\n", 0, ":2"),
+        (b'# /// script\n# [tool.agentos.grants]\n# "files.fly" = { path = ["x"] }\n# ///\n', 0, "files.fly"),
     ],
     ids=["50 MB", "not UTF-8", "65 MB of Wasm", "broken TOML", "unknown action"],
 )
-def test_what_is_no_program_is_refused_before_it_is_a_run(person: Person, content: bytes, reason: str) -> None:
+def test_what_is_no_program_is_refused_before_it_is_a_run(
+    person: Person, content: bytes, filled: int, reason: str
+) -> None:
     with pytest.raises(grpc.RpcError) as refused:
-        person.run(content)
+        person.run(content + b"x" * (filled << 20))
     error = error_of(refused.value)
     assert error.code == error_pb2.CODE_INVALID
     assert reason in error.reason

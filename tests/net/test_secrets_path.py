@@ -89,7 +89,8 @@ def url(at: type[Mirror], path: str = "/v1/x", how: str = "plain", **more: str) 
 def unseen(text: str) -> bool:
     """Whether the value is nowhere in a text, in any form that the mirror knows, read as JSON or not."""
     forms = {form(VALUE) for form in FORMS.values()} | {VALUE.lower(), json.dumps(VALUE)[1:-1]}
-    return not any(form in reading for form in forms for reading in (text, text.lower(), text.replace("\\\\", "\\")))
+    readings = {text, text.lower(), text.replace("\\\\", "\\")}
+    return not any(form in reading for reading in readings for form in forms)
 
 
 # ---- it goes where it should, and comes back nowhere

@@ -1,6 +1,8 @@
-"""Pages that are made to hurt whoever parses them, each at the size that the server still takes."""
+"""Pages that are made to hurt whoever parses them, each as large as the server still takes. Made when asked for."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 SIZE = (4 << 20) - 1024
 WORDS = "<p>" + "The tide turned in the night, and by the morning all the boats had gone out to sea. " * 4 + "</p>"
@@ -32,43 +34,45 @@ def outside() -> bytes:
 
 
 # What is read, as far as there is something to read, and well within its time.
-READ = {
-    "laughs": laughs(),
-    "outside": outside(),
-    "attributes": whole("<p " + " ".join(f"a{n}=1" for n in range(3000)) + ">x</p>" + WORDS),
-    "one attribute, many times": whole("<p " + filled("a=1 ") + ">x</p>" + WORDS),
-    "one long attribute": whole(f'<a href="/{"a" * SIZE}">x</a>' + WORDS),
-    "nested": whole("<div>" * 100_000 + WORDS),
-    "nested tables": whole("<table><tr><td>" * 50_000 + WORDS),
-    "nested lists": whole("<ul><li>x" * 50_000),
-    "crossing tags": whole("<b><p><i></b></p><a></i>" * 10_000 + WORDS),
-    "one long word": whole("<p>" + "a" * SIZE),
-    "only blanks": whole("<p>" + " " * SIZE),
-    "only line ends": whole("<p>" + "\n" * SIZE),
-    "only digits": whole("<p>" + "1" * SIZE),
-    "only dates": whole("<p>" + filled("2020-01-01 ")),
-    "only entities": whole("<p>" + filled("&amp;")),
-    "names of no entity": whole("<p>" + filled("&zzzz")),
-    "a script without an end": whole("<script>" + "x" * SIZE),
-    "a comment without an end": whole(WORDS + "<!--" + "-" * SIZE),
-    "a tag without an end": whole(WORDS + "<p " + "/" * SIZE),
-    "nested JSON": whole(WORDS, '<script type="application/ld+json">' + "[" * 1_000_000 + "</script>"),
-    "a long author": whole(WORDS, '<meta name="author" content="' + filled("by a, ", 1 << 20) + '">'),
-    "a long title": whole(WORDS, "<title>" + filled("a | ", 1 << 20) + "</title>"),
-    "NULs": whole(WORDS.replace(" ", "\0")),
-    "controls": whole(WORDS.replace(" ", "\x1b\x7f\x01")),
-    "half a character": whole(WORDS) + b"\xf0\x9f",
-    "surrogates": whole(WORDS) + b"\xed\xa0\x80\xed\xb0\x80&#xd800;&#x110000;&#0;",
+READ: dict[str, Callable[[], bytes]] = {
+    "laughs": laughs,
+    "outside": outside,
+    "attributes": lambda: whole("<p " + " ".join(f"a{n}=1" for n in range(3000)) + ">x</p>" + WORDS),
+    "one attribute, many times": lambda: whole("<p " + filled("a=1 ") + ">x</p>" + WORDS),
+    "one long attribute": lambda: whole(f'<a href="/{"a" * SIZE}">x</a>' + WORDS),
+    "nested": lambda: whole("<div>" * 100_000 + WORDS),
+    "nested tables": lambda: whole("<table><tr><td>" * 50_000 + WORDS),
+    "nested lists": lambda: whole("<ul><li>x" * 50_000),
+    "crossing tags": lambda: whole("<b><p><i></b></p><a></i>" * 10_000 + WORDS),
+    "one long word": lambda: whole("<p>" + "a" * SIZE),
+    "only blanks": lambda: whole("<p>" + " " * SIZE),
+    "only line ends": lambda: whole("<p>" + "\n" * SIZE),
+    "only digits": lambda: whole("<p>" + "1" * SIZE),
+    "only dates": lambda: whole("<p>" + filled("2020-01-01 ")),
+    "only entities": lambda: whole("<p>" + filled("&amp;")),
+    "names of no entity": lambda: whole("<p>" + filled("&zzzz")),
+    "a script without an end": lambda: whole("<script>" + "x" * SIZE),
+    "a comment without an end": lambda: whole(WORDS + "<!--" + "-" * SIZE),
+    "a tag without an end": lambda: whole(WORDS + "<p " + "/" * SIZE),
+    "nested JSON": lambda: whole(WORDS, '<script type="application/ld+json">' + "[" * 1_000_000 + "</script>"),
+    "a long author": lambda: whole(WORDS, '<meta name="author" content="' + filled("by a, ", 1 << 20) + '">'),
+    "a long title": lambda: whole(WORDS, "<title>" + filled("a | ", 1 << 20) + "</title>"),
+    "NULs": lambda: whole(WORDS.replace(" ", "\0")),
+    "controls": lambda: whole(WORDS.replace(" ", "\x1b\x7f\x01")),
+    "half a character": lambda: whole(WORDS) + b"\xf0\x9f",
+    "surrogates": lambda: whole(WORDS) + b"\xed\xa0\x80\xed\xb0\x80&#xd800;&#x110000;&#0;",
 }
 
 # What is refused as too large, before a tree of it is built or just after.
-TOO_MUCH = {
-    "tags": whole(filled("<p>x")),
-    "tags that are none": b"<" * SIZE,
-    "nothing but ends": filled("</div></p>").encode(),
-    "elements": whole(filled('<a href="/1">x</a>', 120_000 * 18)),
-    "a huge table": whole("<table>" + filled("<tr><td>1<td>2<td>3")),
+TOO_MUCH: dict[str, Callable[[], bytes]] = {
+    "tags": lambda: whole(filled("<p>x")),
+    "tags that are none": lambda: b"<" * SIZE,
+    "nothing but ends": lambda: filled("</div></p>").encode(),
+    "elements": lambda: whole(filled('<a href="/1">x</a>', 120_000 * 18)),
+    "a huge table": lambda: whole("<table>" + filled("<tr><td>1<td>2<td>3")),
 }
 
-# A parser compares each attribute of a tag with all others. No Python runs meanwhile.
-ATTRIBUTES = whole("<p " + " ".join(f"a{n}=1" for n in range(400_000)) + ">x</p>")
+
+def attributes() -> bytes:
+    """A parser compares each attribute of a tag with all others. No Python runs meanwhile."""
+    return whole("<p " + " ".join(f"a{n}=1" for n in range(400_000)) + ">x</p>")

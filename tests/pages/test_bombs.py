@@ -13,7 +13,7 @@ from agentos.capabilities.pages import charset, plain, server
 from agentos.capabilities.pages.reading import read
 from agentos.kernel.cells.servers import CallFailed
 from agentos.v1 import error_pb2
-from tests.pages.bombs import ATTRIBUTES, READ, TOO_MUCH, WORDS, whole
+from tests.pages.bombs import READ, TOO_MUCH, WORDS, attributes, whole
 from tests.servers.world import World
 
 served = pytest.mark.asyncio(loop_scope="session")
@@ -22,7 +22,7 @@ served = pytest.mark.asyncio(loop_scope="session")
 @served
 @pytest.mark.parametrize("name", READ)
 async def test_what_is_odd_is_read(reader: World, name: str) -> None:
-    page = await reader.call("pages.extract", html=READ[name], url="https://example.com/")
+    page = await reader.call("pages.extract", html=READ[name](), url="https://example.com/")
     assert "root:" not in page.text
     assert len(page.text.encode()) <= plain.MOST_TEXT
     assert page.text.count("lol") <= 1
@@ -32,7 +32,7 @@ async def test_what_is_odd_is_read(reader: World, name: str) -> None:
 @served
 @pytest.mark.parametrize("name", TOO_MUCH)
 async def test_what_is_too_much_is_refused_with_what_to_do(reader: World, name: str) -> None:
-    error = await reader.refused("pages.extract", html=TOO_MUCH[name])
+    error = await reader.refused("pages.extract", html=TOO_MUCH[name]())
     assert (error.code, error.detail) == (error_pb2.CODE_LIMIT, "too_large")
     assert error.hint
     # Beyond it there is the limit of memory, which would say the same much later.
@@ -47,7 +47,7 @@ async def test_a_page_beyond_its_size_is_refused(reader: World) -> None:
 
 @served
 async def test_a_long_text_is_cut_and_it_says_so(reader: World) -> None:
-    page = await reader.call("pages.extract", html=READ["one long word"])
+    page = await reader.call("pages.extract", html=READ["one long word"]())
     assert page.cut
     assert len(page.text) == plain.MOST_TEXT
 
@@ -56,7 +56,7 @@ async def test_a_long_text_is_cut_and_it_says_so(reader: World) -> None:
 @pytest.mark.slow
 async def test_a_page_that_keeps_the_parser_busy_is_ended_and_the_next_is_read(reader: World) -> None:
     """With the times as they are: seven seconds of processor."""
-    error = await reader.refused("pages.extract", html=ATTRIBUTES)
+    error = await reader.refused("pages.extract", html=attributes())
     assert (error.code, error.detail) in (
         (error_pb2.CODE_LIMIT, "too_large"),
         (error_pb2.CODE_UNAVAILABLE, "interrupted"),

@@ -79,7 +79,7 @@ def test_an_extractor_reaches_nothing(person: Person) -> None:
     info = person.capability("pages")
     assert not info.network
     assert list(info.folders) == []
-    (person.folder / "page.html").write_bytes(READ["outside"])
+    (person.folder / "page.html").write_bytes(READ["outside"]())
     program = """
 from pathlib import Path
 from agentos.sdk import pages
