@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests import compiled
+
 settings.register_profile(
     "long",
     max_examples=int(os.environ.get("AGENTOS_EXAMPLES", "20000")),
@@ -46,11 +48,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _folders_of_the_tests(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[None]:
     """Homes that tests make keep their heads away from the person's own, and share what was compiled for one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTOS_STATE", str(tmp_path_factory.mktemp("state")))
-        compiled = tmp_path_factory.getbasetemp().parent / "guest-images"
-        compiled.mkdir(mode=0o700, exist_ok=True)
-        patch.setenv("TESTS_COMPILED", str(compiled))  # see compiled.py
+        # A copy of the tree in which a check was taken out has no cache of pytest's, and keeps its own.
+        cache = getattr(pytestconfig, "cache", None)
+        folder = cache.mkdir("guest-images") if cache else tmp_path_factory.getbasetemp().parent / "guest-images"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        patch.setenv(compiled.FOLDER, str(folder))
         yield

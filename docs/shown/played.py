@@ -49,7 +49,11 @@ class Person:
 
     def up(self) -> None:
         self.quietly("init", "--key-file", str(self._hidden / "key"))
+        self.made(self._hidden / "home")
         self.quietly("up", "--detach")
+
+    def made(self, home: Path) -> None:
+        """What is done to a new home before its first kernel: nothing."""
 
     def quietly(self, *words: str) -> None:
         """A command that is not shown."""

@@ -7,11 +7,14 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from tests import compiled
 from tests.shell.conftest import Shell, until
 from tests.shell.screen import Screen
 
 READ = '"files.read" = { path = ["*.txt"] }'
+ON = '# on = [{ event = "timer.every", seconds = 3600 }]'
 CONTROLLED = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
 
@@ -92,7 +95,8 @@ def test_ctrl_c_cancels_the_run(shell: Shell) -> None:
 
 def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> None:
     homeless.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    with at_terminal(homeless, "run", homeless.write("one.py", "print(1)")) as (screen, running):
+    homeless.write("one.py", "# /// script", "# [tool.agentos]", ON, "# ///", "print(1)")
+    with at_terminal(homeless, "arm", "one.py") as (screen, running):
         assert "  [1] under a passphrase, which each start asks for (Enter takes this one)" in screen.until("  > ")
         screen.type("yes\n")
         screen.until("yes is no answer here: type a number that stands in brackets")
@@ -101,8 +105,10 @@ def test_a_person_chooses_how_the_key_of_a_new_home_is_kept(homeless: Shell) -> 
         for question in ("new passphrase > ", "once more > "):
             screen.until(question)
             screen.type("correct horse\n")
-        assert "passphrase of" not in screen.until("\n1\n")
-        assert running.wait(60) == 0
+        assert "passphrase of" not in screen.until("Arm it? type yes > ")
+        screen.type("no\n")
+        assert running.wait(60) == 3
+    compiled.keep_in(Path(homeless.environment["AGENTOS_HOME"]), "correct horse")
     with at_terminal(homeless, "run", "one.py") as (screen, running):
         screen.until("passphrase of your Agent OS home > ")
         screen.type("wrong\n")
