@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests import compiled
 
+# How long an input takes says how busy the machine is: what hangs meets the time limit of its test.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 settings.register_profile(
     "long",
     max_examples=int(os.environ.get("AGENTOS_EXAMPLES", "20000")),
@@ -42,9 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+# Some thousand tests are collected and stay to the end: neither then nor later need they be looked through for garbage.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Some thousand tests stay to the end: a test that has garbage collected need not look through them."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
