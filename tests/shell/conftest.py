@@ -78,11 +78,11 @@ def begun(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
     return running
 
 
-def until(true: Callable[[], object], said: str) -> None:
+def until(true: Callable[[], object], said: str, every_s: float = 0.02) -> None:
     deadline = time.monotonic() + SECONDS
     while not true():
         assert time.monotonic() < deadline, said
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 @pytest.fixture(scope="session")

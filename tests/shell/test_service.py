@@ -77,7 +77,7 @@ def serving(shell: Shell, unit_file: Path, but: str = "") -> str:
         told = subprocess.run(asked, env=shell.environment, capture_output=True, text=True, check=False).stdout
         return "SubState=running" in told.split() and f"MainPID={but}" not in told.split()
 
-    until(there, "no kernel serves")
+    until(there, "no kernel serves", every_s=0.2)
     assert state(shell)["SubState"] == "running"
     return state(shell)["MainPID"]
 
