@@ -33,7 +33,9 @@ def test_its_program_goes_on_after_a_kill_and_its_commands_are_there(
             told.hear(event)
             if told.id:
                 break
-        assert eventually(lambda: steps.exists() and person.record(told.id).status == pb.RUN_STATUS_WAITING)
+        # On a busy machine it may have slept already.
+        slept = (pb.RUN_STATUS_WAITING, pb.RUN_STATUS_DONE)
+        assert eventually(lambda: steps.exists() and person.record(told.id).status in slept)
         kill(person)
     with place.up() as person:
         assert eventually(lambda: person.record(told.id).status == pb.RUN_STATUS_DONE, 20)

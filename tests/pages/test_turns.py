@@ -90,7 +90,8 @@ async def test_what_lets_nobody_run_is_ended_by_the_system(slow: World) -> None:
 
 async def test_what_takes_all_memory_ends_within_its_own(slow: World) -> None:
     reader = pid(slow)
-    if await title(slow, "memory") != "limit too_large":
+    if (ended := await title(slow, "memory")) != "limit too_large":
+        assert ended == "unavailable interrupted"
         await until(lambda: not psutil.pid_exists(reader))
     # Where the time ran out before the memory, the reader may still be about to leave: whoever asks then, asks again.
     if (after := await title(slow, "an owl")) == "unavailable interrupted":
