@@ -223,7 +223,7 @@ def local(home: str, make_home: bool, start: bool, runs: bool) -> Iterator[Kerne
             with contextlib.closing(other.kernel()) as kernel:
                 yield kernel
         else:
-            with local(home, make_home, start) as kernel:
+            with local(home, make_home, start, runs) as kernel:
                 yield kernel
         return
     with contextlib.closing(serving.found.kernel()) as kernel:
