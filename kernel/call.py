@@ -17,6 +17,8 @@ from agentos.v1 import matchers
 from agentos.v1.names import BadName
 from agentos.v1.plain import plain
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 class Failed(Exception):
     """A call that was admitted and did not succeed; `fault` is what the program is told.
@@ -120,5 +122,6 @@ def redacted(message: Message, contents: Iterable[str]) -> str:
             raw = _raw(held)
             left_out[name] = f"‹{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}›"
             shown.ClearField(name)
-    found = plain(shown) or json_format.MessageToDict(shown, preserving_proto_field_name=True)
-    return json.dumps(found | left_out, ensure_ascii=False)
+    if (found := plain(shown)) is None:
+        found = json_format.MessageToDict(shown, preserving_proto_field_name=True)
+    return _ENCODER.encode(found | left_out)
