@@ -71,12 +71,15 @@ class Cell:
         self.start: Start | None = None
         self._told = self._begun = False
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
         self._line = line
+        self._listens = False
+        self._due: asyncio.Future[tuple[bytes, bytes]] | None = None
         self._closed = False
         self._pidfd = -1
         self._unsent = b""
         self._heard = frames.Conversation()
-        self._hurry: Callable[[], None] = lambda: None
+        self._answering: asyncio.Timeout | None = None
 
     def born(self, pidfd: int) -> None:
         """The zygote forked it. One that nobody wants any more is killed at once."""
@@ -106,6 +109,9 @@ class Cell:
         """Make sure that it is dead, and give its descriptors back."""
         self._closed = True
         self._signal()
+        self._listen(False)
+        if self._due and not self._due.done():
+            self._due.set_exception(EOFError())
         self._line.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
@@ -149,13 +155,20 @@ class Cell:
         if not self._told:
             self.tell("")
         try:
-            await asyncio.get_running_loop().sock_sendall(self._line, self._unsent + frames.pack(b"G", b""))
-            while True:
-                kind, body = await self._frame(b"IET")
-                if kind != b"I":
-                    return _ending(kind, body, started_ns)
-                reply = (await self._answer(invoke, body.decode())).encode()
-                await self._send(b"R", reply if len(reply) <= frames.MAX_BODY else TOO_LARGE)
+            await self._send(self._unsent + frames.pack(b"G", b""))
+            async with asyncio.timeout(None) as patience:
+                self.ended.add_done_callback(self._hurry)
+                while True:
+                    kind, body = await self._frame(b"IET")
+                    if kind != b"I":
+                        return _ending(kind, body, started_ns)
+                    self._answering = patience
+                    self._hurry()
+                    reply = (await invoke(body.decode())).encode()
+                    self._answering = None
+                    if self.ended.done():
+                        raise EOFError
+                    await self._send(frames.pack(b"R", reply if len(reply) <= frames.MAX_BODY else TOO_LARGE))
         except (frames.BadFrame, UnicodeError, msgspec.MsgspecError):
             return Ending("killed" if self.killed else "broke")
         except (EOFError, OSError):
@@ -163,43 +176,51 @@ class Cell:
         finally:
             self.close()
 
-    async def _answer(self, invoke: Invoke, request: str) -> str:
-        """The reply to a call; EOFError where its cell ended meanwhile."""
-        loop = asyncio.get_running_loop()
+    def _hurry(self, _: object = None) -> None:
+        """A call is under way whose cell ended: it is waited for a while."""
+        if self._answering and self.ended.done() and (self.killed or not self._lost()):
+            with suppress(RuntimeError):  # that while is over
+                self._answering.reschedule(self._loop.time() + LAST_CALL_S)
+
+    async def _send(self, said: bytes) -> None:
+        """At once, as far as it takes that."""
         try:
-            async with asyncio.timeout(None) as patience:
-
-                def hurry(_: object = None) -> None:
-                    if self.ended.done() and (self.killed or not self._lost()):
-                        with suppress(RuntimeError):  # it was answered a moment ago
-                            patience.reschedule(loop.time() + LAST_CALL_S)
-
-                self._hurry = hurry
-                self.ended.add_done_callback(hurry)
-                try:
-                    reply = await invoke(request)
-                finally:
-                    self._hurry = lambda: None
-                    self.ended.remove_done_callback(hurry)
-        except TimeoutError:
-            raise EOFError from None
-        if self.ended.done():
-            raise EOFError
-        return reply
-
-    async def _send(self, kind: bytes, body: bytes) -> None:
-        await asyncio.get_running_loop().sock_sendall(self._line, frames.pack(kind, body))
+            sent = self._line.send(said)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(said):
+            await self._loop.sock_sendall(self._line, said[sent:])
 
     async def _frame(self, kinds: bytes) -> tuple[bytes, bytes]:
-        loop = asyncio.get_running_loop()
+        """What it says next. A descriptor is watched from frame to frame: to begin anew costs more than to read."""
         self._heard.expect(kinds)
-        while True:
-            portion = await loop.sock_recv(self._line, PORTION)
-            if not portion:
-                raise EOFError
+        self._due = self._loop.create_future()
+        self._listen(True)
+        return await self._due
+
+    def _listen(self, on: bool) -> None:
+        if on and not self._listens:
+            self._loop.add_reader(self._line, self._hear)
+        elif self._listens and not on:
+            self._loop.remove_reader(self._line)
+        self._listens = on
+
+    def _hear(self) -> None:
+        if self._due is None or self._due.done():  # it says something, or hung up, when it is not its turn
+            self._listen(False)
+            return
+        try:
+            portion = self._line.recv(PORTION)
             frame = self._heard.feed(portion)
-            if frame is not None:
-                return frame
+        except BlockingIOError:
+            return
+        except (OSError, frames.BadFrame) as wrong:
+            self._due.set_exception(wrong)
+            return
+        if frame is not None:
+            self._due.set_result(frame)
+        elif not portion:
+            self._due.set_exception(EOFError())
 
     def _lost(self) -> bool:
         """Whether it ended because somebody else killed it."""

@@ -48,7 +48,7 @@ CHECKS = (
         "if actor.let_go:", "if False:",
         f"{CUT}::test_when_the_kernel_is_asked_to_stop"),
     out(3, "a call whose cell was lost is waited for", "kernel/cells",
-        "if self.ended.done() and (self.killed or not self._lost()):", "if True:",
+        "if self._answering and self.ended.done() and (self.killed or not self._lost()):", "if self._answering:",
         f"{CUT}::test_when_its_cell_is_lost"),
     out(3, "what the person cleared is made once", "kernel",
         "cleared=not record.spent", "cleared=True",
