@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Line:
     def __init__(self, line: int) -> None:
         self._line = line
         self._held = b""
-        self._known = False
+        self._known = self._ordinary = False
         self.may_begin = False
         self.began_ns = 0
 
@@ -152,11 +153,20 @@ class Line:
             return ""
         if not self.began_ns:
             return NOT_YET
+        if not self._ordinary:
+            self._ordinary = True
+            stop_giving_way()
         try:
             self.send(b"I", request.encode())
         except frames.BadFrame:
             return TOO_LARGE
         return self.receive(b"R").decode()
+
+
+def stop_giving_way() -> None:
+    """Be scheduled as all others are. A zygote and what waits for a run give way to them (`zygote._give_way`)."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def serve(line: Line, nest: Nest) -> None:

@@ -29,6 +29,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 4, 
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_DGRAM, _SOCK_KIND = 1, 2, 0xF
 _TCP, _UDP = 6, 17
+_SCHED_OTHER = 0
 PIDFD_SELF: Final = -10000
 _TCGETS, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5421, 0x5450, 0x5451
 
@@ -48,6 +49,8 @@ _NO_WRITE_AND_EXEC: Final[Mapping[str, Alternatives]] = {
     "mprotect": ((Match(2, 0, _PROT_EXEC),), (Match(2, 0, _PROT_WRITE),)),
 }
 _OWN_LIMITS: Final[Mapping[str, Alternatives]] = {"prlimit64": one_of(0, [0])}
+_ORDINARY: Final[Mapping[str, Alternatives]] = {"sched_setscheduler": ((Match(0, 0), Match(1, _SCHED_OTHER)),)}
+"""To be scheduled like any other process, which is what it was before its zygote gave way."""
 _THREADS: Final[Mapping[str, Alternatives]] = {
     "clone": ((Match(0, _CLONE_VM_AND_THREAD, _CLONE_VM_AND_THREAD | _CLONE_NAMESPACES),),)
 }
@@ -67,7 +70,7 @@ _NEVER_IN_A_CELL: Final = _BREAK_INS | _names(
 )
 
 CELL: Final = Filter(
-    allow={**_COMPUTE, **_NO_EXEC, **_OWN_LIMITS},
+    allow={**_COMPUTE, **_NO_EXEC, **_OWN_LIMITS, **_ORDINARY},
     kill=_NEVER_IN_A_CELL,
     absent=frozenset({"clone3"}),
 )
@@ -78,6 +81,7 @@ ZYGOTE: Final = Filter(
         **_COMPUTE,
         **_NO_EXEC,
         **_OWN_LIMITS,
+        **_ORDINARY,
         **_BEYOND_A_CELL,
         **always("recvmsg sendmsg wait4 pidfd_open close_range landlock_restrict_self"),
         "process_madvise": one_of(0, [PIDFD_SELF & 0xFFFFFFFF]),

@@ -82,7 +82,7 @@ def _settle() -> None:
 
 
 def _give_way() -> None:
-    """Neither forks nor runs interrupt whoever wakes them: a kernel that starts a run finishes first what it is at."""
+    """Neither forks nor runs that begin interrupt whoever wakes them: a kernel finishes first what it is at."""
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 
 import psutil
@@ -36,6 +37,24 @@ async def test_a_cell_asks_the_kernel_and_returns_what_it_was_told(open_cells: O
     assert ending.how == "returned"
     assert json.loads(ending.reply) == {"asked": "hello"}
     assert before_us <= ending.began_us <= time.time_ns() // 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of other systems nothing is asked")
+async def test_a_cell_gives_way_to_all_others_until_its_program_calls(open_cells: Open) -> None:
+    cells = await open_cells("echo")
+    cell = told(await cells.take(BLANK), "hello")
+    [zygote] = [each for each in psutil.Process().children() if "zygote" in " ".join(each.cmdline())]
+    policies: list[list[int]] = []
+
+    async def asked(request: str) -> str:
+        policies.append(sorted(os.sched_getscheduler(each.pid) for each in zygote.children()))
+        return await answer(request)
+
+    assert (await cell.run(asked)).how == "returned"
+    assert os.SCHED_OTHER in policies[0]
+    assert os.sched_getscheduler(zygote.pid) == os.SCHED_BATCH
+    assert await gone(lambda: cells.ready == 1)
+    assert [os.sched_getscheduler(each.pid) for each in zygote.children()] == [os.SCHED_BATCH]
 
 
 async def test_a_cell_that_is_killed_says_so_and_may_be_killed_again(open_cells: Open) -> None:

@@ -157,6 +157,21 @@ def test_a_call_that_is_not_in_the_table_is_refused_and_one_with_other_arguments
     assert os.WEXITSTATUS(in_child(confined)) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
+@pytest.mark.parametrize(("whose", "policy", "may"), [(0, 0, True), (0, 3, False), (0, 5, False), (1, 0, False)])
+def test_a_cell_may_have_itself_scheduled_as_any_other_process_and_in_no_other_way(
+    whose: int, policy: int, may: bool
+) -> None:
+    process = os.getpid() if whose else 0
+
+    def confined() -> None:
+        walls.no_new_privileges()
+        seccomp.Program(profiles.CELL).put_on()
+        os.sched_setscheduler(process, policy, os.sched_param(0))
+
+    assert os.WEXITSTATUS(in_child(confined)) == (0 if may else 1)
+
+
 def test_every_try_of_the_probe_succeeds_where_there_is_no_wall(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

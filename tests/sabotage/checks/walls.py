@@ -42,6 +42,9 @@ CHECKS = (
         "            self.wait_for_go()\n            self.began_ns", "            self.began_ns",
         "cells/test_expected.py::test_a_program_that_is_held_executes_nothing_until_its_run_and_is_told_what_is_for_that_run"),
     # ---- 5: walls of cells and servers
+    out(5, "a cell chooses no other scheduling, and none for others", "kernel/cells",
+        '"sched_setscheduler": ((Match(0, 0), Match(1, _SCHED_OTHER)),)', '"sched_setscheduler": ()',
+        f"{WALLS}::test_a_cell_may_have_itself_scheduled_as_any_other_process_and_in_no_other_way"),
     never(5, "a cell's filter of system calls", "kernel/cells",
         "self.filter is not None", f"{ESCAPED}::test_what_no_honest_cell_does_kills_it"),
     out(5, "a server that listens makes no Unix socket any more", "capabilities",
