@@ -65,7 +65,7 @@ class Writer:
         self._queued = self._batches = self._largest = self._busy_ns = self._refusals = 0
         self._broken: JournalBroken | None = None
         self._full: JournalFull | None = None
-        self._closing = False
+        self._closing = self._dozes = False
         self._soon = 0.0  # by when what was appended is to be written, though nobody waits; 0: in a while
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
@@ -90,7 +90,7 @@ class Writer:
             self._check()
             if self._queued + size > MAX_QUEUED:
                 raise JournalFull("more is to be recorded than the disk takes")
-            if not self._tail:
+            if not self._tail and not self._dozes:
                 self._work.notify()
             for at, (kind, run, body) in enumerate(made):
                 salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
@@ -208,19 +208,27 @@ class Writer:
 
     def _wait_for_work(self) -> bool:
         """Until a batch, or a head, is due; false at the end. Holds the lock."""
+        self._doze()
         while not self._closing and not self._pending():
             left = self._commits.lag(self._durable)
             if left == 0 or self._broken:
                 break
             self._work.wait(left)
         pause = RETRY_S if self._full else LINGER_S
-        due = time.monotonic() + pause
+        due = time.monotonic() + pause - SOON_S  # so long it may have dozed
         while not self._closing and not self._waiters and not self._compacting and not self._broken:
             if (left := min(due, self._soon or due) - time.monotonic()) <= 0:
                 break
             self._work.wait(left)
         self._soon = 0.0
         return not self._broken and (self._pending() or self._commits.lag(self._durable) is not None)
+
+    def _doze(self) -> None:
+        """Look by itself for a moment whether there is more: an answer need not wake it then, to be told to wait."""
+        if not (self._closing or self._broken or self._pending()):
+            self._dozes = True
+            self._work.wait(SOON_S)
+            self._dozes = False
 
     def _pending(self) -> bool:
         return bool(self._tail or self._cached or self._folds or self._erasures or self._compacting)
