@@ -31,6 +31,7 @@ ACCEPTED = Goal(2_000, of_ratio=False, at_least=True)
 SOON, EFFECT = Goal(25, of_ratio=False), Goal(1.3)
 WAIT = "200 characters each, to a program that is armed and off: they wait, and no run takes its time from this"
 ONE = "one commit a call, before the effect: it bears the answer of the call before, too"
+PACED = "made as often as ours are: with as much time between two as the call takes that waits for no disk"
 STEP = "ours: out of a cell, through a capability in a process of its own"
 
 
@@ -146,9 +147,10 @@ async def _effects(who: Person, bare: Commits, rounds: int, count: int) -> list[
             for _ in range(rounds):
                 for kind, sizes in KINDS.items():
                     ours[kind].append(await _each_us(who, kind, count))
-                    commit.append(await bare.each_us(count, *sizes))
-                    theirs[kind].append(await _each_us(loose, kind, count) + commit[-1])
-    single = Figure("one commit of a bare journal", statistics.median(commit), "µs", len(commit))
+                    without = await _each_us(loose, kind, count)
+                    commit.append(await bare.each_us(count, *sizes, every_us=without))
+                    theirs[kind].append(without + commit[-1])
+    single = Figure("one commit of a bare journal", statistics.median(commit), "µs", len(commit), note=PACED)
     return [
         *(
             replace(by_rounds(f"{kind}, 1 kB", ours[kind], theirs[kind], "µs", BESIDE, ONE), goal=EFFECT)
