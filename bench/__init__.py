@@ -18,7 +18,7 @@ our figures has a **peer**, something that everyone knows the price of, doing th
     many runs at once         as many python3 -c 1 at once
     memory of a process       an idle python3
     what a program computes   the same work in CPython itself
-    an effect on record       the same kernel, waiting for no disk, and one commit of a bare journal of as many bytes
+    an effect on record       the same kernel, waiting for no disk, and a bare journal's commit, as large and as rare
     a durable workflow        DBOS on SQLite: a function of its process, its own database and queue
     the whole of it           pydantic-monty, pyeryx, Pyodide in Node, bubblewrap + python3: each as its makers mean it
 
@@ -34,6 +34,8 @@ our figures has a **peer**, something that everyone knows the price of, doing th
 * That says nothing of the slowest call in a hundred, and a program has no clock that would: the kernel's is coarse on
   purpose. So there is a capability that is an echo and remembers, by its own clock, when each call reached it. From one
   arrival to the next is one whole round trip, of which each is a sample. The bare echo is timed from call to call.
+  The first 20 of each round stand by themselves: with us they are the beginning of a run, in a new cell, which
+  elsewhere the difference of N and 2N leaves out; the peer has none. On both sides as many are left out.
 * The work of a program: N times over and 2N times over in one sandbox, the difference, in processor time by the
   scheduler's count: of our cell, which waits for a line of input at each mark, and of all processes and threads of the
   peer. The mean over the works is geometric, over those that the peer can do at all.

@@ -29,8 +29,9 @@ run. `make bench` prints the same for yours.
 QUICK = "**From the short form (`--quick`): it only indicates.**\n"
 
 ONE_COMMIT = (
-    "What is known: it waits for one commit, before the effect, which bears the answer of the one before it too. That "
-    "commit is made beside the rest of a kernel at work, and the peer's in a process that does nothing else."
+    "What is known: it waits for one commit, before the effect, which bears the answer of the one before it too. Of "
+    "that wait the commit takes 230 µs, waking the journal's writer 40 and going back to the loop 50 (medians of 1,200 "
+    "calls, traced). Then the rest of the call meets caches that the commit has cooled."
 )
 RUNS = (
     "What is known: a run costs 11 ms of processor time over both cores, where it was 15: the cell 5 (with 740 "
@@ -60,10 +61,11 @@ REMARKS = {
         "reading its memory ahead changed nothing."
     ),
     "clock.now": (
-        "What is known: the peer takes 5 µs between two processes that do nothing else. Of ours the guest takes "
-        "80 µs, two wakes of a process 120, the kernel 100: it decodes, decides, records with a hash and answers. "
-        "The first two alone are some 40 ×, so the goal is out of reach for a guest in a process of its own that "
-        "is asleep."
+        "What is known: the peer takes 7 µs between two processes that do nothing else. Ours takes some 210 µs by the "
+        "kernel's clock where nobody else wants its cores (6,000 calls, traced): 115 to 130 in the kernel, which "
+        "decodes, decides, records twice with a hash and answers, and 75 to 90 for the guest and two wakes. They "
+        "alone are some 10 ×, so the goal is out of reach. A cell that polls its line before it sleeps was "
+        "tried: 30 µs less on free cores, and on busy ones the slowest calls took twice as long."
     ),
 }
 
