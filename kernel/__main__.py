@@ -20,6 +20,7 @@ from agentos.home import home, process
 from agentos.home.chain import JournalBroken, JournalFull
 from agentos.home.home import HomeError
 from agentos.home.notify import Keeper
+from agentos.kernel.cells import turns
 
 
 def main() -> int:
@@ -32,6 +33,7 @@ def main() -> int:
             os.set_inheritable(descriptor, False)
     try:
         process.harden()
+        turns.take(turns.SHORT_US)  # before there is any other thread
         secret = process.secret(options.secret_fd)
         path = Path(os.path.abspath(options.home)) if options.home else home.default_home()
         if _serve(path, secret, options, keeper):

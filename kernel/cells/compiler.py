@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Final
 
-from agentos.kernel.cells import profiles, runtime, walls
+from agentos.kernel.cells import profiles, runtime, turns, walls
 
 MIB: Final = 1 << 20
 FOREIGN: Final = walls.Limits(files=16, file_bytes=256 * MIB, data_bytes=512 * MIB, cpu_seconds=5)
@@ -25,6 +25,7 @@ def main() -> None:
     """Compile in here, behind walls, and write the image out."""
     parent, source, target, own = (int(word) for word in sys.argv[1:])
     walls.close_descriptors([0, 1, 2, source, target])
+    turns.take(turns.LONG_US)
     content = os.pread(source, os.fstat(source).st_size, 0)
     walls.shut_in(profiles.COMPILER, OWN if own else FOREIGN, parent=parent)
     sys.stdout.write(json.dumps(_compile(content, target, threads=bool(own))))

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from agentos.kernel.cells import cell, profiles, rehearsal, walls
+from agentos.kernel.cells import cell, profiles, rehearsal, turns, walls
 from agentos.kernel.cells.cell import Nest, Walls
 from agentos.kernel.cells.frames import EXITED
 from agentos.kernel.cells.landlock import Ruleset
@@ -82,9 +82,13 @@ def _settle() -> None:
 
 
 def _give_way() -> None:
-    """Neither forks nor runs that begin interrupt whoever wakes them: a kernel finishes first what it is at."""
+    """Neither forks nor runs that begin interrupt whoever wakes them: a kernel finishes first what it is at.
+
+    And they let it in when it has something to do again.
+    """
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    turns.take(turns.LONG_US)
 
 
 def _bell() -> int:
