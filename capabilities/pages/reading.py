@@ -16,10 +16,10 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from agentos.capabilities.failure import Invalid, Limit
 from agentos.capabilities.pages import charset, links
 from agentos.capabilities.pages.links import Link
+from agentos.capabilities.pages.turns import HINT, too_large
 
 MOST_TAGS = 300_000
 MOST_ELEMENTS = 100_000
-HINT = "read it as text, or a part of it: html[: 2**20]"
 # What XML, and so the tree, cannot hold.
 _IMPOSSIBLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8}){0,3}")
@@ -50,7 +50,7 @@ def read(html: bytes, url: str, named: str) -> Page:
     try:
         return _read(text, url)
     except MemoryError:
-        raise Limit("the page takes more memory than there is for one", HINT, "too_large") from None
+        raise too_large() from None
     except (etree.LxmlError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as problem:
         # What a library makes of a page that it did not expect; its own text may quote the page.
         raise Invalid("the page cannot be read as HTML", "look at it as text", "bad_page") from problem

@@ -7,6 +7,7 @@ limit. The libraries are imported before it listens, so that the first page does
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from agentos.capabilities.pages import plain, reading
@@ -24,6 +25,7 @@ class Pages(Capability):
 
     async def start(self) -> None:
         self._turns = Turns()
+        self._turns.look_after(asyncio.get_running_loop())
 
     async def extract(self, request: pb.PagesExtractRequest, context: Context) -> pb.PagesExtractResponse:
         if len(request.html) > MOST_HTML:

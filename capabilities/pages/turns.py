@@ -9,6 +9,9 @@ What parses HTML cannot be trusted to come to an end, Python cannot stop a threa
     after 9 s                it is somewhere in C that lets nobody run, and the system ends the process (SIGPROF): all
                              of its calls are interrupted.
 
+A page that takes all memory ends as a limit of its own, in its thread. If it was this one, the loop's, that was refused
+memory meanwhile, then what it was at may be half done, and a wake of somebody lost: it ends itself as after 7 s.
+
 The kernel starts a process anew at the next call. What was interrupted had no effect, since nothing here has any, so
 whoever waited can simply ask again. Time is counted in processor time of the whole process, which a busy machine does
 not shorten; a page that waits for something cannot be, since there is nothing here to wait for.
@@ -35,6 +38,7 @@ LOOK_S = 0.1
 # Long enough for the answers to leave.
 LEAVE_S = 0.05
 MOST_WAITING = 64
+HINT = "read it as text, or a part of it: html[: 2**20]"
 
 T = TypeVar("T")
 
@@ -49,6 +53,17 @@ class Turns:
         self._of_run: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: dict[str, int] = {}
         self._leaving = False
+
+    def look_after(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave if this loop is refused memory where nobody waits for what it was at."""
+
+        def failed(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+            if isinstance(context.get("exception"), MemoryError):
+                self._leave()
+            else:
+                loop.default_exception_handler(context)
+
+        loop.set_exception_handler(failed)
 
     async def take(self, run: str, work: Callable[[], T]) -> T:
         """The result of the work, when it is its turn. Raises Limit, Unavailable, or what the work raises."""
@@ -91,14 +106,20 @@ class Turns:
                     raise too_long()
                 if spent >= INTERRUPT_S:
                     attempt.interrupt()
-            return attempt.result()
+        except MemoryError:
+            self._leave()
+            raise too_large() from None
         finally:
             if not self._leaving:
                 signal.setitimer(signal.ITIMER_PROF, 0)
+        return attempt.result()
 
     def _leave(self) -> None:
         self._leaving = True
-        asyncio.get_running_loop().call_later(LEAVE_S, os._exit, 1)
+        try:
+            asyncio.get_running_loop().call_later(LEAVE_S, os._exit, 1)
+        except MemoryError:
+            os._exit(1)
 
 
 class Attempt(Generic[T]):
@@ -140,6 +161,10 @@ class Attempt(Generic[T]):
         return self._result[0]
 
 
+def too_large() -> Limit:
+    return Limit("the page takes more memory than there is for one", HINT, "too_large")
+
+
 def too_long() -> Limit:
     reason = f"the page takes more than {INTERRUPT_S:.0f} s to read"
-    return Limit(reason, "read it as text, or a part of it: html[: 2**20]", "too_large")
+    return Limit(reason, HINT, "too_large")

@@ -90,14 +90,24 @@ async def test_what_lets_nobody_run_is_ended_by_the_system(slow: World) -> None:
 
 async def test_what_takes_all_memory_ends_within_its_own(slow: World) -> None:
     reader = pid(slow)
-    if (ended := await title(slow, "memory")) != "limit too_large":
-        assert ended == "unavailable interrupted"
-        await until(lambda: not psutil.pid_exists(reader))
+    assert await title(slow, "memory") == "limit too_large"
     # Where the time ran out before the memory, the reader may still be about to leave: whoever asks then, asks again.
     if (after := await title(slow, "an owl")) == "unavailable interrupted":
         await until(lambda: not psutil.pid_exists(reader))
         after = await title(slow, "an owl")
     assert after == "an owl"
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [("refused_to_the_turn", "limit too_large"), ("refused_to_who_waits", "refused_to_who_waits")],
+)
+async def test_a_reader_that_was_refused_memory_itself_leaves(slow: World, page: str, said: str) -> None:
+    await title(slow, "an owl")
+    reader = pid(slow)
+    assert await title(slow, page) == said
+    await until(lambda: not psutil.pid_exists(reader))
+    assert await title(slow, "an owl") == "an owl"
 
 
 async def test_runs_take_turns(slow: World) -> None:

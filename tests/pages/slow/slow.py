@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import time
 
 from agentos.capabilities.pages import reading, server, turns
 from agentos.capabilities.pages.reading import Page
 from agentos.capabilities.server import serve
 
+loops: list[asyncio.AbstractEventLoop] = []
 turns.INTERRUPT_S, turns.GIVE_UP_S, turns.KILL_S = 0.2, 0.5, 0.9
 
 
@@ -38,8 +41,27 @@ def c_alone() -> None:
 
 def memory() -> None:
     held = []
-    while True:
-        held.append(bytearray(1 << 20))
+    try:
+        while True:
+            held.append(bytearray(1 << 20))
+    except MemoryError:  # as the real reader says it
+        held.clear()
+        raise turns.too_large() from None
+
+
+def refused_to_who_waits() -> None:
+    """The loop itself is refused memory, where nobody waits for what it was at."""
+    loops[0].call_soon_threadsafe(refuse)
+
+
+def refused_to_the_turn() -> None:
+    """The loop is refused memory while it waits for this page."""
+    time.process_time = refuse
+    python()
+
+
+def refuse() -> float:
+    raise MemoryError
 
 
 def bug() -> None:
@@ -55,5 +77,12 @@ def read(html: bytes, url: str, named: str) -> Page:
 
 reading.read = read
 
+
+class Slow(server.Pages):
+    async def start(self) -> None:
+        await super().start()
+        loops.append(asyncio.get_running_loop())
+
+
 if __name__ == "__main__":
-    serve(server.Pages())
+    serve(Slow())

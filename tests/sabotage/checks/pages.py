@@ -113,6 +113,22 @@ CHECKS = (
     ),
     out(
         14,
+        "a reader that was refused memory while it waited leaves",
+        READER,
+        "except MemoryError:\n            self._leave()",
+        "except MemoryError:\n            pass",
+        f"{TURNS}::test_a_reader_that_was_refused_memory_itself_leaves",
+    ),
+    out(
+        14,
+        "a reader that was refused memory where nobody waited leaves",
+        READER,
+        'isinstance(context.get("exception"), MemoryError)',
+        "False",
+        f"{TURNS}::test_a_reader_that_was_refused_memory_itself_leaves",
+    ),
+    out(
+        14,
         "a page that is over takes its time with it",
         READER,
         "signal.setitimer(signal.ITIMER_PROF, 0)",
