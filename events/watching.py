@@ -86,6 +86,7 @@ class Watching:
         # Why nothing comes: to all of a capability, or to one trigger.
         self._trouble: dict[str, str] = {}
         self._closed = False
+        self._turned_away = 0
         dispatch.changed = self.look
 
     def look(self) -> None:
@@ -122,9 +123,9 @@ class Watching:
         )
 
     def statistics(self) -> dict[str, int]:
-        """How many servers tell of things, and of how many servers and triggers nothing comes."""
+        """How many servers tell of things, of how many servers and triggers nothing comes, and who was turned away."""
         known = sum(each in self._streams or each in self._queue.triggers for each in self._trouble)
-        return {"servers": len(self._streams), "troubled": known}
+        return {"servers": len(self._streams), "troubled": known, "turned_away": self._turned_away}
 
     def url(self, trigger: str) -> str:
         """Where a hook is called; empty for what is none."""
@@ -221,6 +222,7 @@ class Watching:
 
     def _note(self, said: pb.WatchResponse, triggers: set[str]) -> None:
         """What a server says beside events."""
+        self._turned_away += said.turned_away
         if said.trigger not in triggers:
             return
         if said.marks or said.begun:

@@ -34,6 +34,8 @@ ALWAYS = ("content-type",)
 # Where who sends names what it sends, by custom; a manifest may name another header.
 IDS = ("idempotency-key", "webhook-id", "x-github-delivery")
 KEPT = (pb.TAKEN_KEPT, pb.TAKEN_DUPLICATE)
+# So often the kernel hears how many were turned away, however many those are.
+COUNTED_EVERY_S = 0.5
 
 
 class Hooks(Capability):
@@ -44,7 +46,7 @@ class Hooks(Capability):
         self._buckets: dict[str, limits.Bucket] = {}
         self._told: asyncio.Queue[pb.WatchResponse] = asyncio.Queue()
         self._waiting: dict[str, asyncio.Future[int]] = {}
-        self._connections = 0
+        self._connections = self._turned_away = 0
         self._watched = False
         # What a secret is compared with that nobody has.
         self._nobody = secrets.token_urlsafe(32)
@@ -85,6 +87,8 @@ class Hooks(Capability):
         try:
             if self._connections <= limits.CONNECTIONS:
                 await self._serve(exchange)
+            else:
+                self._count()
         except (OSError, EOFError, h11.LocalProtocolError):
             pass
         finally:
@@ -105,8 +109,21 @@ class Hooks(Capability):
             status, headers = 408, {}
         except h11.RemoteProtocolError as wrong:
             status, headers = wrong.error_status_hint, {}
+        if status != 202:
+            self._count()
         with suppress(OSError):
             await exchange.answer(status, headers)
+
+    def _count(self) -> None:
+        """One more was turned away."""
+        self._turned_away += 1
+        if self._turned_away == 1:
+            asyncio.get_running_loop().call_later(COUNTED_EVERY_S, self._tell_turned_away)
+
+    def _tell_turned_away(self) -> None:
+        if self._watched:
+            self._told.put_nowait(pb.WatchResponse(turned_away=self._turned_away))
+        self._turned_away = 0
 
     def _hook(self, path: str) -> pb.Wanted:
         """The hook of this URL. Raises Refused."""

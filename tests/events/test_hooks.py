@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,10 +17,11 @@ import pytest
 
 from agentos.capabilities.actions import Boot
 from agentos.capabilities.hook import limits
-from agentos.capabilities.hook.server import Hooks
+from agentos.capabilities.hook.server import COUNTED_EVERY_S, Hooks
 from agentos.v1 import capability_pb2 as pb
 from tests.events.conftest import APPEND, TELLS, Armer, killed
 from tests.kernel.person import ONCE, Person, Up, eventually, kernel_on, warm_home
+from tests.kernel.test_statistics import sample
 from tests.shell.conftest import Shell, environment
 
 HOOK = '{ event = "hook.received", headers = ["X-Kind"], id = "X-Delivery" }'
@@ -146,6 +148,26 @@ def test_an_unknown_url_and_a_wrong_secret_look_alike(armer: Armer) -> None:
     assert len(told) == 1
     assert answers[0].status == 404
     assert not armer.seen()
+    armer.disarm()
+
+
+def test_who_is_turned_away_at_a_hook_is_counted(armer: Armer) -> None:
+    hook = hooked(armer)
+
+    def counted() -> int:
+        return sample(armer.person).parts["watching"].counts["turned_away"]
+
+    def still() -> bool:
+        """Those that asked whether it listens are counted."""
+        before = counted()
+        time.sleep(2 * COUNTED_EVERY_S)
+        return counted() == before
+
+    assert eventually(still)
+    before = counted()
+    assert [hook.status(path="/t0/wrong"), hook.status(method="GET"), hook.status(b"x")] == [404, 405, 202]
+    assert hook.raw(b"not http\r\n\r\n").startswith(b"HTTP/1.1 400")
+    assert eventually(lambda: counted() == before + 3)
     armer.disarm()
 
 

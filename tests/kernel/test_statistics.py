@@ -137,9 +137,11 @@ def test_what_is_watched_is_counted_and_what_cannot_be(person: Person) -> None:
     assert grown(before, sample(person), "watching")["troubled"] == 0
     for grant in person.grants():
         person.revoke(grant.id)
-    assert eventually(lambda: grown(before, sample(person), "watching") == {"servers": 0, "troubled": 1})
+    assert eventually(
+        lambda: grown(before, sample(person), "watching") == {"servers": 0, "troubled": 1, "turned_away": 0}
+    )
     armer.disarm()
-    assert grown(before, sample(person), "watching") == {"servers": 0, "troubled": 0}
+    assert grown(before, sample(person), "watching") == {"servers": 0, "troubled": 0, "turned_away": 0}
 
 
 def test_what_is_counted_names_nothing_of_the_persons(person: Person) -> None:

@@ -508,6 +508,7 @@ class WatchResponse(_message.Message):
     MARKS_FIELD_NUMBER: _builtins.int
     BEGUN_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
+    TURNED_AWAY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The same for the same happening, so that it is delivered once."""
     name: _builtins.str
@@ -520,6 +521,8 @@ class WatchResponse(_message.Message):
     """All that was there from the start is noted."""
     trouble: _builtins.str
     """Without a name: why nothing comes to this trigger; empty, with no marks: all is well."""
+    turned_away: _builtins.int
+    """Without a name and a trigger: how many who wanted to tell of something were turned away since this was last said."""
     @_builtins.property
     def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mark]:
         """To be noted for this trigger, once the event is kept. Without a name there is no event, only this."""
@@ -534,10 +537,11 @@ class WatchResponse(_message.Message):
         marks: _abc.Iterable[Global___Mark] | None = ...,
         begun: _builtins.bool = ...,
         trouble: _builtins.str = ...,
+        turned_away: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "id", b"id", "marks", b"marks", "name", b"name", "payload", b"payload", "trigger", b"trigger", "trouble", b"trouble"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "id", b"id", "marks", b"marks", "name", b"name", "payload", b"payload", "trigger", b"trigger", "trouble", b"trouble", "turned_away", b"turned_away"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
