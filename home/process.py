@@ -8,10 +8,12 @@ can read. The answer is one line of JSON on another descriptor, or else on stand
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn, TypeVar
 
 import msgspec
@@ -51,6 +53,16 @@ def give_back() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Nothing is looked through for garbage: what is loaded stays, and would be looked through again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def run(serving: Coroutine[None, None, T]) -> T:

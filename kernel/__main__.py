@@ -11,7 +11,6 @@ waits for that.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from pathlib import Path
@@ -64,10 +63,9 @@ def _serve(path: Path, secret: str, options: argparse.Namespace, keeper: Keeper)
     """Until it ends; whether that is to forget the key."""
     opened = home.unlock(path, secret)
     try:
-        gc.disable()  # what is loaded stays, and would be looked through again and again
-        from agentos.kernel.serve import Options, serve
+        with process.loading():
+            from agentos.kernel.serve import Options, serve
 
-        gc.enable()
         # A descriptor of its own: serve closes it when all is well, and ours is still there for what is not.
         told = os.dup(options.ready_fd if options.ready_fd is not None else sys.stdout.fileno())
         given = Options(told, options.ready_cells, options.require_walls, options.until_fd, "", keeper, options.at_need)

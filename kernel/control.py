@@ -208,10 +208,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         kernel = self._kernel
         await self._on_disk()
-        chosen = [
-            past for past in reversed(kernel.ledger.recent.values())
-            if not request.active_only or past.end is None
-        ]  # fmt: skip
+        recent = reversed(kernel.ledger.recent.values())
+        chosen = [past for past in recent if not request.active_only or past.end is None]
         return pb.ListRunsResponse(runs=[self._view(past) for past in chosen[: request.limit or 50]])
 
     async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
@@ -223,10 +221,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             entries = kernel.ledger.journal.entries(run=past.began.run, kinds=generations.KINDS)
             listed, found, calls = await generations.read(entries, request.generation or newest.number)
             if found is None:
-                hint = f"its generations are 1 to {newest.number}"
-                await abort(
-                    context, Fault(error_pb2.CODE_NOT_FOUND, f"there is no generation {request.generation}", hint)
-                )
+                reason, hint = f"there is no generation {request.generation}", f"they are 1 to {newest.number}"
+                await abort(context, Fault(error_pb2.CODE_NOT_FOUND, reason, hint))
             chosen = found
             shown.generations.extend(views.generation(each, False) for each in listed)
         shown.generation.CopyFrom(views.generation(chosen, True))

@@ -97,11 +97,8 @@ class Statistics(statistics_pb2_grpc.StatisticsServiceServicer):
     def _parts(self) -> dict[str, dict[str, int]]:
         runs, ledger = self._kernel.runs, self._kernel.ledger
         active = len(runs.active)
-        there = {
-            "active": active,
-            "waiting": len(ledger.open) - active,
-            "unknown": sum(map(len, ledger.unknown.values())),
-        }
+        unknown = sum(map(len, ledger.unknown.values()))
+        there = {"active": active, "waiting": len(ledger.open) - active, "unknown": unknown}
         return {
             "calls": self._counted.calls(), "cells": self._kernel.loader.statistics(),
             "journal": ledger.journal.statistics() | {"bytes": ledger.journal.size()}, "log": self._log(),
