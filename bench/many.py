@@ -15,8 +15,9 @@ from bench.person import Person, Ran
 from bench.processes import Standing, left_behind, standing
 from bench.start import ended_ms, first_line_ms
 
-PROGRAM = Path(__file__).parent / "programs" / "one.py"
-ABOUT = "runs of a small program that reads a 1 kB file"
+PROGRAMS = Path(__file__).parent / "programs"
+ONE, LINE = PROGRAMS / "one.py", PROGRAMS / "line.py"
+ABOUT = "runs of a small program that reads a 1 kB file; where it is said, of one line that calls nothing"
 PORTIONS = 5
 COUNTED = "descriptors of kernel and zygote, processes, files in the run folder"
 NOTHING = Goal(0, of_ratio=False)
@@ -33,6 +34,7 @@ def _nothing() -> None:
 class Many:
     """What so many runs did: how long each took, what failed, and what there was before and after."""
 
+    program: Path
     # At still moments: before all of it, and after each portion.
     standings: list[Standing]
     runs: list[Ran] = field(default_factory=list)
@@ -41,8 +43,8 @@ class Many:
     failures: list[str] = field(default_factory=list)
 
     def keep(self, number: int, ran: Ran) -> None:
-        """The run's own number is in its result, so an answer that went to the wrong run is a failure."""
-        if ran.done and ran.result == [number, 1024]:
+        """The number of a run that calls is in its result, so an answer that went to the wrong run is a failure."""
+        if ran.done and ran.result == ([number, 1024] if self.program == ONE else 1):
             self.runs.append(ran)
         else:
             self.failures.append(ran.why if not ran.done else f"run {number} heard {ran.run.result}")
@@ -58,17 +60,17 @@ async def prepare(person: Person) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "kept.txt").write_text("x" * 1024)
     for _ in range(20):
-        await person.run(PROGRAM, 0, grant=True)
+        await person.run(ONE, 0, grant=True)
 
 
 async def at_once(person: Person, count: int, times: int, between: Between = _nothing) -> Many:
     """So many runs at the same time, so many times; `between` them comes the peer's turn."""
     await person.still()
-    many = Many([standing(person.up)])
+    many = Many(ONE, [standing(person.up)])
     for _ in range(times):
         await person.still()
         began = time.perf_counter_ns()
-        for number, ran in enumerate(await asyncio.gather(*(person.run(PROGRAM, each) for each in range(count)))):
+        for number, ran in enumerate(await asyncio.gather(*(person.run(ONE, each) for each in range(count)))):
             many.keep(number, ran)
         many.portions.append(((time.perf_counter_ns() - began) / 1e6, count))
         await person.still()
@@ -77,14 +79,16 @@ async def at_once(person: Person, count: int, times: int, between: Between = _no
     return many
 
 
-async def in_a_row(person: Person, count: int, portions: int = 1, between: Between = _nothing) -> Many:
+async def in_a_row(
+    person: Person, count: int, portions: int = 1, between: Between = _nothing, program: Path = ONE
+) -> Many:
     """So many runs one after the other; `between` portions comes the peer's turn."""
     await person.still()
-    many = Many([standing(person.up)])
+    many = Many(program, [standing(person.up)])
     for portion in range(portions):
         began = time.perf_counter_ns()
         for number in range(portion, count, portions):
-            many.keep(number, await person.run(PROGRAM, number))
+            many.keep(number, await person.run(program, number))
         many.portions.append(((time.perf_counter_ns() - began) / 1e6, len(range(portion, count, portions))))
         await person.still()
         many.standings.append(standing(person.up))
@@ -103,10 +107,13 @@ async def measure(person: Person, python: Python, quick: bool, row: int = 0) -> 
     line = await in_a_row(
         person, row, PORTIONS, lambda: singles.append(percentile([python.once_ms() for _ in range(40)], 50))
     )
+    await person.run(LINE, grant=True)
+    bare = await in_a_row(person, row // 5, PORTIONS, program=LINE)
     # What the first crowd leaves warm (allocators, streams, threads) is not a leak; what a later one adds is.
     await at_once(person, once, 2)
     crowd = await at_once(person, once, times, lambda: pythons.append(python.at_once_ms(once)))
-    return Part("many", ABOUT, load, (*_crowd(crowd, once, pythons), *_line(line, row, singles)))
+    told = (*_crowd(crowd, once, pythons), *_line(line, row, singles), *_bare(bare, row // 5))
+    return Part("many", ABOUT, load, told)
 
 
 def _crowd(crowd: Many, once: int, pythons: list[float]) -> list[Figure]:
@@ -129,6 +136,15 @@ def _line(line: Many, row: int, singles: list[float]) -> list[Figure]:
         *_spread(line, name),
         *_outcome(line, name),
         *_growth(line),
+    ]
+
+
+def _bare(bare: Many, row: int) -> list[Figure]:
+    name = f"{row} of one line in a row"
+    return [
+        Figure(f"{name}: runs per second", _rate(bare), "/s", row, goal=RATE),
+        *_spread(bare, name),
+        *_outcome(bare, name),
     ]
 
 
