@@ -398,6 +398,7 @@ async def test_after_a_clock_was_set_back_what_waits_since_before_waits_once(wor
     for _ in range(5):
         world.pass_ms(HOUR)
     assert len(world.queue.owed[PATH]) == world.queue.waiting == 6
+    assert sum(entry.kind == "event" for entry in world.journal.entries()) == 7
     assert world.queue.triggers[trigger].last_ms <= world.now
 
 

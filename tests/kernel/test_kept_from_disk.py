@@ -14,6 +14,7 @@ import pytest
 
 from agentos.home import chain
 from agentos.home import home as opening
+from agentos.v1 import control_pb2 as pb
 from tests.kernel.gates import Gates, gates
 from tests.kernel.person import Person, Told, eventually, warm_home
 from tests.kernel.test_cut import begin, settle, unknown
@@ -38,6 +39,8 @@ print("it went on", flush=True)
 net.get("HOST/end")
 """
 POST = 'net.fetch.call("POST", "http", "127.0.0.1", port="HOST".rpartition(":")[2], path="/post")'
+# It hears nothing, so that its end rests on nothing before it.
+ALONE = "for _ in range(10_000_000): pass"
 # Less than a kernel waits for who holds its database.
 HELD_S = 1.5
 
@@ -127,3 +130,15 @@ def test_what_is_said_from_another_cell_rests_on_all_that_was_heard_in_the_one_b
         assert eventually(lambda: told.output == "it went on\n")
         outside.let("/end")
         assert eventually(lambda: told.status == "done")
+
+
+def test_the_end_of_a_run_is_told_when_it_is_on_disk(home: Path, key: bytes, place: Place) -> None:
+    with place.up() as person:
+        stream, told = person.start(person.source(ALONE), ask=pb.ASK_DENY), Told()
+        assert told.hear(next(stream)) == "accepted"
+        with kept_from_disk(home, key):
+            listening = threading.Thread(target=lambda: [told.hear(each) for each in stream], daemon=True)
+            listening.start()
+            assert not eventually(lambda: bool(told.ended.id), HELD_S)
+        assert eventually(lambda: told.status == "done")
+        listening.join()

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agentos.home import schema
 from agentos.home.history import ProgramSeen, RunBegan
 from agentos.home.journal import Journal
 from agentos.home.refusal import Refusal
-from agentos.home.vault import Vault
 from agentos.kernel.ledger import Ledger
-from agentos.kernel.secrets import Secrets
 from agentos.manifest.rules import Catalog
-from agentos.runs.desk import MAX_OPEN, Desk
+from agentos.runs.desk import MAX_OPEN
 from agentos.runs.intake import MAX_ARGUMENTS, MAX_INPUT, MAX_PATH, Intake, check_input, check_sizes
-from agentos.runs.questions import Questions
-from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
-from tests.kernel.cases import WHO, at, line, manifest
+from tests.kernel.cases import WHO
 from tests.kernel.test_desk import ask_for, desk, reply
 
 INVALID, LIMIT, NOT_FOUND = error_pb2.CODE_INVALID, error_pb2.CODE_LIMIT, error_pb2.CODE_NOT_FOUND
@@ -119,29 +113,4 @@ async def test_what_is_no_program_and_what_was_not_kept_are_refused_by_their_cod
         intake.again(large)
     found = [(each.value.fault.code, each.value.fault.detail) for each in (beside, written, kept)]
     assert found == [(INVALID, ""), (INVALID, "manifest"), (LIMIT, "")]
-    await journal.close()
-
-
-@pytest.mark.parametrize(
-    ("stopped", "code", "detail"),
-    [("cancelled", error_pb2.CODE_UNAVAILABLE, "cancelled"), ("", error_pb2.CODE_DENIED, "")],
-)
-async def test_a_review_without_a_yes_is_refused_by_its_code(
-    catalog: Catalog, tmp_path: Path, stopped: str, code: int, detail: str
-) -> None:
-    schema.create(tmp_path / "db", bytes(32))
-    journal, vault = Journal.open(tmp_path / "db", bytes(32)), Vault.open(tmp_path / "db", bytes(32))
-    ledger = Ledger(journal)
-    on, secrets = Desk(ledger, ledger, catalog, lambda: 0), Secrets(ledger, vault, catalog, lambda: 0)
-    questions = Questions(catalog, ledger, on, secrets, lambda run: None)
-    began = RunBegan("r1", "prog", WHO.path, WHO.digest, "/", "/", (), "", 1)
-    run = Run(began, pb.RunRequest(ask=pb.ASK_WAIT), manifest(line("files.read", at("/a"))), WHO, ledger.durable)
-    reviewing = asyncio.create_task(questions.review(run, questions.program(run.manifest, WHO).lines))
-    await asyncio.sleep(0)
-    run.stopped = stopped
-    on.void_all("r1")
-    with pytest.raises(Refusal) as told:
-        await reviewing
-    assert (told.value.fault.code, told.value.fault.detail) == (code, detail)
-    vault.close()
     await journal.close()

@@ -53,7 +53,7 @@ LABELS_ALONE: dict[str, tuple[str, ...]] = {
     "runs/waits.py": ("events/test_waits.py",),
     "runs/desk.py": ("kernel/test_labels_of_requests.py",),
     "runs/intake.py": ("kernel/test_labels_of_requests.py",),
-    "runs/questions.py": ("kernel/test_labels_of_requests.py",),
+    "runs/questions.py": ("kernel/test_review.py",),
     "events/dispatch.py": ("events/test_labels_of_events.py", "events/test_sending.py"),
     "kernel/cells/launch.py": (_LABELS, "servers/test_life.py::test_a_server_that_cannot_start_is_a_typed_failure"),
     "kernel/cells/servers.py": (_LABELS, "servers/test_lane.py"),

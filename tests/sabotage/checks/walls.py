@@ -143,7 +143,7 @@ CHECKS = (
     out(5, "what a cell says is killed with its run", "kernel/cells",
         "            return await self._gone()\n        finally:\n            self.close()\n",
         "            return await self._gone()\n        finally:\n            pass\n",
-        f"{ESCAPED}::test_malformed_frames_end_the_cell_and_only_the_cell"),
+        f"{ESCAPED}::test_frames_for_a_run_that_is_over_are_heard_by_nobody"),
     out(5, "a cell's frames are of the kind that is due", "kernel/cells",
         "if not 1 <= length <= MAX_BODY + 1 or head[4] not in kinds:", "if not 1 <= length <= MAX_BODY + 1:",
         f"{FRAMES}::test_a_breach_is_seen_at_once"),
