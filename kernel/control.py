@@ -174,8 +174,9 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             past = await self._known(past.began.run, context)
         shown = self._view(past)
         if missed and shown.output:  # it was back and over in between
-            yield pb.FollowResponse(event=pb.RunResponse(output=pb.Output(stream=1, text=shown.output)))
-        yield pb.FollowResponse(event=pb.RunResponse(ended=shown))
+            output = pb.Output(stream=1, text=shown.output)
+            yield await self._shown(pb.FollowResponse(event=pb.RunResponse(output=output)))
+        yield await self._shown(pb.FollowResponse(event=pb.RunResponse(ended=shown)))
 
     async def SettleCall(self, request: pb.SettleCallRequest, context: Context) -> pb.SettleCallResponse:
         await _done(self._kernel.runs.settle(request), context)
@@ -188,7 +189,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             if past and each:
                 shown = views.call(each.made, None, kernel.catalog)
                 found.calls.append(pb.Unknown(run=run, program=past.began.program, path=past.began.path, call=shown))
-        return found
+        return await self._shown(found)
 
     async def Type(self, request: pb.TypeRequest, context: Context) -> pb.TypeResponse:
         run = await self._active(request.run, context)
@@ -207,10 +208,9 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         kernel = self._kernel
-        await self._on_disk()
         recent = reversed(kernel.ledger.recent.values())
         chosen = [past for past in recent if not request.active_only or past.end is None]
-        return pb.ListRunsResponse(runs=[self._view(past) for past in chosen[: request.limit or 50]])
+        return await self._shown(pb.ListRunsResponse(runs=[self._view(past) for past in chosen[: request.limit or 50]]))
 
     async def ShowRun(self, request: pb.ShowRunRequest, context: Context) -> pb.ShowRunResponse:
         kernel = self._kernel
@@ -232,7 +232,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         shown.run.outside.extend(dict.fromkeys((*before, *provenance.outside(calls, kernel.catalog))))
         if request.with_source and (seen := kernel.ledger.program(past.began.digest)):
             shown.source.content, shown.source.manifest = seen.content, seen.manifest
-        return shown
+        return await self._shown(shown)
 
     async def ForgetRun(self, request: pb.ForgetRunRequest, context: Context) -> pb.ForgetRunResponse:
         ledger, past = self._kernel.ledger, await self._known(request.run, context)
@@ -284,16 +284,19 @@ class Control(control_pb2_grpc.ControlServiceServicer):
 
     async def _known(self, name: str, context: Context) -> Past:
         ledger = self._kernel.ledger
-        await self._on_disk()
         past = ledger.past(next(reversed(ledger.recent), "none") if name in ("last", "") else name)
         if past is None:
             await abort(context, Fault(error_pb2.CODE_NOT_FOUND, "there is no such run", "see: agentos ps"))
         return past
 
-    async def _on_disk(self) -> None:
-        """What a person is shown has happened for good; a disk that is full does not keep them from looking."""
+    async def _shown(self, told: T) -> T:
+        """What a person is shown has happened for good: all that it was read from, until now, is on disk.
+
+        A disk that is full does not keep them from looking.
+        """
         with suppress(JournalFull, JournalBroken):
             await self._kernel.ledger.durable(self._kernel.ledger.journal.head[0])
+        return told
 
     async def _active(self, name: str, context: Context) -> ActiveRun:
         run = self._kernel.runs.active.get(name)
@@ -315,7 +318,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             return pb.ListGrantsResponse(grants=[views.denial(each) for each in table.denials.values()])
         shown = [views.grant(held, table, now) for held in table.held.values()]
         chosen = [grant for grant in shown if request.all or grant.state == pb.GRANT_STATE_LIVE]
-        return pb.ListGrantsResponse(grants=chosen)
+        return await self._shown(pb.ListGrantsResponse(grants=chosen))
 
     async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
         ledger = self._kernel.ledger
