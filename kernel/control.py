@@ -221,7 +221,8 @@ class Control(control_pb2_grpc.ControlServiceServicer):
             entries = kernel.ledger.journal.entries(run=past.began.run, kinds=generations.KINDS)
             listed, found, calls = await generations.read(entries, request.generation or newest.number)
             if found is None:
-                reason, hint = f"there is no generation {request.generation}", f"they are 1 to {newest.number}"
+                reason = f"there is no generation {request.generation}"
+                hint = f"its generations are 1 to {newest.number}"
                 await abort(context, Fault(error_pb2.CODE_NOT_FOUND, reason, hint))
             chosen = found
             shown.generations.extend(views.generation(each, False) for each in listed)

@@ -53,6 +53,7 @@ async def test_a_cell_gives_way_to_all_others_until_its_program_calls(open_cells
     assert (await cell.run(asked)).how == "returned"
     assert os.SCHED_OTHER in policies[0]
     assert os.sched_getscheduler(zygote.pid) == os.SCHED_BATCH
+    await asyncio.wait_for(cell.ended, 5)
     assert await gone(lambda: cells.ready == 1)
     assert [os.sched_getscheduler(each.pid) for each in zygote.children()] == [os.SCHED_BATCH]
 
