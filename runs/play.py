@@ -38,7 +38,8 @@ from agentos.v1 import error_pb2
 
 CELL_WITHIN_S = 120
 MOST_LOST = 3
-LOOK_EVERY_S = 60.0
+# Whether its clock was set, and whether somebody still follows it.
+LOOK_EVERY_S = 1.0
 
 
 class Away(Exception):
@@ -147,12 +148,12 @@ class Play:
         if not run.woken.is_set():  # what it waits for may have come just now, and is on record before this would be
             waits, run.waits = run.waits or Wanted(""), None
             await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms, waits.name, waits.fields)))
-        if not run.followed and not run.woken.is_set():
-            self._waking.at(until_ms, run.id)
-            raise Away
-        while not run.stopped and (left_ms := until_ms - self._powers.unix_ms()) > 0 and not run.woken.is_set():
+        while run.followed and not run.woken.is_set() and (left_ms := until_ms - self._powers.unix_ms()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.woken.wait(), min(left_ms / 1000, LOOK_EVERY_S))
+        if not run.followed and not run.woken.is_set():  # or no more, since who followed left while it waited
+            self._waking.at(until_ms, run.id)
+            raise Away
         run.woken.clear()
 
     async def _in_cell(self, run: Run) -> Ending:
