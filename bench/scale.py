@@ -2,8 +2,9 @@
 
 So many runs that sleep for days and so many timers lie in one home (see parked.py). A real kernel is started on it: how
 long until it listens, after a clean stop and after a kill that left as long a tail as there can be; what it weighs at
-rest, alone and with all its processes; when all timers are set. Some of the runs fall due one by one: from that moment
-to their cell is what waking costs, from there on they are played again, and each must end with its result.
+rest, alone and with all its processes; when all timers are set. Some of the runs fall due one by one: they come back a
+little before (`events/waking.py`), and from that moment to their end, two lines of their program further, is what
+waking costs. Each must end with its result.
 
 Then histories of several sizes, as small runs make them, without anything that waits, and the full home beside them: an
 event that is sent and on disk, over the control service, by the sender's clock and by the kernel's processor time; and
@@ -152,8 +153,9 @@ def woken(who: Person, made: Made) -> dict[str, float]:
     for name, some in ((f"{APART_MS} ms apart", in_order[:WOKEN]), (f"{CLOSE_MS} ms apart", in_order[WOKEN:])):
         to_cell = [shown.timings_us.cell / 1000 - due for due, shown in some]
         played = [(shown.timings_us.ended - shown.timings_us.cell) / 1000 for _, shown in some]
-        told |= {f"{name}: waking_p50_ms": median(to_cell), f"{name}: waking_p99_ms": p99(to_cell)}
-        told[f"{name}: replay_p50_ms"] = median(played)
+        late = [shown.timings_us.ended / 1000 - due for due, shown in some]
+        told |= {f"{name}: waking_p50_ms": median(late), f"{name}: waking_p99_ms": p99(late)}
+        told |= {f"{name}: its_cell_p50_ms": median(to_cell), f"{name}: in_its_cell_p50_ms": median(played)}
     # A machine that had nothing to do for a while does all more slowly: what it makes of the smallest thing.
     with python() as peer:
         told[f"{APART_MS} ms apart: python3 -c 1_p50_ms"] = median(_after(APART_MS, peer) for _ in range(WOKEN // 2))

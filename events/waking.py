@@ -2,6 +2,10 @@
 
 Times are the wall clock's, which may jump and which stands still for us while a laptop sleeps. So the timer is never
 set further than a minute ahead, and what is due is read from the clock each time.
+
+A run comes back a little before its time. It is played again meanwhile, up to its wait, and spends the rest of that in
+its cell like any wait that is short: so it goes on at its time, and not as much later as playing it takes, which is
+several times as long on a machine that had nothing to do before.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from agentos.events.schedule import SET_BACK_MS
 
 LOOK_EVERY_S = 60.0
 AHEAD_MS = 3_600_000
+# Less than the wait for which a run leaves memory (A_MOMENT_MS in kernel/own.py), or it would leave again.
+EARLY_MS = 100
 
 
 class Waking:
@@ -76,9 +82,9 @@ class Alarms:
         self._ahead_ms = 0
 
     def at(self, until_ms: int, run: str) -> None:
-        """Wake this run, which is among the open ones, at that time."""
+        """Wake this run, which is among the open ones, in time to go on then."""
         if until_ms <= self._ahead_ms:
-            self._waking.at(until_ms, run)
+            self._waking.at(until_ms - EARLY_MS, run)
         elif not self._ahead_ms:
             self.look_ahead()
 
@@ -88,7 +94,7 @@ class Alarms:
         before, self._ahead_ms = self._ahead_ms or now, max(self._ahead_ms, now + AHEAD_MS)
         for run, until_ms in self._open.items():
             if before < until_ms <= self._ahead_ms:
-                self._waking.at(until_ms, run)
+                self._waking.at(until_ms - EARLY_MS, run)
         self._waking.at(self._ahead_ms, "")
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from agentos.events.hearing import Wanted
-from agentos.events.waking import Alarms
+from agentos.events.waking import EARLY_MS, Alarms
 from agentos.home.history import Pinned, RunEnded, RunParked
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault
@@ -148,7 +148,7 @@ class Play:
         if not run.woken.is_set():  # what it waits for may have come just now, and is on record before this would be
             waits, run.waits = run.waits or Wanted(""), None
             await self._ledger.durable(self._ledger.record(RunParked(run.id, back_ms, waits.name, waits.fields)))
-        while run.followed and not run.woken.is_set() and (left_ms := until_ms - self._powers.unix_ms()) > 0:
+        while run.followed and not run.woken.is_set() and (left_ms := until_ms - EARLY_MS - self._powers.unix_ms()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.woken.wait(), min(left_ms / 1000, LOOK_EVERY_S))
         if not run.followed and not run.woken.is_set():  # or no more, since who followed left while it waited

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from agentos.events import waking
-from agentos.events.waking import AHEAD_MS, LOOK_EVERY_S, Alarms
+from agentos.events.waking import AHEAD_MS, EARLY_MS, LOOK_EVERY_S, Alarms
+from agentos.kernel.own import A_MOMENT_MS
 
 START = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -72,12 +73,22 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return made
 
 
-def test_each_comes_back_at_its_time_however_far_away(world: World) -> None:
+def test_each_comes_back_in_time_to_go_on_then_however_far_away(world: World) -> None:
     for hours in (0, 1, 3, 30, 24 * 366):
         world.park(f"r{hours}", hours * HOUR_MS + 500)
     for _ in range(24 * 366 + 1):
         world.pass_(HOUR_MS)
-    assert world.woken == [(f"r{hours}", hours * HOUR_MS + 500) for hours in (0, 1, 3, 30, 24 * 366)]
+    assert world.woken == [(f"r{hours}", hours * HOUR_MS + 500 - EARLY_MS) for hours in (0, 1, 3, 30, 24 * 366)]
+
+
+def test_what_is_left_of_a_wait_then_is_no_reason_to_leave_again() -> None:
+    assert 0 < EARLY_MS < A_MOMENT_MS
+
+
+def test_one_whose_time_is_nearer_than_that_comes_back_at_once(world: World) -> None:
+    world.park("r1", EARLY_MS - 1)
+    world.pass_(0)
+    assert world.woken == [("r1", 0)]
 
 
 def test_who_waits_for_days_and_goes_on_at_once_leaves_nothing_behind(world: World) -> None:
@@ -96,7 +107,10 @@ def test_what_waited_when_the_kernel_started_comes_back_too(world: World) -> Non
     world.open |= {"past": START - 1, "soon": START + 1_000, "later": START + AHEAD_MS + 1_000}
     world.alarms.look_ahead()
     world.pass_(3 * HOUR_MS)
-    assert world.woken == [("soon", 1_000), ("later", AHEAD_MS + 1_000)]  # what is past, its kernel brings at once
+    assert world.woken == [
+        ("soon", 1_000 - EARLY_MS),
+        ("later", AHEAD_MS + 1_000 - EARLY_MS),
+    ]  # what is past, its kernel brings at once
 
 
 def test_a_clock_that_is_put_forward_wakes_within_a_minute_and_one_put_back_none_twice(world: World) -> None:

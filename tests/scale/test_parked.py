@@ -89,17 +89,18 @@ def test_a_record_costs_no_more_than_its_share_of_a_snapshot(place: Path, monkey
         assert size <= written[0] - before <= made * of_ledger.KEEP_BYTES
 
 
-def test_some_of_them_come_back_are_played_again_and_end(place: Path) -> None:
+def test_some_of_them_come_back_are_played_again_and_end_none_before_its_time(place: Path) -> None:
     of = parked.read(place)
-    due = time.time_ns() // 1_000_000
+    due = time.time_ns() // 1_000_000 + 1_000
     with parked.opened(place) as ledger:
         made = parked.sample(ledger, of, [due + 100 * each for each in range(WOKEN)])
     with kernel_on(place / "home", place / "log") as up:
         person = Person(up.socket, up.credential, Path(of.folder))
         try:
-            for run in made.due:
+            for run, until_ms in made.due.items():
                 assert eventually(lambda run=run: person.record(run).status == pb.RUN_STATUS_DONE)  # type: ignore[misc]
                 assert person.record(run).result == "[20,true]"
                 assert person.record(run).output == "awake\n"
+                assert person.record(run).timings_us.ended >= until_ms * 1000
         finally:
             person.close()
