@@ -23,6 +23,14 @@ LIMIT = error_pb2.CODE_LIMIT
 STOPPED = {
     "cancelled": (pb.RUN_STATUS_CANCELLED, Fault(error_pb2.CODE_UNAVAILABLE, "cancelled")),
     "wall": (pb.RUN_STATUS_LIMIT, Fault(LIMIT, "it ran longer than its wall limit", "raise limits = { wall = … }")),
+    "tree": (
+        pb.RUN_STATUS_LIMIT,
+        Fault(
+            LIMIT,
+            "it and the runs of its tree used more than the CPU limit that they share",
+            "raise limits = { cpu = … } of the program that started them",
+        ),
+    ),
     "calls": (
         pb.RUN_STATUS_LIMIT,
         Fault(

@@ -29,6 +29,7 @@ from agentos.kernel.wire import error
 from agentos.runs import generations, outcome, prompts
 from agentos.runs.calls import Calls
 from agentos.runs.desk import Desk
+from agentos.runs.fuel import Fuel
 from agentos.runs.generations import Continued
 from agentos.runs.questions import Questions
 from agentos.runs.run import Roster, Run
@@ -61,6 +62,7 @@ class Play:
         self._waits = waits
         self._waking = waking
         self._powers = powers
+        self._fuel = Fuel(roster.active)
 
     def load_ahead(self, run: Run) -> None:
         """Have a cell load the program while it is seen to that it may run."""
@@ -126,6 +128,7 @@ class Play:
             run.clock(False)
             if run.continuing is not None and not run.stopped:
                 await generations.begin(run, self._ledger, self._powers.unix_ms())
+                self._fuel.renew(run)
             elif run.parted and not run.stopped:
                 await self._away(run)
             elif ending.how != "lost" or run.stopped:
@@ -175,6 +178,7 @@ class Play:
     async def _execute(self, run: Run, cell: Cell) -> Ending:
         if run.stopped:
             cell.kill()
+        self._fuel.burns(run, cell)
         self._waits.listen(run)
         run.began_at = self._ledger.record(run.pinned)
         run.clock(True)

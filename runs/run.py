@@ -73,7 +73,7 @@ class Feed:
 
 
 class Run:
-    """One run. `stopped` is why we ended it: cancelled, wall, calls, journal; empty if we did not."""
+    """One run. `stopped` is why we ended it: cancelled, wall, tree, calls, journal; empty if we did not."""
 
     def __init__(
         self, began: RunBegan, request: pb.RunRequest, manifest: Manifest, who: Standing, durable: Durable

@@ -22,6 +22,8 @@ from agentos.kernel.cells import frames
 PORTION: Final = 1 << 16
 DEAD_WITHIN_S: Final = 2.0
 LAST_CALL_S: Final = 1.0
+# Linux numbers the clock of a process's CPU by its id: clock_getcpuclockid(3).
+CPU_CLOCK: Final = 2
 TOO_LARGE: Final = (
     b'{"error":{"code":"limit","reason":"the reply is larger than 8 MiB","hint":"read it in parts",'
     b'"detail":"too_large"}}'
@@ -76,21 +78,31 @@ class Cell:
         self._listens = False
         self._due: asyncio.Future[tuple[bytes, bytes]] | None = None
         self._closed = False
-        self._pidfd = -1
+        self._pid = self._pidfd = -1
+        self._cpu_s = 0.0
         self._unsent = b""
         self._heard = frames.Conversation()
         self._answering: asyncio.Timeout | None = None
 
-    def born(self, pidfd: int) -> None:
+    def born(self, pid: int, pidfd: int) -> None:
         """The zygote forked it. One that nobody wants any more is killed at once."""
-        self._pidfd = pidfd
+        self._pid, self._pidfd = pid, pidfd
         if self.killed:
             self._signal()
         if self._closed:
             self.close()
 
-    def died(self, status: int) -> None:
-        """The zygote buried it, with this wait status."""
+    @property
+    def cpu_s(self) -> float:
+        """How much processor time it has used: by its own clock while it lives, by its zygote's account after that."""
+        if self._pid > 0 and not self.ended.done():
+            with suppress(OSError):  # it ended just now, or there are no such clocks here
+                self._cpu_s = time.clock_gettime(~self._pid << 3 | CPU_CLOCK)
+        return self._cpu_s
+
+    def died(self, status: int, cpu_s: float = 0.0) -> None:
+        """The zygote buried it, with this wait status; or it is gone itself, and nobody counted."""
+        self._cpu_s = cpu_s or self._cpu_s
         if not self.ended.done():
             self.ended.set_result(status)
 

@@ -255,7 +255,7 @@ class Cells:
         self._forks += 1
         self._live[pid] = cell
         self._warming.add(cell)
-        cell.born(pidfd)
+        cell.born(pid, pidfd)
         self._spawn(self._await_warm(cell))
 
     def exited(self, pid: int, status: int, cpu_s: float) -> None:
@@ -264,7 +264,7 @@ class Cells:
         cell = self._live.pop(pid, None)
         if cell is None:
             return
-        cell.died(status)
+        cell.died(status, cpu_s)
         if cell in self._ready:
             self._ready.remove(cell)
             cell.close()

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from agentos.home.history import RunEnded
+from agentos.runs.fuel import LOOK_EVERY_S
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.person import NO, Person, Told, Up, eventually, warm_home
 from tests.kernel.test_replay import Place, end_of, kill, recorded
+from tests.kernel.test_statistics import sample
 
 GRANTS = """
 "files.append" = { path = ["log.txt", "out/**"], bytes = 60 }
@@ -400,3 +402,27 @@ def test_a_child_whose_parent_is_over_is_ended_by_the_next_kernel(place: Place) 
     with place.up() as person:
         assert eventually(lambda: person.record(f"{run}.1").status == pb.RUN_STATUS_CANCELLED, 10)
         assert place.lines() == []
+
+
+def test_a_tree_uses_no_more_processor_time_than_its_top_may(person: Person) -> None:
+    approve(person, "def main(input):\n    while input:\n        pass", "", "burns.py")
+    between = "from agentos.sdk import children\nresult = input and children.spawn('burns.py', 1).join().status"
+    approve(person, f"def main(input):\n    {between.replace(chr(10), chr(10) + '    ')}", "", "between.py")
+    before = cells_cpu_s(person)
+    source = person.source(PARENT + """
+names = ["burns.py", "between.py", "burns.py"]
+result = [each.join().status for each in [children.spawn(name, 1) for name in names]]
+""", GRANTS, "parent.py", 'cpu = "3s"')  # fmt: skip
+    told = person.follow(person.start(source, ask=pb.ASK_DENY, grant_manifest=True))
+    assert told.ended.status == pb.RUN_STATUS_LIMIT
+    assert "share" in told.ended.error.reason
+    assert {run.status for run in runs(person).values() if run.id.startswith(f"{told.ended.id}.")} <= {
+        pb.RUN_STATUS_LIMIT, pb.RUN_STATUS_CANCELLED,
+    }  # fmt: skip
+    assert eventually(lambda: person.status().cells_busy == 0)
+    assert cells_cpu_s(person) - before < 3 + LOOK_EVERY_S * 2 + 1.5, "each of the three may use 3 s by itself"
+
+
+def cells_cpu_s(person: Person) -> float:
+    """Processor time of all cells that ended."""
+    return sample(person).parts["cells"].counts["cpu_us"] / 1e6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.mutation import never, out
 
-CHILDREN, ROOM = "kernel/test_children.py", "kernel/test_room_for_children.py"
+CHILDREN, ROOM, FUEL = "kernel/test_children.py", "kernel/test_room_for_children.py", "kernel/test_fuel.py"
 
 CHECKS = (
     never(9, "a child has nothing of what its program was granted", "kernel",
@@ -45,6 +45,13 @@ CHECKS = (
     out(14, "a child has its parent's limits at most", "runs",
         "Limits(*map(min, msgspec.structs.astuple(manifest.limits), began.within))", "manifest.limits",
         f"{CHILDREN}::test_a_child_has_no_higher_limits_than_its_parent"),
+    never(14, "a tree uses no more processor time than its top may", "runs",
+        "used[name] > limits.get(name, used[name])",
+        f"{CHILDREN}::test_a_tree_uses_no_more_processor_time_than_its_top_may"),
+    out(14, "what a child that is over has used is its parent's", "runs",
+        "                self._spent[parent(name)] += self._spent.pop(name)\n",
+        "                self._spent.pop(name)\n",
+        f"{FUEL}::test_what_a_child_that_is_over_has_used_is_its_parents"),
     out(9, "a run takes with it what it did not join", "runs",
         "            await self._roster.ends(run.id)\n", "",
         f"{CHILDREN}::test_a_run_that_ends_takes_with_it_what_it_did_not_join"),
