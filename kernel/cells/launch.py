@@ -40,6 +40,7 @@ from agentos.v1 import capability_pb2, error_pb2, lane, seal
 READY_WITHIN_S = 20.0
 DRAINS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 6.0
+DIES_WITHIN_S = 0.25
 KEPT_OUTPUT = 16_384
 MAX_SOCKET_PATH = 103
 DESCRIBE = "/agentos.v1.CapabilityService/Describe"
@@ -99,6 +100,9 @@ class Server:
         self._key = secrets.token_bytes(seal.KEY_BYTES)
         # The connection broke: it is of no more use, and on its way out.
         self.lost = False
+        # Somebody else killed it, which says nothing of the next one.
+        self.cut_off = False
+        self._killed = False
         self._nonce = 0
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -120,6 +124,11 @@ class Server:
                 raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
             self._channel = aio.insecure_channel(f"unix:{listens}", options=CHANNEL)
             await self._check_services()
+        except CallFailed:
+            with suppress(TimeoutError):  # where it is on its way out, it is known soon how it ended
+                await asyncio.wait_for(asyncio.shield(self.ended), DIES_WITHIN_S)
+            await self.kill()
+            raise
         except BaseException:
             await self.kill()
             raise
@@ -154,6 +163,7 @@ class Server:
         shutil.rmtree(self._place, ignore_errors=True)
         if self._line:
             self._line.close()
+        self.cut_off = not self._killed and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -281,6 +291,7 @@ class Server:
 
     async def kill(self) -> None:
         """End it now; calls under way are interrupted. Returns when it is gone."""
+        self._killed = not self.ended.done()
         self._signal(signal.SIGKILL)
         await asyncio.shield(self.ended)
         if hasattr(self, "_channel"):

@@ -1,7 +1,8 @@
 """The capability servers of a kernel: started on first use, restarted when they end, kept to the folders of grants.
 
-Restarts back off: at once, then after 0.1 s, 0.2 s, doubling up to 5 s; a healthy minute begins anew. A call that
-finds its server gone waits for the restart within its own deadline; one that was under way fails as `interrupted`.
+Restarts back off: at once, then after 0.1 s, 0.2 s, doubling up to 5 s; a healthy minute begins anew. One that dies of
+itself as it starts is tried five times, one that somebody else kills twenty times. A call that finds its server gone
+waits for the restart within its own deadline; one that was under way fails as `interrupted`.
 
 A server whose folders are "granted" reaches only the roots of grants in use. A running process cannot be given more:
 where a root is not covered, a second server with the wider profile takes over, and the first stops when its calls
@@ -18,7 +19,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,8 @@ from agentos.v1 import capability_pb2, error_pb2, patterns, seal
 __all__ = ["CallFailed", "Servers", "State"]
 
 CALLS_AT_ONCE = 200
-STARTS = 5
+# Of a server that dies of itself as it starts, and of one that others kill, which says nothing of the next.
+STARTS, MOST_STARTS = 5, 20
 CALL_WITHIN_S = 60.0
 HEALTHY_AFTER_S = 60.0
 MAX_DELAY_S = 5.0
@@ -73,6 +74,8 @@ class Seat:
         self.failures = 0
         self.restarts = 0
         self.not_before = 0.0
+        # The last one that did not start was killed by somebody else.
+        self.cut_off = False
 
     def folders(self, now: float) -> dict[str, str]:
         """What a server started now may reach."""
@@ -241,12 +244,15 @@ class Servers:
 
     async def _started(self, seat: Seat) -> Server:
         """A new server; tried again where one dies in its start, since nothing was asked of it yet."""
-        for _ in range(STARTS - 1):
+        left = MOST_STARTS
+        while True:
             await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
-            with suppress(CallFailed):
+            try:
                 return await self._start(seat)
-        await asyncio.sleep(max(seat.not_before - time.monotonic(), 0))
-        return await self._start(seat)
+            except CallFailed:
+                left -= 1 if seat.cut_off else MOST_STARTS // STARTS
+                if left <= 0:
+                    raise
 
     async def _start(self, seat: Seat, listener: socket.socket | None = None) -> Server:
         keeps = {} if seat.watched else {name: _kept(name) for name in seat.rule.keeps}
@@ -260,6 +266,7 @@ class Servers:
             await server.start(self._runtime, keeps, self._forbidden)
         except CallFailed:
             seat.failed(time.monotonic(), server.began)
+            seat.cut_off = server.cut_off
             self.told("server.failed", seat.rule.name, server.pid, seat.restarts)
             raise
         self.told("server.started", seat.rule.name, server.pid, seat.restarts)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from agentos.kernel.cells.servers import CallFailed, Seat, covers, delay, nearest_folder
+from agentos.kernel.cells.servers import STARTS, CallFailed, Seat, covers, delay, nearest_folder
 from agentos.manifest.catalog import load
 from agentos.v1 import error_pb2
 from tests.servers.world import FILES, World, context, world
@@ -267,6 +267,22 @@ async def test_a_server_that_cannot_start_is_a_typed_failure(me: World, tmp_path
         assert (error.code, error.reason) == (error_pb2.CODE_UNAVAILABLE, "files did not start")
         assert broken.servers.states()["files"].state == "failed"
         assert not list((broken.folder.parent / "run").iterdir())
+
+
+async def test_a_server_that_others_kill_as_it_starts_is_started_more_often_than_one_that_dies_of_itself(
+    me: World,
+) -> None:
+    call = asyncio.create_task(me.call("files.mkdir", path="one"))
+    killed: set[int] = set()
+    async with asyncio.timeout(30):
+        while len(killed) <= STARTS:
+            for server in list(me.servers._alive):
+                if server.pid and server.pid not in killed:
+                    killed.add(server.pid)
+                    os.kill(server.pid, signal.SIGKILL)
+            await asyncio.sleep(0.001)
+        await call
+    assert (me.folder / "one").is_dir()
 
 
 def test_a_server_dies_with_its_kernel() -> None:

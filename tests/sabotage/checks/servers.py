@@ -88,6 +88,9 @@ CHECKS = (
         "problem.code() == grpc.StatusCode.UNAVAILABLE and said_in(problem) is None",
         "problem.code() == grpc.StatusCode.UNAVAILABLE",
         f"{LIFE}::test_a_server_that_says_it_was_interrupted_lives_on_and_one_that_breaks_off_does_not"),
+    out(14, "a server that others kill as it starts has not failed", "kernel/cells",
+        "left -= 1 if seat.cut_off else MOST_STARTS // STARTS", "left -= MOST_STARTS // STARTS",
+        f"{LIFE}::test_a_server_that_others_kill_as_it_starts_is_started_more_often_than_one_that_dies_of_itself"),
     # ---- the lane
     out(1, "each call on the lane is sealed", "capabilities",
         "admitted = self._gate.admit(method, context, request, mark)",
