@@ -271,7 +271,7 @@ def _follow(stream: Stream) -> None:
 def storm(place: Path, seed: int, kills: int, seconds: float, told: Console | None = None) -> Storm:
     """So many kills, or what there is time for."""
     made = Storm(place, seed)
-    began, killed = time.monotonic(), 0
+    began, killed, said = time.monotonic(), 0, 0
     try:
         while killed < kills and time.monotonic() - began < seconds:
             made.fill()
@@ -282,7 +282,12 @@ def storm(place: Path, seed: int, kills: int, seconds: float, told: Console | No
             made.kill()
             made.look()
             before, killed = killed, sum(made.counts[kind] for kind in (*KINDS, "kernel, in its start"))
-            if told and killed // 100 > before // 100:
+            if told is None:
+                continue
+            for each in made.wrong[said:]:
+                told.print(f"[red]after {killed:,} kills: {each}[/red]", highlight=False)
+            said = len(made.wrong)
+            if killed // 100 > before // 100:
                 sofar = f"{killed:>6,} kills after {time.monotonic() - began:>4.0f} s"
                 told.print(f"{sofar}, {made.counts['done']:,} runs done, {len(made.wrong)} wrong", highlight=False)
         made.finish()
