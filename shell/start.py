@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from agentos.shell import homes
 from agentos.shell.connect import Kernel
@@ -33,6 +33,8 @@ STOP_SECONDS = 20.0
 START_SECONDS = 120.0
 MODULES = {"serve": "agentos.kernel", "wait": "agentos.locked", "explain": "agentos.locked.explained"}
 Progress = Callable[[int, int], object]
+Explained = tuple[pb.Program, Sequence[pb.CapabilityInfo]]
+T = TypeVar("T")
 # Who keeps us running is not to be told of our kernel.
 KEEPERS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
@@ -102,7 +104,7 @@ def home_says(
     return said
 
 
-def explained(found: Found, request: pb.ExplainRequest) -> tuple[pb.Program, Sequence[pb.CapabilityInfo]]:
+def explained(found: Found, request: pb.ExplainRequest) -> Explained:
     """What a program may ask, and all there is, where no kernel serves. Raises Failure for what is no program."""
     home = ["--home", found.home] if found.exists else []
 
@@ -207,24 +209,13 @@ def _silent(process: subprocess.Popen[bytes], complaints: int) -> dict[str, str]
 @contextmanager
 def local(home: str, make_home: bool, start: bool, runs: bool) -> Iterator[Kernel]:
     """The kernel that is up, else (with `start`) one for this command alone."""
-    found = where(home)
-    if not found.socket and not start:
-        raise no_kernel(f"no kernel is up for {found.home}", "start one: agentos up --detach")
-    if found.socket:
-        with contextlib.closing(found.kernel()) as kernel:
+    if start:
+        serving = alone(home, lambda found: _served_or_made(home, found, make_home, 1, runs=runs))
+    elif not (serving := where(home)).socket:
+        raise no_kernel(f"no kernel is up for {serving.home}", "start one: agentos up --detach")
+    if isinstance(serving, Found):
+        with contextlib.closing(serving.kernel()) as kernel:
             yield kernel
-        return
-    try:
-        serving = _served_or_made(home, found, make_home, 1, runs=runs)
-    except Failure as failed:
-        if failed.code != "locked_by_other":
-            raise
-        if other := _other(home, failed):
-            with contextlib.closing(other.kernel()) as kernel:
-                yield kernel
-        else:
-            with local(home, make_home, start, runs) as kernel:
-                yield kernel
         return
     with contextlib.closing(serving.found.kernel()) as kernel:
         try:
@@ -233,28 +224,44 @@ def local(home: str, make_home: bool, start: bool, runs: bool) -> Iterator[Kerne
             serving.leave(kernel)
 
 
-def _other(home: str, failed: Failure) -> Found | None:
-    """The kernel that another command started at the same moment, once it listens; None where it held it for less."""
+def alone(home: str, attempt: Callable[[Found], T]) -> T | Found:
+    """What comes of it while nobody else holds the home; or the kernel that serves it.
+
+    Who holds it for a moment, to read it or because it starts or ends, is waited for.
+    """
+    while not (found := where(home)).socket:
+        try:
+            return attempt(found)
+        except Failure as failed:
+            if failed.code != "locked_by_other":
+                raise
+            _let_go(home, failed)
+    return found
+
+
+def _let_go(home: str, failed: Failure) -> None:
+    """Until who holds a home lets go of it, or serves it. Raises this Failure where neither comes."""
     until = time.monotonic() + START_SECONDS
-    while (found := serving_now(home)) is None:
+    while serving_now(home) is None and looked_at(home).pid is not None:
         if time.monotonic() > until:
             raise failed
-        if looked_at(home).pid is None:
-            return serving_now(home)
         time.sleep(0.05)
-    return found
 
 
 def up(home: str, ready: int, require_walls: bool, detach: bool, locked: bool = False) -> Serving:
     """Start a kernel that stays: with `detach` for good, else as long as we do; with `locked` it waits for the key."""
-    found = where(home)
-    if found.socket:
-        raise no_kernel(f"a kernel is up already for {found.home}", "use that one, or stop it: agentos down")
-    if locked and not found.exists:
-        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    if locked:
-        return served(found, ("",), ready, require_walls, detach, "wait")
-    return _served_or_made(home, found, True, ready, require_walls, detach)
+
+    def started(found: Found) -> Serving:
+        if locked and not found.exists:
+            raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
+        if locked:
+            return served(found, ("",), ready, require_walls, detach, "wait")
+        return _served_or_made(home, found, True, ready, require_walls, detach)
+
+    serving = alone(home, started)
+    if isinstance(serving, Found):
+        raise no_kernel(f"a kernel is up already for {serving.home}", "use that one, or stop it: agentos down")
+    return serving
 
 
 def gone(home: str) -> None:
@@ -293,7 +300,12 @@ def served(
     until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
     options += [*([] if runs else ["--at-need"]), *(f"--until-fd={descriptor}" for descriptor in until)]
-    process, said = homes.first(secrets, lambda secret: _start([verb, *options], secret, *until))
+    try:
+        process, said = homes.first(secrets, lambda secret: _start([verb, *options], secret, *until))
+    except BaseException:
+        for descriptor in (*until, *([] if detach else [pipe])):
+            os.close(descriptor)
+        raise
     known = {name: said[name] for name in ("pid", "socket", "credential")}
     for wall in said.get("missing", []):  # type: ignore[attr-defined]
         say(f"missing wall: {wall}", "yellow")

@@ -21,9 +21,9 @@ def explain(program: str, /, *, common: Common = DEFAULTS) -> int:
         The script or component.
     """
     request = pb.ExplainRequest(source=source.read(program), **source.folders())
-    found = None if common.on else start.where(common.home)
-    if found and not found.socket:
-        told, known = start.explained(found, request)
+    said = None if common.on else start.alone(common.home, lambda found: start.explained(found, request))
+    if isinstance(said, tuple):
+        told, known = said
     else:
         with common.kernel() as kernel:
             told = kernel.call(kernel.stub.Explain, request).program

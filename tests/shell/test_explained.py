@@ -4,7 +4,7 @@ tests/golden, and what is said of each stands beside them in tests/golden/explai
 from __future__ import annotations
 
 import shutil
-import threading
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import pytest
 
 from agentos.home import home as opening
 from tests.repository.source import ROOT
-from tests.shell.conftest import Shell
+from tests.shell.conftest import SECONDS, Shell
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+# Longer than a command takes to meet a home that is held, and to give up on it.
+WAITS_S = 5.0
 EXPLAINED = sorted((GOLDEN / "explained").glob("*.txt"))
 
 
@@ -81,11 +83,40 @@ def test_explain_says_the_same_where_nobody_serves_the_home_and_starts_no_kernel
 
 
 @pytest.mark.slow
-def test_who_comes_while_a_home_is_only_read_waits_and_starts_its_kernel_then(homeless: Shell) -> None:
+@pytest.mark.parametrize("words", [("ps",), ("up", "--detach"), ("explain", "program.py")], ids=lambda words: words[0])
+def test_who_comes_while_a_home_is_only_read_waits_and_has_it_then(homeless: Shell, words: tuple[str, ...]) -> None:
     homeless.made()
+    homeless.write("program.py", "pass")
     held = opening.hold(Path(homeless.environment["AGENTOS_HOME"]))
-    threading.Timer(3.0, held.close).start()
-    assert homeless("ps").code == 0
+    coming = subprocess.Popen(
+        homeless.command(*words), cwd=homeless.folder, env=homeless.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):  # it met the home, and did not leave
+            coming.wait(WAITS_S)
+    finally:
+        held.close()
+    _, said = coming.communicate(timeout=SECONDS)
+    assert coming.returncode == 0, said
+    if words[0] == "up":
+        assert homeless("down").code == 0
+
+
+@pytest.mark.slow
+def test_up_says_that_a_kernel_is_up_which_was_starting_when_it_came(homeless: Shell) -> None:
+    homeless.made()
+    both = [
+        subprocess.Popen(
+            homeless.command("up", "--detach"), cwd=homeless.folder, env=homeless.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    said = {each.returncode: err for each, err in [(each, each.communicate(timeout=SECONDS)[1]) for each in both]}
+    assert said.keys() == {0, 5}
+    assert "a kernel is up already" in said[5]
+    assert homeless("down").code == 0
 
 
 def test_what_keeps_a_home_from_being_read_is_said_by_explain(homeless: Shell) -> None:

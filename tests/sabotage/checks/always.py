@@ -26,4 +26,10 @@ CHECKS = (
     out(11, "no sign in a path is one for systemd", "shell",
         """.replace('"', '\\\\"').replace("%", "%%")""", """.replace('"', '\\\\"')""",
         f"{SERVICE}::test_systemd_finds_nothing_wrong_with_the_unit"),
+    out(11, "who holds a home for a moment is waited for", "shell",
+        'if failed.code != "locked_by_other":', "if True:",
+        "shell/test_explained.py::test_who_comes_while_a_home_is_only_read_waits_and_has_it_then"),
+    out(11, "a kernel that was starting is no place to start another", "shell",
+        "if isinstance(serving, Found):\n        raise", "if False:\n        raise",
+        "shell/test_explained.py::test_up_says_that_a_kernel_is_up_which_was_starting_when_it_came"),
 )  # fmt: skip
