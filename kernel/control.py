@@ -272,7 +272,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         under = kernel.ledger.table.bounds
         made = [(call.action, call.targets, under(call.grant)) for call, _ in calls]
         block = suggest.block(began.path, made, began.start_folder, began.home_folder, kernel.catalog)
-        return pb.SuggestManifestResponse(block=block)
+        return await self._shown(pb.SuggestManifestResponse(block=block))
 
     def _view(self, past: Past) -> pb.Run:
         """A run; one that is not over and not in memory waits."""
@@ -316,7 +316,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         table, now = self._kernel.ledger.table, time.time_ns() // 1_000_000
         if request.denied:
-            return pb.ListGrantsResponse(grants=[views.denial(each) for each in table.denials.values()])
+            return await self._shown(pb.ListGrantsResponse(grants=list(map(views.denial, table.denials.values()))))
         shown = [views.grant(held, table, now) for held in table.held.values()]
         chosen = [grant for grant in shown if request.all or grant.state == pb.GRANT_STATE_LIVE]
         return await self._shown(pb.ListGrantsResponse(grants=chosen))

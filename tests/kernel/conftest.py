@@ -9,7 +9,9 @@ import pytest
 
 from agentos.manifest.rules import Catalog
 from tests.authority.letters import shipped
+from tests.kernel.gates import Gates, gates
 from tests.kernel.person import Person, Up, kernel_on, warm_home
+from tests.kernel.place import Place
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,21 @@ def person(up: Up, tmp_path: Path) -> Iterator[Person]:
     made = Person(up.socket, up.credential, tmp_path.resolve())
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the kernels of one file, which kills them."""
+    return warm_home(tmp_path_factory.mktemp("home").resolve())
+
+
+@pytest.fixture
+def place(home: Path, tmp_path: Path) -> Place:
+    return Place(home, tmp_path.resolve())
+
+
+@pytest.fixture
+def outside() -> Iterator[Gates]:
+    """What a program reaches on loopback."""
+    with gates() as made:
+        yield made

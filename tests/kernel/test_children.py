@@ -16,8 +16,9 @@ import pytest
 from agentos.home.history import RunEnded
 from agentos.runs.fuel import LOOK_EVERY_S
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import NO, Person, Told, Up, eventually, warm_home
-from tests.kernel.test_replay import Place, end_of, kill, recorded
+from tests.kernel.person import NO, Person, Told, Up, eventually
+from tests.kernel.place import Place
+from tests.kernel.test_replay import end_of, kill, recorded
 from tests.kernel.test_statistics import sample
 
 GRANTS = """
@@ -56,11 +57,6 @@ def append(path, text="x"):
     return ["files.append", {"path": path, "text": text}]
 LOG = {"files.append": {"path": ["log.txt"]}}
 """
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_home(tmp_path_factory.mktemp("home").resolve())
 
 
 @pytest.fixture

@@ -11,15 +11,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
-import pytest
 
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.gates import Gates, gates
-from tests.kernel.person import Person, Told, eventually, warm_home
-from tests.kernel.test_replay import Place, end_of, kill
+from tests.kernel.gates import Gates
+from tests.kernel.person import Person, Told, eventually
+from tests.kernel.place import Place
+from tests.kernel.test_replay import end_of, kill
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
@@ -50,22 +49,6 @@ import os, time
 while not os.path.exists("now.txt"):
     time.sleep(0.05)""",
 )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_home(tmp_path_factory.mktemp("home").resolve())
-
-
-@pytest.fixture
-def place(home: Path, tmp_path: Path) -> Place:
-    return Place(home, tmp_path.resolve())
-
-
-@pytest.fixture
-def outside() -> Iterator[Gates]:
-    with gates() as made:
-        yield made
 
 
 def begin(person: Person, outside: Gates, program: str) -> str:

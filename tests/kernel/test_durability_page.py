@@ -11,7 +11,8 @@ import pytest
 from agentos.shell import main
 from agentos.v1 import control_pb2 as pb
 from tests.kernel.person import Person, Told, eventually, warm_home
-from tests.kernel.test_replay import Place, kill
+from tests.kernel.place import Place
+from tests.kernel.test_replay import kill
 
 PAGE = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)

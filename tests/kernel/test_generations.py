@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,9 @@ from agentos.manifest.lines import Limits, Manifest
 from agentos.runs import generations
 from agentos.runs.run import Run
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import Person, Told, eventually, warm_home
-from tests.kernel.test_replay import Place, end_of, kill
+from tests.kernel.person import Person, Told, eventually
+from tests.kernel.place import Place
+from tests.kernel.test_replay import end_of, kill
 
 GRANTS = """
 "files.append" = { path = ["log.txt"], bytes = 20 }
@@ -45,16 +45,6 @@ WAITS = COUNTS.replace(
             __import__("time").sleep(0.05)
     if n == input""",
 )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_home(tmp_path_factory.mktemp("home").resolve())
-
-
-@pytest.fixture
-def place(home: Path, tmp_path: Path) -> Place:
-    return Place(home, tmp_path.resolve())
 
 
 def begun(person: Person, program: str, given: str) -> str:

@@ -5,23 +5,30 @@ gets there: what the run says in that time is shown when it is let go, and not b
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import grpc
 import psutil
 import pytest
+from google.protobuf.message import Message
 
 from agentos.home import chain
 from agentos.home import home as opening
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.gates import Gates, gates
-from tests.kernel.person import Person, Told, eventually, warm_home
+from agentos.v1 import control_pb2_grpc
+from tests.kernel.gates import Gates
+from tests.kernel.person import SECONDS, Person, Told, eventually
+from tests.kernel.place import Place
 from tests.kernel.test_cut import begin, settle, unknown
-from tests.kernel.test_replay import Place, follow, kill
+from tests.kernel.test_replay import follow, kill
 
 pytestmark = pytest.mark.slow
 
+Control = control_pb2_grpc.ControlServiceStub
+Look = tuple[Any, Message]  # a method of the service, as any other, and what it is asked
 # What is printed rests on what became of the calls before it alone.
 POSTS = """
 from agentos.sdk import clock, gather, net
@@ -46,28 +53,12 @@ HELD_S = 1.5
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_home(tmp_path_factory.mktemp("home").resolve())
-
-
-@pytest.fixture(scope="module")
 def key(home: Path) -> bytes:
     held = opening.unlock(home)
     try:
         return bytes(held.keys.database)
     finally:
         held.close()
-
-
-@pytest.fixture
-def place(home: Path, tmp_path: Path) -> Place:
-    return Place(home, tmp_path.resolve())
-
-
-@pytest.fixture
-def outside() -> Iterator[Gates]:
-    with gates() as made:
-        yield made
 
 
 @contextmanager
@@ -86,8 +77,9 @@ def listen(person: Person, run: str) -> Told:
     told, stream = Told(), follow(person, run)
 
     def heard() -> None:
-        for each in stream:
-            told.hear(each.event)
+        with suppress(grpc.RpcError):  # its person left as soon as the end was heard
+            for each in stream:
+                told.hear(each.event)
 
     threading.Thread(target=heard, daemon=True).start()
     return told
@@ -130,6 +122,33 @@ def test_what_is_said_from_another_cell_rests_on_all_that_was_heard_in_the_one_b
         assert eventually(lambda: told.output == "it went on\n")
         outside.let("/end")
         assert eventually(lambda: told.status == "done")
+
+
+LOOKS: dict[str, Callable[[Control, str], Look]] = {
+    "ps": lambda control, run: (control.ListRuns, pb.ListRunsRequest()),
+    "show": lambda control, run: (control.ShowRun, pb.ShowRunRequest(run=run)),
+    "manifest": lambda control, run: (control.SuggestManifest, pb.SuggestManifestRequest(run=run)),
+    "grants": lambda control, run: (control.ListGrants, pb.ListGrantsRequest()),
+    "denied": lambda control, run: (control.ListGrants, pb.ListGrantsRequest(denied=True)),
+    "unknown": lambda control, run: (control.ListUnknown, pb.ListUnknownRequest()),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_is_looked_at_is_shown_when_all_until_then_is_on_disk(
+    home: Path, key: bytes, place: Place, look: str
+) -> None:
+    with place.up() as person:
+        run = person.run("open('a.txt', 'w').write('a')", '"files.write" = { path = ["a.txt"] }').id
+        [grant] = person.grants()
+        seen, request = LOOKS[look](person.control, run)
+        with kept_from_disk(home, key):
+            revoked = person.control.Revoke.future(pb.RevokeRequest(id=grant.id), metadata=person.metadata)
+            person.status()  # the kernel takes what comes in order
+            shown = seen.future(request, metadata=person.metadata)
+            assert not eventually(shown.done, HELD_S)
+        shown.result(SECONDS)
+        revoked.result(SECONDS)
 
 
 def test_the_end_of_a_run_is_told_when_it_is_on_disk(home: Path, key: bytes, place: Place) -> None:

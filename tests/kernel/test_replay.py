@@ -11,7 +11,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -24,7 +23,8 @@ from agentos.home.journal import Journal
 from agentos.home.records import CallMade
 from agentos.kernel.ledger import FOLD, Ledger
 from agentos.v1 import control_pb2 as pb
-from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually, kernel_on, warm_home
+from tests.kernel.person import NO, ONCE, Person, Policy, Stream, Told, error_of, eventually
+from tests.kernel.place import Place
 
 GRANTS = """
 "files.append" = { path = ["log.txt"] }
@@ -46,39 +46,6 @@ while True:
 files.append("log.txt", text="two\\n")
 result = [drawn, go]
 """
-
-
-class Place:
-    """A home whose kernel can be killed, and a person beside it."""
-
-    def __init__(self, home: Path, folder: Path) -> None:
-        self.folder = folder
-        self.home = home
-        self.log = folder / "kernel.log"
-
-    @contextmanager
-    def up(self) -> Iterator[Person]:
-        """A kernel, until the end or until it is killed."""
-        with kernel_on(self.home, self.log) as served:
-            person = Person(served.socket, served.credential, self.folder)
-            try:
-                yield person
-            finally:
-                person.close()
-
-    def lines(self) -> list[str]:
-        log = self.folder / "log.txt"
-        return log.read_text().split() if log.exists() else []
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_home(tmp_path_factory.mktemp("home").resolve())
-
-
-@pytest.fixture
-def place(home: Path, tmp_path: Path) -> Place:
-    return Place(home, tmp_path.resolve())
 
 
 def begin(person: Person, program: str = TWICE, more_patient: bool = False) -> tuple[str, Stream]:
