@@ -205,6 +205,8 @@ class Cell:
 
     async def _frame(self, kinds: bytes) -> tuple[bytes, bytes]:
         """What it says next. A descriptor is watched from frame to frame: to begin anew costs more than to read."""
+        if self._closed:
+            raise EOFError
         self._heard.expect(kinds)
         self._due = self._loop.create_future()
         self._listen(True)

@@ -37,6 +37,23 @@ def _after_its_end(line: Line) -> None:
         os.write(line._line, pack(b"I", b'{"calls":[{"action":"files.read","args":{"path":"/etc/passwd"}}]}') + END)
 
 
+def _out_of_turn(line: Line) -> None:
+    """Ask, and when the kernel is at it, say more."""
+    os.write(line._line, pack(b"I", b"{}"))
+    until = time.monotonic() + 0.02
+    while time.monotonic() < until:
+        pass
+    os.write(line._line, pack(b"I", b"{}") * 100)
+    _silence(line)
+
+
+def _hang_up(line: Line) -> None:
+    """Ask, and hear no answer any more."""
+    os.write(line._line, pack(b"I", b"{}"))
+    os.close(line._line)
+    _silence(line)
+
+
 def _silence(line: Line) -> None:
     while True:
         pass
@@ -90,6 +107,8 @@ ATTACKS: dict[str, Callable[[Line], None]] = {
     "not text": _raw(pack(b"I", b"\xff\xff")),
     "trap of another kind": _raw(pack(b"T", b"[]")),
     "after its end": _after_its_end,
+    "out of turn": _out_of_turn,
+    "hang up": _hang_up,
     "silence": _silence,
     "descriptors": _descriptors,
     "write image": _write_image,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from agentos.kernel.cells import spawner
+from agentos.kernel.cells import frames, spawner
 from agentos.kernel.cells.images import Image
-from agentos.kernel.cells.pool import CellLimits, Cells, Ending, Start
+from agentos.kernel.cells.pool import Cell, CellLimits, Cells, Ending, Start
 from tests.cells.conftest import Open, gone
 
 LIMITS = CellLimits(memory_bytes=64 << 20, cpu_seconds=5)
@@ -82,6 +83,50 @@ async def test_frames_for_a_run_that_is_over_are_heard_by_nobody(escape: Escape)
     assert (await asyncio.wait_for(other.run(hear), 20)).how in ("returned", "broke")
     assert await gone(lambda: cells.busy == 0)
     assert heard == []
+
+
+@pytest.mark.parametrize("name", ["out of turn", "hang up"])
+async def test_what_it_does_when_it_is_not_its_turn_keeps_the_kernel_from_nothing(escape: Escape, name: str) -> None:
+    cells = await escape(name)
+    used: list[float] = []
+
+    async def takes_a_while(request: str) -> str:
+        before = time.process_time()
+        await asyncio.sleep(1)
+        used.append(time.process_time() - before)
+        return "{}"
+
+    ending = await asyncio.wait_for((await cells.take(BLANK)).run(takes_a_while), 20)
+    assert ending.how == "broke"
+    assert len(used) == 1
+    assert used[0] < 0.05, "who has nothing to do but to wait looked at it again and again"
+    assert await gone(lambda: cells.busy == 0)
+
+
+def over() -> tuple[Cell, socket.socket]:
+    """A cell, and the end of its line that is the process's."""
+    ours, theirs = socket.socketpair()
+    for each in (ours, theirs):
+        each.setblocking(False)
+    return Cell(ours), theirs
+
+
+async def test_a_cell_that_is_closed_is_waited_for_by_nobody_and_leaves_nothing_open() -> None:
+    cell, theirs = over()
+    waiting = asyncio.ensure_future(cell.warm())
+    await asyncio.sleep(0)
+    cell.close()
+    with pytest.raises(EOFError):
+        await asyncio.wait_for(waiting, 5)
+    with pytest.raises(EOFError):
+        await cell.warm()
+    assert theirs.recv(1) == b""
+    theirs.close()
+    cell, theirs = over()  # with the numbers of the one before
+    theirs.send(frames.pack(b"W", b""))
+    await asyncio.wait_for(cell.warm(), 5)
+    cell.close()
+    theirs.close()
 
 
 async def test_silence_ends_with_the_cpu_limit_or_a_kill(escape: Escape) -> None:

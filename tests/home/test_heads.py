@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from agentos.home.commits import EVERY
 from agentos.home.heads import Head, Witness
 from agentos.home.journal import Journal, JournalBroken
 from agentos.home.places import File
+from tests.home.moments import within
 from tests.home.witnessed import KEY, Place, signer
 
 
@@ -53,9 +53,7 @@ async def test_while_records_come_the_head_lags_a_second_at_most(place: Place) -
     journal = place.open()
     for number in range(8):
         await journal.durable(journal.append(("call", "r1", b"%d" % number)))
-    async with asyncio.timeout(1):
-        while not place.head.exists() or kept(place).seq < 8:  # noqa: ASYNC110 (the file is what the promise is about)
-            await asyncio.sleep(0.01)
+    assert await within(1.0, lambda: place.head.exists() and kept(place).seq >= 8)
     await journal.close()
 
 
