@@ -5,7 +5,7 @@
 What opens the home comes over descriptor N, and one line of JSON says that the kernel listens, or why it does not: see
 agentos.home.process. A kernel that is given U, the reading end of a pipe, stops once the other end is closed, however
 that came, and no run is under way. One with its guest at need listens before the guest is prepared, and its first run
-waits for that.
+waits for that; where walls are required they are tried first all the same.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ async def serve(home: Home, options: Options) -> bool:
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         keeper.status("preparing the guest")
-        missing = [] if options.at_need else await _guest(kernel, options.require_walls)
+        missing = [] if options.at_need and not options.require_walls else await _guest(kernel, options.require_walls)
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")

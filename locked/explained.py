@@ -50,12 +50,12 @@ from agentos.v1 import error_pb2
 
 def main() -> int:
     options = _parser().parse_args()
-    secret = process.secret(options.secret_fd)
     with open(options.request_fd, "rb") as asked:
         request = pb.ExplainRequest.FromString(asked.read())
     try:
         if options.home:
             process.harden()
+            secret = process.secret(options.secret_fd)
             program, catalog = asyncio.run(_in_home(Path(os.path.abspath(options.home)), secret, request))
         else:
             program, catalog = _without_home(request)

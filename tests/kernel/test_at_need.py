@@ -36,3 +36,12 @@ def test_the_first_runs_prepare_the_guest_once_and_both_get_a_cell(person: Perso
 def test_it_can_end_while_its_guest_is_being_prepared(person: Person) -> None:
     stream = person.start(person.source("result = 1"), ask=pb.ASK_WAIT)
     assert next(stream).accepted.run == "r1"
+
+
+def test_where_all_walls_are_required_it_does_not_listen_before_they_were_tried(tmp_path: Path) -> None:
+    try:
+        with kernel_on(warm_home(tmp_path), tmp_path / "log", "--at-need", "--require-walls") as served:
+            assert zygotes(served) == 1
+    except AssertionError as lacking:
+        if "this machine lacks walls" not in str(lacking):
+            raise

@@ -3,16 +3,19 @@ tests/golden, and what is said of each stands beside them in tests/golden/explai
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agentos.home import home as opening
 from tests.repository.source import ROOT
-from tests.shell.conftest import SECONDS, Shell
+from tests.shell.conftest import SECONDS, Shell, until
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 # Longer than a command takes to meet a home that is held, and to give up on it.
@@ -117,6 +120,25 @@ def test_up_says_that_a_kernel_is_up_which_was_starting_when_it_came(homeless: S
     assert said.keys() == {0, 5}
     assert "a kernel is up already" in said[5]
     assert homeless("down").code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of other systems a process's limits are not read")
+def test_nobody_looks_into_the_memory_of_who_reads_a_home_before_there_is_a_secret_in_it(homeless: Shell) -> None:
+    homeless.made()
+    command = [sys.executable, "-m", "agentos.locked.explained", "explain", "--request-fd", "0"]
+    command += ["--home", homeless.environment["AGENTOS_HOME"]]
+    read, given = os.pipe()
+    reader = subprocess.Popen(
+        [*command, "--secret-fd", str(read)], env=homeless.environment, pass_fds=(read,),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(read)
+    try:
+        # What forbids a core forbids others to look, in the same breath.
+        until(lambda: psutil.Process(reader.pid).rlimit(psutil.RLIMIT_CORE) == (0, 0), "it waits for its secret first")
+    finally:
+        os.close(given)
+        reader.wait(SECONDS)
 
 
 def test_what_keeps_a_home_from_being_read_is_said_by_explain(homeless: Shell) -> None:
