@@ -21,27 +21,29 @@ Pair = tuple[pb.SampleResponse, pb.SampleResponse | None]
 
 
 def top(
-    *, every: Annotated[float, Optional] = 1.0, count: Annotated[int, Optional] = 0, common: Common = DEFAULTS
+    *, every: Annotated[float | None, Optional] = None, count: Annotated[int, Optional] = 0, common: Common = DEFAULTS
 ) -> int:
     """Show how much the kernel has to do: runs, cells, calls, events, and what is written to the disk.
 
-    On a terminal it goes on until Ctrl-C; elsewhere it shows one sample, and with
-    --json one a line until it is stopped. What each number means: docs/statistics.md.
+    On a terminal it goes on until Ctrl-C; elsewhere, and with --json, it shows one sample,
+    or with --every one after the other until it is stopped. What each number means:
+    docs/statistics.md.
 
     Parameters
     ----------
     every
-        Seconds from one sample to the next.
+        Seconds from one sample to the next; 1 as it is without it.
     count
         So many samples, and no more.
     """
-    if not LEAST_S <= every <= MOST_S:
+    pause = 1.0 if every is None else every
+    if not LEAST_S <= pause <= MOST_S:
         raise Failure(f"--every takes {LEAST_S} to {MOST_S:.0f} seconds", "see: agentos top --help")
     if count < 0:
         raise Failure("--count takes 1 or more; without it there is no end", "see: agentos top --help")
     live = sys.stdout.isatty() and not common.json
     with common.kernel(start=False) as kernel, contextlib.suppress(KeyboardInterrupt):
-        samples = _samples(kernel, every, count or (0 if live or common.json else 1))
+        samples = _samples(kernel, pause, count or (1 if every is None and not live else 0))
         if live:
             _drawn(samples)
         for now, before in samples:

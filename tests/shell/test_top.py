@@ -1,4 +1,4 @@
-"""agentos top: on a terminal until it is interrupted, elsewhere one sample, as JSON one a line."""
+"""agentos top: on a terminal until it is interrupted, elsewhere one sample, or one a line."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def test_elsewhere_than_on_a_terminal_it_shows_one_sample(shell: Shell) -> None:
     ]
     assert "0 active, 0 waiting, " in said.out
     assert "/s" not in said.out  # one sample has no rate
+
+
+def test_as_json_it_ends_as_every_command_does_unless_a_pause_was_named(shell: Shell) -> None:
+    said = shell("top", "--json")
+    assert (said.code, len(said.out.splitlines())) == (0, 1), said
+    with subprocess.Popen(
+        shell.command("top", "--json", "--every", "0.1"), cwd=shell.folder, env=shell.environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    ) as going:  # fmt: skip
+        assert going.stdout is not None
+        assert [json.loads(going.stdout.readline())["runs"]["active"] for _ in range(3)] == [0, 0, 0]
+        going.send_signal(signal.SIGINT)
+        assert going.wait(30) == 0
 
 
 def test_as_json_each_line_is_a_sample_and_the_second_has_rates(shell: Shell) -> None:
