@@ -100,6 +100,14 @@ def new_passphrase(terminal: Terminal | None, variable: str = VARIABLE) -> str:
         terminal.say("  that was empty, or not the same twice")
 
 
+def unlocked(home: str, attempt: Callable[[str, str], T]) -> T:
+    """What comes of a home with the first secret that opens it, whether or not a kernel serves it meanwhile."""
+    found = start.looked_at(home)
+    if not found.exists:
+        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
+    return first(secrets(found.locks), lambda secret: attempt(found.home, secret))
+
+
 def secrets(locks: tuple[str, ...]) -> Iterator[str]:
     """What to try to unlock a home with, one by one."""
     if "passphrase" not in locks or set(locks) & {"keyring", "key-file"}:

@@ -7,7 +7,7 @@ import os
 from typing import Annotated, Literal, cast
 
 from agentos.shell import homes, start
-from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
 from agentos.shell.sure import typed
@@ -125,10 +125,6 @@ def _accept(common: Common, yes: bool) -> int:
 
 def _unlocked(common: Common, verb: str, *options: str) -> dict[str, object]:
     """What the home's own command says, unlocked with the first secret that opens it."""
-    found = start.where(common.home)
-    if not found.exists:
-        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    return homes.first(
-        homes.secrets(found.locks),
-        lambda secret: start.home_says(verb, "--home", found.home, *options, secret=secret),
+    return homes.unlocked(
+        common.home, lambda home, secret: start.home_says(verb, "--home", home, *options, secret=secret)
     )

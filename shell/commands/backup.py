@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import cast
 
 from agentos.shell import homes, start
-from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import say
 from agentos.shell.progress import bar
 from agentos.shell.render import when
@@ -27,10 +28,7 @@ def backup(file: str, /, *, common: Common = DEFAULTS) -> int:
         Where to; nothing may be there yet.
     """
     common.here("backup")
-    found = start.where(common.home)
-    if not found.exists:
-        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
-    said = _unlocked("backup", found.home, file, found.locks)
+    said = homes.unlocked(common.home, partial(_says, "backup", file))
     if not common.answer(_fields(said)):
         say(f"backed up {said['home']} up to record {said['seq']}: {said['file']} ({size(_bytes(said))})")
         say("What opens the home opens the backup too. Keep the recovery key, or a key file, elsewhere.")
@@ -51,26 +49,22 @@ def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
     common.here("restore")
     looked = start.home_says("contents", *start.placed(common.home), "--file", os.path.abspath(file))
     locks = tuple(map(str, cast(list[object], looked["locks"])))
-    said = _unlocked("restore", str(looked["home"]), file, locks)
+    said = homes.first(homes.secrets(locks), partial(_says, "restore", file, str(looked["home"])))
     if not common.answer(_fields(said)):
         say(f"restored {said['home']} from a backup of {when(_number(said['at_ms']))}, up to record {said['seq']}.")
         say("It starts when you have accepted that: agentos audit accept")
     return 0
 
 
-def _unlocked(verb: str, home: str, file: str, locks: tuple[str, ...]) -> dict[str, object]:
-    """What the home's own command says, with the first secret that opens the home, or the backup."""
-
-    def opened(secret: str) -> dict[str, object]:
-        options = "--home", home, "--file", os.path.abspath(file)
-        try:
-            with bar(verb) as progress:
-                return start.home_says(verb, *options, secret=secret, progress=progress)
-        except Failure as failed:
-            # It was no kernel that was wanted: what is wrong is what was asked for.
-            raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
-
-    return homes.first(homes.secrets(locks), opened)
+def _says(verb: str, file: str, home: str, secret: str) -> dict[str, object]:
+    """What the home's own command says, with a secret that may open the home, or the backup."""
+    try:
+        with bar(verb) as progress:
+            options = "--home", home, "--file", os.path.abspath(file)
+            return start.home_says(verb, *options, secret=secret, progress=progress)
+    except Failure as failed:
+        # It was no kernel that was wanted: what is wrong is what was asked for.
+        raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
 
 
 def _fields(said: dict[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import os
 from typing import Annotated, Literal
 
 from agentos.shell import homes, start
-from agentos.shell.failure import Exit, Failure, no_kernel
+from agentos.shell.failure import Exit, Failure
 from agentos.shell.paint import emit, say
 from agentos.shell.session import DEFAULTS, Common, Flag, Optional
 from agentos.shell.terminal import open_terminal
@@ -84,21 +84,18 @@ def _options(
 def _say(home: str, options: tuple[str, ...], wants_new: bool) -> dict[str, object]:
     if not options:
         return start.home_says("keys", *start.placed(home))
-    found = start.where(home)
-    if not found.exists:
-        raise no_kernel(f"there is no home yet: {found.home}", "make one: agentos init")
     new = ""
 
-    def opened(secret: str) -> dict[str, object]:
+    def opened(place: str, secret: str) -> dict[str, object]:
         nonlocal new
         new = new or (homes.new_passphrase(open_terminal(), NEW) if wants_new else "")
         try:
-            return start.home_says("keys", "--home", found.home, *options, secret=secret, new=new)
+            return start.home_says("keys", "--home", place, *options, secret=secret, new=new)
         except Failure as failed:
             # It was no kernel that was wanted: what is wrong is what was asked for.
             raise Failure(failed.reason, failed.hint, Exit.USAGE, failed.code) from None
 
-    return homes.first(homes.secrets(found.locks), opened)
+    return homes.unlocked(home, opened)
 
 
 def _recovery(said: dict[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests import compiled
@@ -179,3 +180,22 @@ def test_grants_of_run_dev_hold_for_the_path_until_the_terminal_closes(shell: Sh
         screen.until("  > ")
         screen.type("n\n")
         assert running.wait(30) == 3
+
+
+def test_the_passphrase_is_asked_for_though_a_kernel_is_up(homeless: Shell) -> None:
+    knows = replace(homeless, environment=homeless.environment | {"AGENTOS_PASSPHRASE": "correct horse"})
+    assert knows("init", "--passphrase").code == 0
+    assert knows("up", "--detach", "--ready", "1").code == 0
+    try:
+        for line, last in (
+            (("audit", "verify"), "all of it fits"),
+            (("backup", "kept.backup"), "backed up"),
+            (("keys", "recovery"), "The new recovery key"),
+        ):
+            with at_terminal(homeless, *line) as (screen, running):
+                screen.until("passphrase of your Agent OS home > ")
+                screen.type("correct horse\n")
+                screen.until(last)
+                assert running.wait(30) == 0, line
+    finally:
+        assert homeless("down").code == 0
