@@ -158,11 +158,10 @@ class _Entry:
         if len(line.split()) != 5 or len(line) > 200:
             raise self._wrong("a cron line has five fields: minute hour day month weekday", "such as 0 7 * * 1-5", "at")
         try:
-            next(CronSim(line, datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)))
+            if not _fires(line):
+                raise self._wrong("this cron line never fires", "look at its day and month", "at")
         except CronSimError as bad:
             raise self._wrong(f"this is no cron line: {shown(str(bad))}", "such as 0 7 * * 1-5", "at") from None
-        except StopIteration:
-            raise self._wrong("this cron line never fires", "look at its day and month", "at") from None
         return Trigger(self._event, at=" ".join(line.split()), tz=zone)
 
     def _every(self) -> Trigger:
@@ -274,3 +273,15 @@ class _Entry:
         if not isinstance(value, int | float) or not good or not least <= value <= MOST_S:
             raise self._wrong(f"{key} is a number from {least} to {MOST_S} seconds", f"such as {key} = 30", key)
         return int(timedelta(seconds=value) / timedelta(milliseconds=1))
+
+
+def _fires(line: str) -> bool:
+    """Whether a cron line has any time. Raises CronSimError for what is no cron line."""
+    begin = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    try:
+        return next(CronSim(line, begin), None) is not None
+    except CronSimError:
+        minute, hour, day, month, weekday = line.split()
+        for readable in (f"{minute} {hour} {day} * {weekday}", f"{minute} {hour} 1 {month} {weekday}"):
+            CronSim(readable, begin)
+        return False  # each of its fields says something, and no such day is in such a month
