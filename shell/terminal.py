@@ -13,7 +13,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from agentos.shell.failure import Exit, Failure
 from agentos.shell.text import escaped
@@ -54,6 +54,14 @@ class Terminal:
 
     def line(self, question: str) -> str:
         """One line, typed after the question was shown. Raises Unanswered at the end of input."""
+        try:
+            return self._typed(question)
+        except (KeyboardInterrupt, Unanswered):
+            with suppress(OSError):  # no Enter was pressed, so what comes next would stand behind the question
+                self.say()
+            raise
+
+    def _typed(self, question: str) -> str:
         termios.tcflush(self._descriptor, termios.TCIFLUSH)
         self._write(question)
         self._wait()
@@ -66,7 +74,7 @@ class Terminal:
         """One line that is not echoed."""
         with self._changed(lambda flags: flags & ~termios.ECHO):
             try:
-                return self.line(question)
+                return self._typed(question)
             finally:
                 self.say()
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests import compiled
 from tests.shell.conftest import Shell, until
 from tests.shell.screen import Screen
@@ -199,3 +201,16 @@ def test_the_passphrase_is_asked_for_though_a_kernel_is_up(homeless: Shell) -> N
                 assert running.wait(30) == 0, line
     finally:
         assert homeless("down").code == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "code"), [("\x03", "\nagentos: interrupted", 1), ("\x04", "\nagentos: no answer", 2)]
+)
+def test_what_is_said_of_a_question_without_an_answer_stands_below_it(
+    homeless: Shell, key: str, said: str, code: int
+) -> None:
+    with at_terminal(homeless, "init") as (screen, running):
+        screen.until("  > ")
+        screen.type(key)
+        assert screen.until(said)
+        assert running.wait(30) == code
