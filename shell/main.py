@@ -12,7 +12,15 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnusedCliTokensError,
+)
 
 from agentos.shell import again
 from agentos.shell.failure import Exit, Failure
@@ -148,11 +156,14 @@ def _said(wrong: CycloptsError, command: str) -> str:
     """What is wrong, in our words where the library's would name its own parts."""
     match wrong:
         case MissingArgumentError(argument=argument) if argument is not None:
-            return f"{command} needs {argument.name}"
+            return f"{argument.name} needs a value" if argument.name[0] == "-" else f"{command} needs {argument.name}"
+        case CoercionError(argument=argument, token=token, target_type=kind) if argument and token:
+            if kind in (int, float):
+                whole = "a whole number" if kind is int else "a number"
+                return f"{argument.name} is {whole}, and {quoted(token.value, 40)} is none"
         case UnusedCliTokensError(unused_tokens=tokens) if tokens:
             return f"{command} does not take {quoted(' '.join(tokens))}"
-        case _:
-            return " ".join(str(wrong).split())
+    return " ".join(str(wrong).split())
 
 
 def _fail(failed: Failure, tokens: Sequence[str]) -> int:

@@ -42,13 +42,13 @@ def given(text: str | None) -> str:
     """A run's input: JSON itself, or the text of @FILE or - (standard input). The kernel checks that it is JSON."""
     if text is None or (text != "-" and not text.startswith("@")):
         return text or ""
-    name = "standard input" if text == "-" else f"the input file {text[1:]}"
+    name = "standard input" if text == "-" else f"the file {text[1:]}"
     try:
         with open(0 if text == "-" else text[1:], "rb", closefd=text != "-") as stream:
             content = stream.read(LARGEST_INPUT + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "this is no name of a file"
-        raise Failure(f"{name} cannot be read: {why}", "write it as --input @FILE, with the path of a file") from None
+        raise Failure(f"{name} cannot be read: {why}", "write it as @FILE, with the path of a file") from None
     if len(content) > LARGEST_INPUT:
         raise Failure(f"{name} is larger than 4 MiB", "put it in a file that the program is allowed to read")
     try:
