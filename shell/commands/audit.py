@@ -32,13 +32,14 @@ def audit(
 ) -> int:
     """Look at the record of everything: who was allowed what, and whether the record is what was written.
 
-    `show` tells who was allowed what, when, and by whose answer. `verify` checks all
-    of it with a program that shares no code with the kernel; a kernel may be up meanwhile.
-    `head` prints one line that says how far the record has come: keep it on paper or
-    elsewhere, and have it checked later. It is kept in a file away from the database;
-    with --keep-in it is kept in this device's keyring as well, or in a folder on
-    another disk, and each start asks there too. `accept` goes on from a home that is not
-    what was known of it, such as a backup that you put back: it is asked, and recorded.
+    `show` tells who was allowed what, when, and by whose answer. `verify` checks
+    all of it with a program that shares no code with the kernel; a kernel may be up
+    meanwhile. `head` prints one line that says how far the record has come: keep it
+    on paper or elsewhere, and have it checked later. It is kept in a file away from
+    the database; with --keep-in it is kept in this device's keyring as well, or in
+    a folder on another disk, and each start asks there too. `accept` goes on from a
+    home that is not what was known of it, such as a backup that you put back: it is
+    asked, and recorded.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ def backup(file: str, /, *, common: Common = DEFAULTS) -> int:
 def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
     """Make a home of a backup, where there is none.
 
-    It starts when you have accepted what was restored: agentos audit accept.
-    What came after the backup is not in it: a grant that was revoked since holds again.
+    It starts when you have accepted what was restored: agentos audit accept. What
+    came after the backup is not in it: a grant that was revoked since holds again.
 
     Parameters
     ----------

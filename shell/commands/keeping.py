@@ -56,10 +56,11 @@ def prune(
 ) -> int:
     """Forget old runs for good, and give their room on the disk back.
 
-    Of each goes what `agentos forget` takes: its input, calls, output and result. That it
-    was, and what it was allowed, stays on record. A run that is not over stays, and so does
-    all that still counts: grants and how often they were used. A kernel goes on meanwhile.
-    Where no program is named, what old events said that no run got goes too.
+    Of each goes what `agentos forget` takes: its input, calls, output and result.
+    That it was, and what it was allowed, stays on record. A run that is not over
+    stays, and so does all that still counts: grants and how often they were used. A
+    kernel goes on meanwhile. Where no program is named, what old events said that
+    no run got goes too.
 
     Parameters
     ----------
@@ -160,8 +161,9 @@ def export(
 ) -> int:
     """Write a run into a file that a bug report can carry.
 
-    Every path, host, value and word of yours is left out by default: a mark stands in its place,
-    the same for the same text within this file, and made with a key that is thrown away.
+    Every path, host, value and word of yours is left out by default: a mark stands
+    in its place, the same for the same text within this file, and made with a key
+    that is thrown away.
 
     Parameters
     ----------

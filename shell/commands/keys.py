@@ -33,7 +33,8 @@ def keys(
 ) -> int:
     """List the ways of unlocking the home, or change them: any one of them opens it.
 
-    To change anything the home is unlocked first, as at each start. A kernel that is up goes on.
+    To change anything the home is unlocked first, as at each start. A kernel that
+    is up goes on.
 
     Parameters
     ----------

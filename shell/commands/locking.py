@@ -26,8 +26,8 @@ KEY_FILE_LETTERS = 256
 def lock(*, common: Common = DEFAULTS) -> int:
     """Have the kernel forget the key, and wait to be unlocked again.
 
-    Runs go on after the unlock; one that is followed in a terminal is cancelled. The process starts
-    anew: nothing of what it knew stays in its memory.
+    Runs go on after the unlock; one that is followed in a terminal is cancelled.
+    The process starts anew: nothing of what it knew stays in its memory.
     """
     with common.kernel(start=False) as kernel:
         before = _status(kernel)

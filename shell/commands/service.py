@@ -34,9 +34,10 @@ def service(
 ) -> int:
     """Keep the kernel of this home always on, as a service of yours: of systemd, or of launchd.
 
-    It needs no root and holds no secret: the key comes from the keyring or from a key file.
-    A home that a passphrase alone opens is started locked: agentos unlock brings the key.
-    status says how it is, logs what it said, remove stops it and deletes what install wrote.
+    It needs no root and holds no secret: the key comes from the keyring or from a
+    key file. A home that a passphrase alone opens is started locked: agentos unlock
+    brings the key. status says how it is, logs what it said, remove stops it and
+    deletes what install wrote.
 
     Parameters
     ----------

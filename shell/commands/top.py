@@ -25,9 +25,9 @@ def top(
 ) -> int:
     """Show how much the kernel has to do: runs, cells, calls, events, and what is written to the disk.
 
-    On a terminal it goes on until Ctrl-C; elsewhere, and with --json, it shows one sample,
-    or with --every one after the other until it is stopped. What each number means:
-    docs/statistics.md.
+    On a terminal it goes on until Ctrl-C; elsewhere, and with --json, it shows one
+    sample, or with --every one after the other until it is stopped. What each
+    number means: docs/statistics.md.
 
     Parameters
     ----------
