@@ -159,7 +159,8 @@ def _test(name: str, url: str, common: Common) -> int:
     status = int(ended.result) if ended.result else None
     told = {"secret": name, "url": str(to), "sent": sent and status is not None, "why": why, "status": status}
     if not common.answer(told | {"run": ended.id, "error": values.error(ended.error)}):
-        emit(f"sent      {'yes' if told['sent'] else 'no'}: {why}")
+        went = "no" if not sent else "yes" if status is not None else "no answer"
+        emit(f"sent      {went}: {why}")
         emit(f"answered  {status}" if status is not None else f"answered  nothing: {ended.error.reason}")
         emit(again(f"recorded  agentos show {ended.id}"))
         if ended.error.hint:

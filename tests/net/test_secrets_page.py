@@ -95,4 +95,5 @@ def test_a_test_of_a_host_that_does_not_answer_says_so(say: Say, here: type[Mirr
     say("secrets", "set", "silent", "-", "--for", "http://127.0.0.1:1")
     code, shown = say("secrets", "test", "silent", "http://127.0.0.1:1/")
     assert code == 1
+    assert "sent      no answer: http://127.0.0.1:1/** gets it, as Authorization\n" in shown
     assert "answered  nothing: " in shown
