@@ -47,7 +47,7 @@ def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
         The backup.
     """
     common.here("restore")
-    looked = start.home_says("contents", *start.placed(common.home), "--file", os.path.abspath(file))
+    looked = _says("contents", file, common.home)
     locks = tuple(map(str, cast(list[object], looked["locks"])))
     said = homes.first(homes.secrets(locks), partial(_says, "restore", file, str(looked["home"])))
     if not common.answer(_fields(said)):
@@ -56,11 +56,11 @@ def restore(file: str, /, *, common: Common = DEFAULTS) -> int:
     return 0
 
 
-def _says(verb: str, file: str, home: str, secret: str) -> dict[str, object]:
+def _says(verb: str, file: str, home: str, secret: str = "") -> dict[str, object]:
     """What the home's own command says, with a secret that may open the home, or the backup."""
     try:
         with bar(verb) as progress:
-            options = "--home", home, "--file", os.path.abspath(file)
+            options = *start.placed(home), "--file", os.path.abspath(file)
             return start.home_says(verb, *options, secret=secret, progress=progress)
     except Failure as failed:
         # It was no kernel that was wanted: what is wrong is what was asked for.
