@@ -35,6 +35,7 @@ One value on standard output, errors included: `{"error": {"code", "message", "h
 | `show` | the same with `program`, `path`, `digest`, and `calls` as a list |
 | `why` | a list of calls |
 | `ps` | runs without `result`, `output`, with `parent`, `waits_for`; `--unknown`: calls with `run` and `program` |
+| `audit` | `show`: a list of `{seq, at_ms, kind, program, text}`; `verify`: `{ok, …}`; `head`: `{home, head}` |
 | `explain` | `{name, path, digest, has_manifest, lines, covered, triggers, limits}` |
 | `grants` | a list of `{id, program, action, bounds, terms, uses, last_used, state}` |
 | `secrets` | a list of `{name, places, header, form, set, last_used}`; with `set` one of them, with `replaced` |

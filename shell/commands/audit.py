@@ -78,8 +78,17 @@ def _read(common: Common, verb: str, options: list[str]) -> int:
     """Have the auditor read the whole record, and say what it says."""
     arguments = [verb, *options, *(["--json"] if common.json else [])]
     said = _unlocked(common, "audit", f"--arguments={json.dumps(arguments)}")
-    emit(printable(str(said["output"]).rstrip("\n")))
-    return {0: Exit.DONE, 1: Exit.FAILED}.get(int(str(said["status"])), Exit.USAGE)
+    output, status = printable(str(said["output"]).rstrip("\n")), int(str(said["status"]))
+    if status not in (Exit.DONE, Exit.FAILED):
+        reason = json.loads(output)["error"] if common.json else output
+        raise Failure(reason, "see: agentos audit --help")
+    if common.json and verb == "show":
+        output = f"[{', '.join(output.splitlines())}]"
+    if output:
+        emit(output)
+    else:
+        say("nothing of that is on record")
+    return status
 
 
 def _head(common: Common) -> int:

@@ -67,7 +67,8 @@ def service(
     locked = bool(found.locks) and not BY_ITSELF & set(found.locks)
     text = keeper.text(supervisor.wanted(home, ready, locked))
     if print_:
-        emit(text.rstrip("\n"))
+        if not common.answer({"name": keeper.name, "file": str(keeper.path), "text": text}):
+            emit(text.rstrip("\n"))
         return 0
     return _install(keeper, found, text, locked, yes, common)
 

@@ -132,10 +132,20 @@ def test_a_run_is_forgotten_when_the_person_is_sure(shell: Shell) -> None:
     gone = shell("show", run)
     assert (gone.code, "no such run" in gone.err) == (2, True)
     assert f"what {run} was given, did and said was erased" in shell("audit", "--kind", "runs").out
+    told = shell("audit", "--kind", "runs", "--json").json
+    assert isinstance(told, list)
+    assert "forgotten" in {each["kind"] for each in told}
     assert shell("audit", "verify").code == 0
 
 
 def test_what_makes_no_sense_is_said(shell: Shell) -> None:
-    assert shell("audit", "--since", "soon").code == 2
+    soon = shell("audit", "--since", "soon")
+    assert (soon.code, soon.out, "soon is no time: say 3d, 2h" in soon.err) == (2, "", True), soon.err
+    error = shell("audit", "--since", "soon", "--json").json
+    assert isinstance(error, dict)
+    assert "soon is no time" in error["error"]["message"]
+    assert shell("audit", "--since", "9999-01-01", "--json").json == []
+    later = shell("audit", "--since", "9999-01-01")
+    assert (later.code, later.out, later.err) == (0, "", "nothing of that is on record\n")
     assert shell("audit", "verify", "--head", "nonsense").code == 1
     assert shell("forget", "r99999", "--yes").code == 2

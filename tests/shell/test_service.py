@@ -174,6 +174,9 @@ def test_what_was_changed_by_hand_is_lost_only_when_one_says_so(tidy: Shell) -> 
 
 def test_a_home_that_only_a_passphrase_opens_is_served_locked(tidy: Shell) -> None:
     shown = tidy("service", "install", "--print")
+    told = tidy("service", "install", "--print", "--json").json
+    assert isinstance(told, dict)
+    assert told["text"] == shown.out
     assert (shown.code, "[Service]" in shown.out) == (0, True)
     assert tidy("service", "install").code == 5
     secret = replace(tidy, environment=tidy.environment | {"AGENTOS_PASSPHRASE": "correct horse"})
