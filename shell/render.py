@@ -13,7 +13,7 @@ from rich.text import Text
 from agentos.shell import sheet, values
 from agentos.shell.again import again
 from agentos.shell.paint import coloured, emit, say
-from agentos.shell.text import printable, quoted, span
+from agentos.shell.text import plural, printable, quoted, span
 from agentos.v1 import control_pb2 as pb
 
 _PIPE_WIDTH = 1000
@@ -145,14 +145,17 @@ def branch(run: str) -> str:
     return f"{'  ' * (depth - 1)}└ {run}" if depth else run
 
 
-def unknown(found: Iterable[pb.Unknown]) -> None:
+def unknown(found: Iterable[pb.Unknown], under_way: int) -> None:
+    """What nobody can tell of. A run that comes back after a crash finds out only while it is under way."""
     rows: list[list[Cell]] = [
         [each.run, each.program, str(each.call.seq), quoted(each.call.summary), when(each.call.started_ms),
          again(f"agentos settle {each.run} {each.call.seq} --happened, or --did-not")]
         for each in found
     ]  # fmt: skip
     heads = ["RUN", "PROGRAM", "SEQ", "CALL", "SENT", "TO SAY WHAT BECAME OF IT"]
-    table(heads, rows, "of every call it is known what became of it")
+    going = plural(under_way, "run is", "runs are")
+    none = f"no call waits to be settled; {going} still under way, and may have one"
+    table(heads, rows, none if under_way else "of every call it is known what became of it")
 
 
 def run(found: pb.ShowRunResponse) -> None:

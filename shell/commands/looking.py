@@ -36,9 +36,10 @@ def ps(*, all_: Annotated[bool, ALL] = False, unknown: Annotated[bool, Flag] = F
 
 def _unknown(common: Common) -> int:
     with common.kernel() as kernel:
+        under_way = kernel.call(kernel.stub.Status, pb.StatusRequest()).runs_active
         found = kernel.call(kernel.stub.ListUnknown, pb.ListUnknownRequest()).calls
     if not common.answer([{"run": each.run, "program": each.program, **values.call(each.call)} for each in found]):
-        render.unknown(found)
+        render.unknown(found, under_way)
     return 0
 
 

@@ -83,3 +83,13 @@ def test_a_kernel_that_is_killed_in_mid_run_is_said(alone: Shell, home: Path) ->
     out, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == 5
     assert "the connection to the kernel was lost" in out
+
+
+def test_nothing_is_said_to_be_known_of_the_calls_of_a_run_that_is_under_way(alone: Shell) -> None:
+    """After a crash a run comes back and only then finds out which call nobody can tell of."""
+    running = begun(alone, "run", alone.write("endless.py", *ENDLESS))
+    said = alone("ps", "--unknown").out
+    assert "no call waits to be settled; " in said
+    assert " still under way, and may have one" in said
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=SECONDS)
