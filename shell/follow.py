@@ -18,7 +18,7 @@ from typing import TextIO
 
 from agentos.shell import sheet
 from agentos.shell.connect import Events, Kernel
-from agentos.shell.failure import Failure, no_kernel
+from agentos.shell.failure import Exit, Failure, no_kernel
 from agentos.shell.paint import coloured, columns, paint, say, width_of
 from agentos.shell.prompt import Asking, Settled
 from agentos.shell.terminal import Terminal
@@ -64,7 +64,11 @@ class Follower:
         try:
             return self._to_the_end()
         except BrokenPipeError:
-            raise Failure("nobody reads the output any more; the run was cancelled") from None
+            reason, hint = (
+                "nobody reads the output any more; the run was cancelled",
+                "let what reads it read to the end",
+            )
+            raise Failure(reason, hint, Exit.FAILED, "unavailable") from None
         finally:
             events.hang_up()
             reader.join(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,16 @@ def test_nothing_is_said_to_be_known_of_the_calls_of_a_run_that_is_under_way(alo
     assert " still under way, and may have one" in said
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=SECONDS)
+
+
+def test_a_run_whose_output_nobody_reads_any_more_is_cancelled(alone: Shell) -> None:
+    with subprocess.Popen(
+        alone.command("run", alone.write("endless.py", "while True: print('more')")), cwd=alone.folder,
+        env=alone.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "more\n"
+        running.stdout.close()
+        assert "nobody reads the output any more; the run was cancelled" in running.stderr.read()
+        assert running.wait(30) == 1
