@@ -143,7 +143,7 @@ class Loader:
         ending = await cell.run(_no_calls)
         if ending.how == "cpu":
             raise Refusal(error_pb2.CODE_LIMIT, f"{name} takes longer than 5 s to compile", "make it smaller")
-        if ending.how in ("killed", "broke"):
+        if ending.how in ("killed", "lost", "broke"):
             raise Refusal(error_pb2.CODE_UNAVAILABLE, f"the cell that compiled {name} was lost", "run it again")
         try:
             reply = msgspec.json.decode(ending.reply, type=CompileReply)

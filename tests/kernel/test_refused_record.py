@@ -7,35 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from agentos.home import home, writer
-from agentos.home.journal import Journal, JournalFull
-from agentos.home.vault import Vault
-from agentos.kernel.cells.images import Images
+from agentos.home import writer
+from agentos.home.journal import JournalFull
 from agentos.kernel.serve import Kernel
 from agentos.v1 import control_pb2 as pb
 from tests.cells.conftest import gone
-from tests.kernel.person import warm_home
+from tests.kernel.inside import kernel_in, ran
 
 
 @pytest.fixture
 async def kernel(tmp_path: Path) -> AsyncIterator[Kernel]:
     """A kernel in this process, with cells of its own and nobody who talks to it."""
-    held = home.unlock(warm_home(tmp_path), "")
-    kept = Journal.open(held.database, held.keys.database)
-    vault = Vault.open(held.database, held.keys.database)
-    made = Kernel(held, kept, vault, Images(held.images, held.keys.images), ready=1)
-    await made.loader.open()
-    yield made
-    await made.close()
-    held.close()
-
-
-async def ran(kernel: Kernel, request: pb.RunRequest) -> int:
-    """How it ended."""
-    run = kernel.runs.accept(request).id
-    assert await gone(lambda: not kernel.runs.active, 20)
-    past = kernel.ledger.past(run)
-    return past.end.status if past and past.end else 0
+    async with kernel_in(tmp_path) as made:
+        await made.loader.open()
+        yield made
 
 
 async def test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_and_its_program_runs_afterwards(
@@ -43,7 +28,7 @@ async def test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_an
 ) -> None:
     source = pb.Source(path=str(tmp_path / "program.py"), content=b"result = 1")
     request = pb.RunRequest(source=source, start_folder=str(tmp_path), home_folder=str(tmp_path))
-    assert await ran(kernel, request) == pb.RUN_STATUS_DONE
+    assert (await ran(kernel, request)).status == pb.RUN_STATUS_DONE
     cells = kernel.loader.python
     assert cells is not None
     assert await gone(lambda: cells.ready == 1 and cells.busy == 0)
@@ -55,4 +40,4 @@ async def test_a_run_whose_first_record_is_refused_is_let_go_of_with_its_cell_an
     assert not kernel.runs.active
     assert kernel.ledger.journal.head == before
     assert await gone(lambda: cells.ready == 1 and cells.busy == 0), "the cell that had begun to load it is gone"
-    assert await ran(kernel, request) == pb.RUN_STATUS_DONE
+    assert (await ran(kernel, request)).status == pb.RUN_STATUS_DONE
