@@ -32,7 +32,8 @@ from tests.sabotage.mutation import ROOT
 
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 KILLED, SURVIVED, TIMEOUT, UNTRIED = "killed", "SURVIVED", "killed (it hung)", "COULD NOT BE TRIED"
-PATIENCE, LEAST_S = 5, 20.0
+PATIENCE, LEAST_S, EACH_S = 5, 20.0, 15
+WHOLE_S, WHOLE_EACH_S = 300, 120  # without a mutant, and with what has to be made first: the image of a guest
 Key = tuple[str, str, str, int]
 
 
@@ -57,11 +58,11 @@ class Worker:
             command, cwd=self._copy.tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def tested(self, tests: Sequence[str], within_s: float) -> dict[str, Any]:
+    def tested(self, tests: Sequence[str], each_s: float, within_s: float) -> dict[str, Any]:
         assert self._process
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps({"tests": tests, "within_s": within_s}) + "\n")
+        self._process.stdin.write(json.dumps({"tests": tests, "each_s": each_s, "within_s": within_s}) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
@@ -119,7 +120,7 @@ def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int
         worker.start("--fresh")  # keeps what is compiled: for all but the mutated rooms that holds
         for module in modules:
             began = time.monotonic()
-            whole = worker.tested(TARGETS[module], 300)
+            whole = worker.tested(TARGETS[module], WHOLE_EACH_S, WHOLE_S)
             takes_s[module] = time.monotonic() - began
             if whole["status"] != 0:
                 print(f"{module}: its tests fail without any mutant\n{whole['text']}")
@@ -131,7 +132,8 @@ def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int
         worker = workers.get()
         try:
             with worker.mutated(mutant):
-                said = worker.tested(TARGETS[mutant.module], max(PATIENCE * takes_s[mutant.module], LEAST_S))
+                within_s = max(PATIENCE * takes_s[mutant.module], LEAST_S)
+                said = worker.tested(TARGETS[mutant.module], EACH_S, within_s)
         finally:
             workers.put(worker)
         verdict = _verdict(said["status"])

@@ -2,8 +2,9 @@
 
 A mutant takes longer to start than to be tested: pytest and the libraries under our packages are imported once, here,
 and nothing of ours is. Each fork then imports our packages anew, and the mutant with them. It reads lines of JSON,
-`{"tests": [...], "within_s": 30}`, and answers each with a line, `{"status": 1, "failed": "…"}`. Status 0 is that all
-passed, 1 that a test failed, 2 and above that they could not be run, -1 that they took too long.
+`{"tests": [...], "each_s": 15, "within_s": 30}`, how long one test may take and all of them, and answers each with a
+line, `{"status": 1, "failed": "…"}`. Status 0 is that all passed, 1 that a test failed, 2 and above that they could not
+be run, -1 that they took too long.
 """
 
 from __future__ import annotations
@@ -22,26 +23,28 @@ PRELOADED = (
     "pytest", "hypothesis.strategies", "hypothesis.internal.conjecture.engine", "google.protobuf.json_format",
     "google.protobuf.descriptor_pool", "msgspec", "grpc.aio", "apsw", "nacl.secret", "nacl.pwhash", "tomllib",
 )  # fmt: skip
-OURS = ("agentos", "tests")
+# The plugins of pytest that the tests need. It would import and rewrite all that are installed, in each fork anew.
+PLUGINS = ("pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin")
 
 
 def main() -> None:
-    for name in PRELOADED:
+    for name in PRELOADED + PLUGINS:
         __import__(name)
     loaded = [name for name in sys.modules if name.split(".")[0] == "agentos"]
     assert not loaded, f"a fork would have these as they were: {loaded}"
     sys.dont_write_bytecode = "--fresh" not in sys.argv
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # for else the tests' conftest.py has it written
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(forked(asked["tests"], asked["within_s"])), flush=True)
+        print(json.dumps(forked(**asked)), flush=True)
 
 
-def forked(tests: list[str], within_s: float) -> dict[str, object]:
+def forked(tests: list[str], each_s: float, within_s: float) -> dict[str, object]:
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
-            os._exit(_tested(tests, said.fileno()))
+            os._exit(_tested(tests, each_s, said.fileno()))
         status = _waited(child, within_s)
         said.seek(0)
         text = said.read().decode(errors="replace")
@@ -49,7 +52,7 @@ def forked(tests: list[str], within_s: float) -> dict[str, object]:
     return {"status": status, "failed": failed[1] if failed else "", "text": text[-3000:]}
 
 
-def _tested(tests: list[str], out: int) -> int:
+def _tested(tests: list[str], each_s: float, out: int) -> int:
     try:
         os.setsid()
         for each in (1, 2):
@@ -62,9 +65,8 @@ def _tested(tests: list[str], out: int) -> int:
             "-rfE",
             "-p",
             "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "--timeout=15",
+            *(f"-p{plugin}" for plugin in PLUGINS),
+            f"--timeout={each_s}",
             "--hypothesis-profile=mutants",
             "-W",
             "ignore::pytest.PytestAssertRewriteWarning",
