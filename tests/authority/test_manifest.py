@@ -59,7 +59,7 @@ def golden(catalog: Catalog, case: str) -> str:
     try:
         manifest = read(content, f"{START}/{case}.py", toml, f"{START}/agent.toml", catalog, START, HOME)
     except ManifestError as error:
-        return f"{error.file}:{error.line}: {error.reason}\n{error.hint}\n"
+        return f"{error.placed}\n{error.hint}\n"
     return json.dumps(explained(manifest), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -375,6 +375,7 @@ def test_a_script_may_have_a_mebibyte_and_not_a_byte_more(catalog: Catalog) -> N
     assert not parsed(catalog, b"#" * (1 << 20)).present
     error = wrong(catalog, b"#" * ((1 << 20) + 1))
     assert (error.line, error.reason) == (0, "a script of more than 1 MiB"), "it has no line to look at"
+    assert error.placed == f"{error.file}: {error.reason}"
 
 
 def test_a_name_that_is_taken_from_a_file_is_one_that_could_be_written(catalog: Catalog) -> None:
