@@ -13,8 +13,9 @@ import pytest
 from agentos.home.records import Fault
 from agentos.home.refusal import Refusal
 from agentos.kernel import programs
+from agentos.kernel.cells.images import Images
 from agentos.kernel.cells.pool import CellLimits
-from agentos.kernel.programs import MAX_COMPONENT, MAX_SCRIPT, check_bytes
+from agentos.kernel.programs import MAX_COMPONENT, MAX_SCRIPT, Loader, check_bytes
 from agentos.kernel.serve import Kernel
 from agentos.v1 import control_pb2 as pb
 from agentos.v1 import error_pb2
@@ -32,30 +33,40 @@ async def kernel(tmp_path: Path) -> AsyncIterator[Kernel]:
         yield made
 
 
-async def compiled(kernel: Kernel, content: bytes) -> Fault | None:
+async def compiled(loader: Loader, content: bytes) -> Fault | None:
     asked = pb.RunRequest(source=pb.Source(path="/program.py", content=content))
     try:
-        async with kernel.loader.load(asked, CellLimits(256 << 20, 5)):
+        async with loader.load(asked, CellLimits(256 << 20, 5)):
             return None
     except Refusal as refusal:
         return refusal.fault
 
 
 @pytest.mark.parametrize(
-    ("content", "limits", "code"),
-    [
-        (LONG, CellLimits(512 << 20, 1), LIMIT), (b"#" * 900_000, CellLimits(8 << 20, 5), LIMIT),
-        (b"def f(:", programs.COMPILE, INVALID),
-    ],
-    ids=["too long", "too much memory", "no Python"],
+    ("content", "limits"),
+    [(LONG, CellLimits(512 << 20, 1)), (b"#" * 900_000, CellLimits(8 << 20, 5))],
+    ids=["too long", "too much memory"],
 )  # fmt: skip
-async def test_what_cannot_be_compiled_is_refused_by_its_code(
-    kernel: Kernel, content: bytes, limits: CellLimits, code: int, monkeypatch: pytest.MonkeyPatch
+async def test_what_takes_too_much_to_compile_is_a_limit(
+    kernel: Kernel, content: bytes, limits: CellLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "COMPILE", limits)
-    fault = await compiled(kernel, content)
+    fault = await compiled(kernel.loader, content)
     assert fault
-    assert (fault.code, fault.detail) == (code, "")
+    assert (fault.code, fault.detail) == (LIMIT, "")
+
+
+async def test_what_is_no_python_is_invalid_and_says_where(kernel: Kernel) -> None:
+    where = "SyntaxError: invalid syntax (program.py, line 2)"
+    assert await compiled(kernel.loader, b"x = 1\ndef f(:") == Fault(INVALID, where, "correct the program")
+
+
+async def test_a_guest_that_is_none_says_nothing_of_the_program(kernel: Kernel, tmp_path: Path) -> None:
+    guest = tmp_path / "guest.wasm"
+    guest.write_bytes(b"no component")
+    fault = await compiled(Loader(Images(tmp_path, bytes(32)), kernel.ledger.journal, guest, 1), b"x = 1")
+    assert fault
+    assert (fault.code, fault.hint) == (UNAVAILABLE, "agentos doctor")
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
@@ -65,7 +76,7 @@ async def test_a_cell_that_is_lost_while_it_compiles_says_nothing_of_the_program
     cells = await kernel.loader.open()
     assert await gone(lambda: cells.ready == 1, 20)
     held = set(cells._live)
-    compiling = asyncio.ensure_future(compiled(kernel, LONG))
+    compiling = asyncio.ensure_future(compiled(kernel.loader, LONG))
     assert await gone(lambda: cells.ready == 0)
     for pid in held:
         os.kill(pid, by)

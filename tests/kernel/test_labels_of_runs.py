@@ -69,9 +69,7 @@ async def test_a_run_that_finds_the_disk_full_says_so_once_there_is_room(
         assert label(await end(kernel, run)) == (FAILED, UNAVAILABLE, "disk_full")
 
 
-@pytest.mark.parametrize(
-    "guest", [component("trap"), b"no component", None], ids=["has no cells", "is none", "is not there"]
-)
+@pytest.mark.parametrize("guest", [component("trap"), None], ids=["has no cells", "is not there"])
 async def test_without_its_guest_a_kernel_is_unavailable(
     kernel: Kernel, tmp_path: Path, guest: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
