@@ -168,9 +168,12 @@ def _sum_up(verdicts: Sequence[Verdict], listed: dict[Key, str]) -> bool:
     """Whether something is wrong; says what."""
     survived = {each.mutant.key: each for each in verdicts if each.verdict == SURVIVED}
     unlisted = [each for key, each in survived.items() if key not in listed]
+    by = {each.mutant.key: each.by for each in verdicts}
     stale = [key for key in listed if key not in survived]
-    for module, was, becomes, nth in stale:
-        print(f"\nlisted as surviving, and does not, or is not there (turn {nth}): {module}\n  - {was}\n  + {becomes}")
+    for key in stale:
+        module, was, becomes, nth = key
+        how = f"was noticed by {by[key]}" if key in by else "is not there"
+        print(f"\nlisted as surviving, and {how} (turn {nth}): {module}\n  - {was}\n  + {becomes}")
     noticed = len(verdicts) - len(survived)
     print(f"\n{noticed} of {len(verdicts)} mutants were noticed, {len(survived) - len(unlisted)} are known to survive")
     print(f"{len(unlisted)} survive unlisted, {len(stale)} of the list are out of date")
