@@ -9,11 +9,12 @@ from typing import Any
 import grpc
 import pytest
 
+from agentos.events.service import MOST_TOGETHER
 from agentos.home.journal import JournalBroken, JournalFull
 from agentos.home.records import Fault
 from agentos.kernel.control import MAX_TYPED, abort, unrecorded
 from agentos.v1 import control_pb2 as pb
-from agentos.v1 import error_pb2
+from agentos.v1 import error_pb2, events_pb2, events_pb2_grpc
 from tests.kernel.person import Person, error_of
 
 INVALID, LIMIT, NOT_FOUND = error_pb2.CODE_INVALID, error_pb2.CODE_LIMIT, error_pb2.CODE_NOT_FOUND
@@ -42,6 +43,20 @@ def remove_what_was_not_added(person: Person, run: str) -> object:
     return person.control.RemoveCapability(pb.RemoveCapabilityRequest(name="files"), metadata=person.metadata)
 
 
+def settle(person: Person, run: str) -> object:
+    return person.control.SettleCall(pb.SettleCallRequest(run=run, seq=1), metadata=person.metadata)
+
+
+def disarm(person: Person, run: str) -> object:
+    request = events_pb2.DisarmRequest(program="none.py")
+    return events_pb2_grpc.EventsServiceStub(person.channel).Disarm(request, metadata=person.metadata)
+
+
+def send_too_many(person: Person, run: str) -> object:
+    message = events_pb2.SendEventsRequest(events=[events_pb2.SendEventRequest(name="many")] * (MOST_TOGETHER + 1))
+    return list(events_pb2_grpc.EventsServiceStub(person.channel).SendEvents(iter([message]), metadata=person.metadata))
+
+
 @pytest.mark.parametrize(
     ("ask", "code", "detail"),
     [
@@ -49,6 +64,7 @@ def remove_what_was_not_added(person: Person, run: str) -> object:
         (lambda person, run: person.cancel("r0"), NOT_FOUND, ""),
         (lambda person, run: person.revoke("g0"), NOT_FOUND, ""),
         (lambda person, run: person.type(run, "x" * (MAX_TYPED + 1)), LIMIT, "too_large"),
+        (settle, NOT_FOUND, ""), (disarm, NOT_FOUND, ""), (send_too_many, LIMIT, "too_many"),
         (add_what_is_none, INVALID, ""), (remove_what_was_not_added, NOT_FOUND, ""),
     ],
 )  # fmt: skip
