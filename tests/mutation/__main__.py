@@ -87,8 +87,11 @@ class Worker:
 
 
 def main() -> int:
-    asked = _parser().parse_args()
+    parser = _parser()
+    asked = parser.parse_args()
     modules = [module for module in TARGETS if any(text in module for text in asked.only or ("",))]
+    if not modules:
+        parser.error("none of the modules in tests/mutation/targets.py has this text in its path")
     listed = _listed(modules)
     with tempfile.TemporaryDirectory(prefix="mut-", ignore_cleanup_errors=True) as folder:
         verdicts = tried(modules, listed, Path(folder), max(asked.jobs, 1))
@@ -115,17 +118,12 @@ def _listed(modules: Sequence[str]) -> dict[Key, str]:
 def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int) -> list[Verdict] | None:
     workers: SimpleQueue[Worker] = SimpleQueue()
     made = [Worker(place / str(number)) for number in range(jobs)]
-    takes_s: dict[str, float] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        timed = list(pool.map(lambda worker: _prepared(worker, modules), made))
+    if not all(timed):
+        return None
+    takes_s = {module: max(each[TARGETS[module]] for each in timed) for module in modules}
     for worker in made:
-        worker.start("--fresh")  # keeps what is compiled: for all but the mutated rooms that holds
-        for module in modules:
-            began = time.monotonic()
-            whole = worker.tested(TARGETS[module], WHOLE_EACH_S, WHOLE_S)
-            takes_s[module] = time.monotonic() - began
-            if whole["status"] != 0:
-                print(f"{module}: its tests fail without any mutant\n{whole['text']}")
-                return None
-        worker.start()
         workers.put(worker)
 
     def one(mutant: Mutant) -> Verdict:
@@ -152,6 +150,22 @@ def tried(modules: Sequence[str], listed: Container[Key], place: Path, jobs: int
     for worker in made:
         worker.close()
     return verdicts
+
+
+def _prepared(worker: Worker, modules: Sequence[str]) -> dict[tuple[str, ...], float]:
+    """How long the tests take without any mutant, or nothing if one fails."""
+    worker.start("--fresh")  # keeps what is compiled: for all but the mutated modules that holds
+    takes_s: dict[tuple[str, ...], float] = {}
+    for module in modules:
+        if (tests := TARGETS[module]) not in takes_s:
+            began = time.monotonic()
+            whole = worker.tested(tests, WHOLE_EACH_S, WHOLE_S)
+            takes_s[tests] = time.monotonic() - began
+            if whole["status"] != 0:
+                print(f"{module}: its tests fail without any mutant\n{whole['text']}", flush=True)
+                return {}
+    worker.start()
+    return takes_s
 
 
 def _verdict(status: int) -> str:
