@@ -21,7 +21,7 @@ help:
 	@echo 'make powercut  cut the power under the journal 10,000 times: some minutes'
 	@echo 'make pictures  draw the pictures of the README anew, from real runs'
 	@echo 'make sabotage  take each check out, one by one, and show which test notices: half an hour'
-	@echo 'make mutate    change what decides and what reads, a little each time, and show what no test notices: half an hour'
+	@echo 'make mutate    change what decides and what reads, a little each time, and show what no test notices: ten minutes'
 	@echo 'make crash     kill -9 of a random process, 2,000 times, under runs with outside effects: an hour'
 	@echo 'make scale     100,000 parked runs and as many timers in one home, and histories of up to a million records'
 	@echo 'make faults    10,000 fetches that meet faults of all kinds: minutes'
