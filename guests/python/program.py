@@ -44,7 +44,7 @@ def compiled(source: str, name: str) -> Answer:
         where = f" ({name}, line {error.lineno})" if error.lineno else f" ({name})"
         return _invalid(f"{type(error).__name__}: {error.msg}{where}", error.lineno or 0)
     except (MemoryError, RecursionError):
-        return _invalid(f"the program is nested too deeply ({name})")
+        return _invalid(f"the program is nested too deeply, or too large to compile ({name})")
     except (ValueError, OverflowError) as error:
         return _invalid(f"{type(error).__name__}: {error} ({name})")
 
