@@ -88,7 +88,6 @@ class Play:
         except Refusal as refusal:
             fault = refusal.fault
             status = pb.RUN_STATUS_REFUSED if fault.code == error_pb2.CODE_DENIED else pb.RUN_STATUS_FAILED
-            status = pb.RUN_STATUS_CANCELLED if run.stopped == "cancelled" else status
         except (JournalFull, JournalBroken) as broken:
             fault = Fault(error_pb2.CODE_UNAVAILABLE, broken.reason, broken.hint, "disk_full")
         except NoCells:
@@ -108,6 +107,7 @@ class Play:
                 self._roster.look(run.who.path)
                 run.feed.end()
             else:
+                status = pb.RUN_STATUS_CANCELLED if run.stopped == "cancelled" else status
                 self._desk.void_all(run.id)
                 await self._end(run, status, fault, end, began_us)
 
