@@ -106,7 +106,7 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         cells = kernel.loader.python
         return pb.StatusResponse(
             version=VERSION, pid=os.getpid(), home=str(kernel.home), started_ms=kernel.started_ms,
-            cells_ready=cells.ready if cells else 0, cells_busy=cells.busy if cells else 0,
+            cells_ready=cells.ready if cells else 0, cells_busy=cells.busy if cells else 0, leaves=kernel.leaves,
             runs_active=len(kernel.runs.active), prompts_open=len(kernel.desk.open), standing_still=self._still(),
         )  # fmt: skip
 

@@ -85,7 +85,7 @@ class Kernel:
         watched = watching.Powers(self.servers, CallFailed, self._port, self.marks, covered)
         self.watching = watching.Watching(self.ledger.queue, self.dispatch, watched)
         self.ledger.listeners.append(self._granted)
-        self.locking = False  # when it stops, the key is to be forgotten
+        self.leaves = self.locking = False  # it ends with a command; when it stops, the key is to be forgotten
 
     def said(self) -> str:
         """How it is, in one line."""
@@ -178,6 +178,7 @@ async def serve(home: Home, options: Options) -> bool:
     """Serve a home that is unlocked and locked for us, until told to stop; whether the key is to be forgotten then."""
     keeper, stop = options.keeper, asyncio.Event()
     kernel = _kernel(home, options.ready_cells, stop)
+    kernel.leaves = options.until_fd is not None
     lines = _log(kernel, home)
     token = options.token or secrets.token_urlsafe(32)
     server = _server(kernel, stop, token, lines.statistics)

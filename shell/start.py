@@ -258,10 +258,24 @@ def up(home: str, ready: int, require_walls: bool, detach: bool, locked: bool = 
             return served(found, ("",), ready, require_walls, detach, "wait")
         return _served_or_made(home, found, True, ready, require_walls, detach)
 
-    serving = alone(home, started)
-    if isinstance(serving, Found):
-        raise no_kernel(f"a kernel is up already for {serving.home}", "use that one, or stop it: agentos down")
+    waits = False
+    while isinstance(serving := alone(home, started), Found):
+        if not _leaves(serving):
+            raise no_kernel(f"a kernel is up already for {serving.home}", "use that one, or stop it: agentos down")
+        if not waits:
+            say("a kernel is up for another command: this one starts when that, and what it runs, is over", "dim")
+        waits = True
+        time.sleep(0.2)
     return serving
+
+
+def _leaves(found: Found) -> bool:
+    """Whether this kernel ends by itself, or just did."""
+    try:
+        with contextlib.closing(found.kernel()) as kernel:
+            return kernel.call(kernel.stub.Status, pb.StatusRequest()).leaves
+    except Failure:
+        return serving_now(found.home) is None
 
 
 def gone(home: str) -> None:

@@ -122,6 +122,29 @@ def test_up_says_that_a_kernel_is_up_which_was_starting_when_it_came(homeless: S
     assert homeless("down").code == 0
 
 
+@pytest.mark.slow
+def test_up_waits_for_a_kernel_that_is_there_for_one_command_alone(homeless: Shell) -> None:
+    homeless.made()
+    program = homeless.write("asks.py", "print('here', flush=True)", "print(input())")
+    running = subprocess.Popen(
+        homeless.command("run", program), cwd=homeless.folder, env=homeless.environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdout
+    assert running.stdout.readline() == "here\n"
+    coming = subprocess.Popen(
+        homeless.command("up", "--detach"), cwd=homeless.folder, env=homeless.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert coming.stderr
+    assert "for another command" in coming.stderr.readline()
+    assert running.communicate("go on\n", timeout=SECONDS)[0] == "go on\n"
+    coming.communicate(timeout=SECONDS)
+    assert coming.returncode == 0
+    assert homeless("ps").code == 0
+    assert homeless("down").code == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="of other systems a process's limits are not read")
 def test_nobody_looks_into_the_memory_of_who_reads_a_home_before_there_is_a_secret_in_it(homeless: Shell) -> None:
     homeless.made()

@@ -228,6 +228,7 @@ class StatusResponse(_message.Message):
     TROUBLE_FIELD_NUMBER: _builtins.int
     EVENTS_SEALED_FIELD_NUMBER: _builtins.int
     STANDING_STILL_FIELD_NUMBER: _builtins.int
+    LEAVES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     pid: _builtins.int
     home: _builtins.str
@@ -240,6 +241,8 @@ class StatusResponse(_message.Message):
     """The home's key is not here: it waits for Unlock."""
     events_sealed: _builtins.int
     """How many events lie sealed until then."""
+    leaves: _builtins.bool
+    """It was started for one command, and ends when that and the runs under way are over."""
     @_builtins.property
     def locks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of one that is locked: how its key is kept (keyring, passphrase, key-file, recovery)."""
@@ -268,10 +271,11 @@ class StatusResponse(_message.Message):
         trouble: _error_pb2.Error | None = ...,
         events_sealed: _builtins.int = ...,
         standing_still: _error_pb2.Error | None = ...,
+        leaves: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["standing_still", b"standing_still", "trouble", b"trouble"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "events_sealed", b"events_sealed", "home", b"home", "locked", b"locked", "locks", b"locks", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "standing_still", b"standing_still", "started_ms", b"started_ms", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells_busy", b"cells_busy", "cells_ready", b"cells_ready", "events_sealed", b"events_sealed", "home", b"home", "leaves", b"leaves", "locked", b"locked", "locks", b"locks", "pid", b"pid", "prompts_open", b"prompts_open", "runs_active", b"runs_active", "standing_still", b"standing_still", "started_ms", b"started_ms", "trouble", b"trouble", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
