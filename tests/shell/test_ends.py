@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -84,6 +85,8 @@ def test_a_kernel_that_is_killed_in_mid_run_is_said(alone: Shell, home: Path) ->
     out, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == 5
     assert "the connection to the kernel was lost" in out
+    [left] = [run["run"] for run in json.loads(alone("ps", "--json").out) if run["status"] == "active"]
+    assert alone("cancel", left).code == 0
 
 
 def test_nothing_is_said_to_be_known_of_the_calls_of_a_run_that_is_under_way(alone: Shell) -> None:
