@@ -21,7 +21,10 @@ from tests import compiled
 
 Policy = Callable[[pb.Prompt], Iterable[pb.Decision] | None]
 SECONDS = 60.0
-TALK = [("grpc.max_send_message_length", 80 << 20), ("grpc.use_local_subchannel_pool", 1)]
+TALK = [
+    ("grpc.max_send_message_length", 80 << 20), ("grpc.max_receive_message_length", 80 << 20),
+    ("grpc.use_local_subchannel_pool", 1),
+]  # fmt: skip
 
 
 class Stream(Iterator[pb.RunResponse], Protocol):
