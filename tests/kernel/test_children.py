@@ -404,6 +404,7 @@ def test_a_tree_uses_no_more_processor_time_than_its_top_may(person: Person) -> 
     approve(person, "def main(input):\n    while input:\n        pass", "", "burns.py")
     between = "from agentos.sdk import children\nresult = input and children.spawn('burns.py', 1).join().status"
     approve(person, f"def main(input):\n    {between.replace(chr(10), chr(10) + '    ')}", "", "between.py")
+    assert eventually(lambda: person.status().cells_busy == 0)  # else what others used is counted, too
     before = cells_cpu_s(person)
     source = person.source(PARENT + """
 names = ["burns.py", "between.py", "burns.py"]
@@ -416,7 +417,7 @@ result = [each.join().status for each in [children.spawn(name, 1) for name in na
         pb.RUN_STATUS_LIMIT, pb.RUN_STATUS_CANCELLED,
     }  # fmt: skip
     assert eventually(lambda: person.status().cells_busy == 0)
-    assert cells_cpu_s(person) - before < 3 + LOOK_EVERY_S * 2 + 1.5, "each of the three may use 3 s by itself"
+    assert cells_cpu_s(person) - before < 3 + LOOK_EVERY_S * 2 + 2.5, "each of the three may use 3 s by itself"
 
 
 def cells_cpu_s(person: Person) -> float:
