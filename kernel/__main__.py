@@ -1,11 +1,13 @@
 """`python -m agentos.kernel serve`: serve a home. For the shell, not for people.
 
-    serve --home H [--secret-fd N] [--ready-fd M] [--until-fd U] [--ready-cells N] [--require-walls] [--at-need]
+    serve --home H [--secret-fd N] [--ready-fd M] [--until-fd U] [--ready-cells N] [--require-walls]
+          [--command run|look]
 
 What opens the home comes over descriptor N, and one line of JSON says that the kernel listens, or why it does not: see
 agentos.home.process. A kernel that is given U, the reading end of a pipe, stops once the other end is closed, however
-that came, and no run is under way. One with its guest at need listens before the guest is prepared, and its first run
-waits for that; where walls are required they are tried first all the same.
+that came, and no run is under way. With --command it says of itself that it is there for one alone; for one that only
+looks it listens before the guest is prepared, and its first run waits for that; where walls are required they are
+tried first all the same.
 """
 
 from __future__ import annotations
@@ -54,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--ready-fd", "--secret-fd", "--until-fd"):
         verb.add_argument(name, type=int)
     verb.add_argument("--ready-cells", type=int, default=2)
-    for name in ("--require-walls", "--at-need"):
-        verb.add_argument(name, action="store_true")
+    verb.add_argument("--require-walls", action="store_true")
+    verb.add_argument("--command", choices=("run", "look"), default="")
     return parser
 
 
@@ -68,7 +70,7 @@ def _serve(path: Path, secret: str, options: argparse.Namespace, keeper: Keeper)
 
         # A descriptor of its own: serve closes it when all is well, and ours is still there for what is not.
         told = os.dup(options.ready_fd if options.ready_fd is not None else sys.stdout.fileno())
-        given = Options(told, options.ready_cells, options.require_walls, options.until_fd, "", keeper, options.at_need)
+        given = Options(told, options.ready_cells, options.require_walls, options.until_fd, "", keeper, options.command)
         return process.run(serve(opened, given))
     finally:
         opened.close()

@@ -160,7 +160,7 @@ class Options(msgspec.Struct, frozen=True):
     until_fd: int | None = None
     token: str = ""  # of the credential; empty: a new one
     keeper: Keeper = msgspec.field(default_factory=Keeper)
-    at_need: bool = False  # who starts it runs nothing, and does not wait for the guest
+    command: str = ""  # it is for one alone: "run", or "look", which runs nothing and does not wait for the guest
 
 
 async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) -> None:
@@ -176,16 +176,16 @@ async def _until_closed(descriptor: int, kernel: Kernel, stop: asyncio.Event) ->
 
 async def serve(home: Home, options: Options) -> bool:
     """Serve a home that is unlocked and locked for us, until told to stop; whether the key is to be forgotten then."""
-    keeper, stop = options.keeper, asyncio.Event()
+    keeper, walls, stop = options.keeper, options.require_walls, asyncio.Event()
     kernel = _kernel(home, options.ready_cells, stop)
-    kernel.leaves = options.until_fd is not None
+    kernel.leaves = bool(options.command)
     lines = _log(kernel, home)
     token = options.token or secrets.token_urlsafe(32)
     server = _server(kernel, stop, token, lines.statistics)
     waiting = [] if options.until_fd is None else [asyncio.create_task(_until_closed(options.until_fd, kernel, stop))]
     try:
         keeper.status("preparing the guest")
-        missing = [] if options.at_need and not options.require_walls else await _guest(kernel, options.require_walls)
+        missing = await _guest(kernel, walls) if walls or options.command != "look" else []
         socket = home.runtime / "control.sock"
         socket.unlink(missing_ok=True)
         server.add_insecure_port(f"unix:{socket}")

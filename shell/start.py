@@ -210,7 +210,9 @@ def _silent(process: subprocess.Popen[bytes], complaints: int) -> dict[str, str]
 def local(home: str, make_home: bool, start: bool, runs: bool) -> Iterator[Kernel]:
     """The kernel that is up, else (with `start`) one for this command alone."""
     if start:
-        serving = alone(home, lambda found: _served_or_made(home, found, make_home, 1, runs=runs))
+        serving = alone(
+            home, lambda found: _served_or_made(home, found, make_home, 1, command="run" if runs else "look")
+        )
     elif not (serving := where(home)).socket:
         raise no_kernel(f"no kernel is up for {serving.home}", "start one: agentos up --detach")
     if isinstance(serving, Found):
@@ -288,32 +290,32 @@ def gone(home: str) -> None:
 
 def _served_or_made(
     home: str, found: Found, make_home: bool, ready: int, require_walls: bool = False, detach: bool = False,
-    runs: bool = True,
+    command: str = "",
 ) -> Serving:  # fmt: skip
     """Start a kernel, on a new home if there is none; what was just chosen for that is not asked again."""
     if found.exists:
-        return served(found, homes.secrets(found.locks), ready, require_walls, detach, runs=runs)
+        return served(found, homes.secrets(found.locks), ready, require_walls, detach, command=command)
     if not make_home:
         raise no_kernel(
             f"there is no home yet: {found.home}", "agentos run PROGRAM makes one, and so does agentos init"
         )
     made = homes.make(home, homes.Way())
     homes.show(made)
-    return served(where(home), (made.secret,), ready, require_walls, detach, runs=runs)
+    return served(where(home), (made.secret,), ready, require_walls, detach, command=command)
 
 
 def served(
     found: Found, secrets: Iterable[str], ready: int, require_walls: bool = False, detach: bool = False,
-    verb: str = "serve", runs: bool = True,
+    verb: str = "serve", command: str = "",
 ) -> Serving:  # fmt: skip
     """Start a kernel on a home that is there, with the first of these secrets that opens it.
 
-    One that `runs` nothing is up before its guest is prepared.
+    `command`: it is for one alone, run or look; the second is up before its guest is prepared.
     """
     closed, pipe = (-1, -1) if detach else os.pipe()
     until = [] if detach else [closed]
     options = ["--home", found.home, "--ready-cells", str(ready), *(["--require-walls"] if require_walls else [])]
-    options += [*([] if runs else ["--at-need"]), *(f"--until-fd={descriptor}" for descriptor in until)]
+    options += [*(["--command", command] if command else []), *(f"--until-fd={descriptor}" for descriptor in until)]
     try:
         process, said = homes.first(secrets, lambda secret: _start([verb, *options], secret, *until))
     except BaseException:

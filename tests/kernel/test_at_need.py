@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    with kernel_on(warm_home(tmp_path), tmp_path / "log", "--at-need") as served:
+    with kernel_on(warm_home(tmp_path), tmp_path / "log", "--command", "look") as served:
         yield served
 
 
@@ -40,7 +40,7 @@ def test_it_can_end_while_its_guest_is_being_prepared(person: Person) -> None:
 
 def test_where_all_walls_are_required_it_does_not_listen_before_they_were_tried(tmp_path: Path) -> None:
     try:
-        with kernel_on(warm_home(tmp_path), tmp_path / "log", "--at-need", "--require-walls") as served:
+        with kernel_on(warm_home(tmp_path), tmp_path / "log", "--command", "look", "--require-walls") as served:
             assert zygotes(served) == 1
     except AssertionError as lacking:
         if "this machine lacks walls" not in str(lacking):

@@ -110,3 +110,13 @@ def test_a_run_whose_output_nobody_reads_any_more_is_cancelled(alone: Shell) -> 
         running.stdout.close()
         assert "nobody reads the output any more; the run was cancelled" in running.stderr.read()
         assert running.wait(30) == 1
+
+
+def test_up_is_refused_while_a_kernel_is_up_in_the_foreground(alone: Shell) -> None:
+    running = begun(alone, "up")
+    try:
+        said = alone("up", "--detach")
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=SECONDS)
+    assert (said.code, "a kernel is up already" in said.err) == (5, True), said.err

@@ -33,4 +33,7 @@ CHECKS = (
         "        if not _leaves(serving):\n            raise",
         "        if not _leaves(serving):\n            break\n            raise",
         "shell/test_explained.py::test_up_says_that_a_kernel_is_up_which_was_starting_when_it_came"),
+    out(11, "a kernel in the foreground is not there for a command alone", "kernel",
+        "kernel.leaves = bool(options.command)", "kernel.leaves = options.until_fd is not None",
+        "shell/test_ends.py::test_up_is_refused_while_a_kernel_is_up_in_the_foreground"),
 )  # fmt: skip
