@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
+from agentos.home.history import RunBegan
 from agentos.kernel.cells.pool import Cell
 from agentos.kernel.grants import root
-from agentos.kernel.ledger import parent
+from agentos.kernel.ledger import Past, parent
 from agentos.manifest.lines import Limits
 from agentos.runs.run import Run
 
@@ -25,15 +26,17 @@ LOOK_EVERY_S = 0.5
 
 
 class Fuel:
-    def __init__(self, active: Mapping[str, Run]) -> None:
-        self._active = active
+    def __init__(self, active: Mapping[str, Run], open_: Mapping[str, int], past: Callable[[str], Past | None]) -> None:
+        self._active, self._open, self._past = active, open_, past
         # By run, what its cells that ended have used, in seconds. Of a child that is over it is its parent's.
         self._spent: defaultdict[str, float] = defaultdict(float)
-        self._parents: set[str] = set()
+        # Of runs that started others, in seconds; also of those that wait away from here meanwhile.
+        self._limits: dict[str, float] = {}
         self._looks = False
 
     def burns(self, run: Run, cell: Cell) -> None:
         """A run is played in this cell, from now on until that ends."""
+        self._hold_above(run.began)
         generation = run.continued
 
         def ended(_: object) -> None:
@@ -48,6 +51,14 @@ class Fuel:
         """A run continues as new."""
         self._spent.pop(run.id, None)
 
+    def _hold_above(self, began: RunBegan) -> None:
+        """Hold all above a run to their limits: what each child may use at most is on record as it begins."""
+        above = parent(began.run)
+        if began.within and above not in self._limits:
+            self._limits[above] = Limits(*began.within).cpu_ms / 1000
+            if known := self._active.get(above) or self._past(above):
+                self._hold_above(known.began)
+
     def _look_later(self) -> None:
         self._looks = True
         asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
@@ -59,11 +70,8 @@ class Fuel:
         for name, seconds in chain(burning.items(), self._spent.items()):
             for above in _lineage(name):
                 used[above] += seconds
-        limits: dict[str, float] = {}
-        for name, seconds in chain.from_iterable(map(_limits, self._active.values())):
-            limits[name] = min(seconds, limits.get(name, seconds))
-        for name in self._parents:
-            if used[name] > limits.get(name, used[name]):
+        for name, limit in self._limits.items():
+            if used[name] > limit:
                 for run in [each for each in self._active.values() if name in _lineage(each.id)]:
                     run.stop("tree")
         self._looks = False
@@ -72,12 +80,11 @@ class Fuel:
 
     def _tidy(self, trees: set[str]) -> None:
         """Forget trees that rest; what was a child's that is over, its parent bears."""
-        self._parents |= {parent(name) for name in (*self._active, *self._spent)} - {""}
-        self._parents = {name for name in self._parents if root(name) in trees}
+        self._limits = {name: limit for name, limit in self._limits.items() if root(name) in trees}
         for name in list(self._spent):
             if root(name) not in trees:
                 del self._spent[name]
-            elif name not in self._active and parent(name):
+            elif name not in self._open and parent(name):
                 self._spent[parent(name)] += self._spent.pop(name)
 
 
@@ -86,10 +93,3 @@ def _lineage(run: str) -> Iterator[str]:
     while run:
         yield run
         run = parent(run)
-
-
-def _limits(run: Run) -> Iterator[tuple[str, float]]:
-    """What is known by a run of the limits of it and its parent, in seconds."""
-    yield run.id, run.manifest.limits.cpu_ms / 1000
-    if run.began.within:
-        yield parent(run.id), Limits(*run.began.within).cpu_ms / 1000

@@ -62,7 +62,7 @@ class Play:
         self._waits = waits
         self._waking = waking
         self._powers = powers
-        self._fuel = Fuel(roster.active)
+        self._fuel = Fuel(roster.active, ledger.open, ledger.past)
 
     def load_ahead(self, run: Run) -> None:
         """Have a cell load the program while it is seen to that it may run."""

@@ -98,8 +98,8 @@ def answer(told: Told) -> list[Any]:
     return told.result
 
 
-def begun(person: Person, body: str) -> str:
-    source = person.source(PARENT + body, GRANTS, "parent.py")
+def begun(person: Person, body: str, limits: str = "") -> str:
+    source = person.source(PARENT + body, GRANTS, "parent.py", limits)
     stream = person.start(source, ask=pb.ASK_WAIT, grant_manifest=True)
     return next(event.accepted.run for event in stream if event.HasField("accepted"))
 
@@ -418,6 +418,21 @@ result = [each.join().status for each in [children.spawn(name, 1) for name in na
     }  # fmt: skip
     assert eventually(lambda: person.status().cells_busy == 0)
     assert cells_cpu_s(person) - before < 3 + LOOK_EVERY_S * 2 + 2.5, "each of the three may use 3 s by itself"
+
+
+def test_those_below_runs_that_are_away_use_no_more_than_their_top_may(person: Person) -> None:
+    """Nobody follows the top, so it is away, as those between are: who burns knows the limit of its parent alone."""
+    approve(person, "def main(input):\n    while input:\n        pass", "", "burns.py")
+    between = "from agentos.sdk import children\nresult = input and children.spawn('burns.py', 1).join().status"
+    approve(person, f"def main(input):\n    {between.replace(chr(10), chr(10) + '    ')}", "", "between.py")
+    run = begun(person, """
+result = [each.join().status for each in [children.spawn("between.py", 1) for _ in range(3)]]
+""", 'cpu = "10s"')  # fmt: skip
+    below = [f"{run}.{number}.1" for number in (1, 2, 3)]
+    assert eventually(lambda: all(person.record(run).status == pb.RUN_STATUS_WAITING for run in (run, f"{run}.1")))
+    assert eventually(lambda: all(person.record(each).status == pb.RUN_STATUS_LIMIT for each in below), 60)
+    assert all("share" in person.record(each).error.reason for each in below)
+    assert eventually(lambda: person.status().runs_active == 0)
 
 
 def cells_cpu_s(person: Person) -> float:
