@@ -124,13 +124,12 @@ class Server:
                 raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
             self._channel = aio.insecure_channel(f"unix:{listens}", options=CHANNEL)
             await self._check_services()
-        except CallFailed:
-            with suppress(TimeoutError):  # where it is on its way out, it is known soon how it ended
-                await asyncio.wait_for(asyncio.shield(self.ended), DIES_WITHIN_S)
-            await self.kill()
-            raise
-        except BaseException:
-            await self.kill()
+        except BaseException as wrong:
+            try:
+                if isinstance(wrong, CallFailed):  # where it is on its way out, it is known soon how it ended
+                    await asyncio.wait((self.ended,), timeout=DIES_WITHIN_S)
+            finally:
+                await self.kill()
             raise
 
     def _spawn(self, walls: Profile, boot: bytes) -> asyncio.Future[bool]:
@@ -240,6 +239,7 @@ class Server:
 
     def _broke(self) -> None:
         """The way to it broke, or it said what no server says."""
+        self._killed = self._killed or self.usable()  # not if it is dead, and that not yet seen
         self.lost = True
         self._signal(signal.SIGKILL)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -283,6 +284,54 @@ async def test_a_server_that_others_kill_as_it_starts_is_started_more_often_than
             await asyncio.sleep(0.001)
         await call
     assert (me.folder / "one").is_dir()
+
+
+NEVER_READY = """
+import os, time
+os.close(4)
+print("not ready", flush=True)
+time.sleep(60)
+"""
+HANGS_UP = """
+import json, os, socket
+told = json.loads(os.fdopen(3, "rb").read())
+door = socket.socket(socket.AF_UNIX)
+door.bind(told["socket"])
+door.listen()
+os.write(4, b"ready\\n")
+os.close(4)
+while True:
+    door.accept()[0].close()
+"""
+
+
+@asynccontextmanager
+async def broken(folder: Path, code: str) -> AsyncIterator[World]:
+    """A files server of which this is the code."""
+    (folder / "capability.toml").write_text((HOSTILE / "capability.toml").read_text())
+    (folder / "hostile.py").write_text(code)
+    async with world(folder) as made:
+        yield made
+
+
+async def test_a_call_that_is_given_up_while_it_is_seen_how_its_server_ends_leaves_none(tmp_path: Path) -> None:
+    async with broken(tmp_path, NEVER_READY) as there:
+        call = asyncio.create_task(there.call("files.read", path="a"))
+        await until(lambda: any(server.output for server in there.servers._alive))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not there.servers._alive
+
+
+async def test_a_server_that_is_killed_for_what_it_does_as_it_starts_died_of_itself(tmp_path: Path) -> None:
+    async with broken(tmp_path, HANGS_UP) as there:
+        failed: list[int] = []
+        there.servers.told = lambda event, name, pid, restarts: failed.append(pid)
+        await there.refused("files.read", path="a")
+        assert len(failed) == STARTS
 
 
 def test_a_server_dies_with_its_kernel() -> None:

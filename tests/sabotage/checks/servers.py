@@ -91,6 +91,14 @@ CHECKS = (
     out(14, "a server that others kill as it starts has not failed", "kernel/cells",
         "left -= 1 if seat.cut_off else MOST_STARTS // STARTS", "left -= MOST_STARTS // STARTS",
         f"{LIFE}::test_a_server_that_others_kill_as_it_starts_is_started_more_often_than_one_that_dies_of_itself"),
+    out(11, "who is given up while it is seen how its server ends leaves none", "kernel/cells",
+        "            finally:\n                await self.kill()\n            raise",
+        "            except Exception:\n                await self.kill()\n            else:\n"
+        "                await self.kill()\n            raise",
+        f"{LIFE}::test_a_call_that_is_given_up_while_it_is_seen_how_its_server_ends_leaves_none"),
+    out(11, "a server that we kill as it starts died of itself", "kernel/cells",
+        "        self._killed = self._killed or self.usable()", "        pass",
+        f"{LIFE}::test_a_server_that_is_killed_for_what_it_does_as_it_starts_died_of_itself"),
     # ---- the lane
     out(1, "each call on the lane is sealed", "capabilities",
         "admitted = self._gate.admit(method, context, request, mark)",
