@@ -137,8 +137,9 @@ class Writer:
         """Keep what was folded from all that was appended up to now; it takes the place of an older one."""
         with self._work:
             self._check()
-            self._folds[name] = Fold(name, (self._seq, self._hash), state)
-            self._work.notify()
+            if self._seq:  # of no record there is nothing to keep, and no head yet that says whose it is
+                self._folds[name] = Fold(name, (self._seq, self._hash), state)
+                self._work.notify()
 
     async def compact(self) -> None:
         """Give the room of what was erased back to the disk. Whatever is to be durable meanwhile waits for it.

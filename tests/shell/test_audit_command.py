@@ -149,3 +149,10 @@ def test_what_makes_no_sense_is_said(shell: Shell) -> None:
     assert (later.code, later.out, later.err) == (0, "", "nothing of that is on record\n")
     assert shell("audit", "verify", "--head", "nonsense").code == 1
     assert shell("forget", "r99999", "--yes").code == 2
+
+
+def test_nothing_is_wrong_with_a_home_of_which_a_kernel_recorded_nothing_yet(homeless: Shell) -> None:
+    homeless.made()
+    assert homeless("ps").code == 0
+    fits = homeless("audit", "verify")
+    assert (fits.code, "all of it fits" in fits.out) == (0, True), fits.out
