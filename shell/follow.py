@@ -48,14 +48,17 @@ class Follower:
         self._typed = b""
         self._interrupted = False
         self._joined = False
+        # The run goes on without whoever follows it.
+        self._stays = False
 
     def follow(self, request: pb.RunRequest) -> pb.Run:
         """Start the run and stay with it. Raises Failure if the kernel refuses it or goes away."""
+        self._stays = request.ask == pb.ASK_WAIT
         return self._with(self._kernel.run(request))
 
     def join(self, run: str) -> pb.Run:
         """Stay with a run that is under way. Leaving does not end it."""
-        self._run, self._joined = run, True
+        self._run, self._joined, self._stays = run, True, True
         return self._with(self._kernel.follow(run))
 
     def _with(self, events: Events) -> pb.Run:
@@ -64,10 +67,8 @@ class Follower:
         try:
             return self._to_the_end()
         except BrokenPipeError:
-            reason, hint = (
-                "nobody reads the output any more; the run was cancelled",
-                "let what reads it read to the end",
-            )
+            fate = f"goes on: agentos follow {self._run}" if self._stays else "was cancelled"
+            reason, hint = f"nobody reads the output any more; the run {fate}", "let what reads it read to the end"
             raise Failure(reason, hint, Exit.FAILED, "unavailable") from None
         finally:
             events.hang_up()

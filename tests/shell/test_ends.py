@@ -112,6 +112,24 @@ def test_a_run_whose_output_nobody_reads_any_more_is_cancelled(alone: Shell) -> 
         assert running.wait(30) == 1
 
 
+def test_a_run_that_nobody_follows_any_more_goes_on_and_is_not_said_to_be_cancelled(alone: Shell) -> None:
+    first = begun(alone, "run", "--ask=wait", alone.write("endless.py", "while True: print('more')"))
+    first.kill()
+    first.communicate(timeout=SECONDS)
+    [run] = [each["run"] for each in json.loads(alone("ps", "--json").out) if each["status"] == "active"]
+    with subprocess.Popen(
+        alone.command("follow", run), cwd=alone.folder, env=alone.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        assert following.stdout is not None
+        assert following.stderr is not None
+        assert following.stdout.readline() == "more\n"
+        following.stdout.close()
+        said = following.stderr.read()
+    assert alone("cancel", run).code == 0
+    assert "nobody reads the output any more; the run goes on" in said
+
+
 def test_up_is_refused_while_a_kernel_is_up_in_the_foreground(alone: Shell) -> None:
     running = begun(alone, "up")
     try:
