@@ -120,7 +120,9 @@ class Server:
         walls = profile(self.rule, self.folders, str(self._place), self._watched)
         ready = self._spawn(walls, json.dumps(boot).encode())
         try:
-            if len(listens) > MAX_SOCKET_PATH or not await asyncio.wait_for(ready, READY_WITHIN_S):
+            fits = len(listens) <= MAX_SOCKET_PATH
+            heard = fits and (await asyncio.wait((ready,), timeout=READY_WITHIN_S))[0]
+            if not heard or not ready.result():
                 raise CallFailed(error_pb2.CODE_UNAVAILABLE, f"{self.rule.name} did not start", "see: agentos doctor")
             self._channel = aio.insecure_channel(f"unix:{listens}", options=CHANNEL)
             await self._check_services()

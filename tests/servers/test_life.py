@@ -17,6 +17,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from agentos.kernel.cells import launch
 from agentos.kernel.cells.servers import STARTS, CallFailed, Seat, covers, delay, nearest_folder
 from agentos.manifest.catalog import load
 from agentos.v1 import error_pb2
@@ -268,6 +269,17 @@ async def test_a_server_that_cannot_start_is_a_typed_failure(me: World, tmp_path
         assert (error.code, error.reason) == (error_pb2.CODE_UNAVAILABLE, "files did not start")
         assert broken.servers.states()["files"].state == "failed"
         assert not list((broken.folder.parent / "run").iterdir())
+
+
+async def test_a_server_that_never_says_that_it_is_ready_is_a_typed_failure_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "capability.toml").write_text((HOSTILE / "capability.toml").read_text())
+    (tmp_path / "hostile.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(launch, "READY_WITHIN_S", 0.2)
+    async with world(tmp_path) as silent:
+        error = await silent.refused("files.read", path="a")
+        assert (error.code, error.reason) == (error_pb2.CODE_UNAVAILABLE, "files did not start")
 
 
 async def test_a_server_that_others_kill_as_it_starts_is_started_more_often_than_one_that_dies_of_itself(
